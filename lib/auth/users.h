@@ -1,0 +1,63 @@
+/*
+ * The user database: /etc/postern/users and users.cdb (design: text in
+ * tinycdb's map format, `key value' a line; keys are lower case).
+ *
+ *   example.org         domain
+ *   alice@example.org   uid=1001 gid=1001 maildir=/var/mail/... [quota=2G]
+ *   info@example.org    alias=alice@example.org,bob@example.com
+ *   @example.org        alias=alice@example.org          (catch-all)
+ *
+ * Look-up order of local@domain, first hit wins: the address as given
+ * (lower-cased); without what follows the first `+'; `@domain'.
+ * `postmaster' without a domain, or in a domain of ours that has none, is
+ * looked up as postmaster@ the default domain.
+ */
+#ifndef POSTERN_AUTH_USERS_H
+#define POSTERN_AUTH_USERS_H
+
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+	USERS_ADDRESS = 320, /* bytes of an address with its NUL */
+	USERS_VALUE = 4096,  /* bytes of a record's value */
+	USERS_PATH = 1024
+};
+
+enum users_kind {
+	USERS_TEMPFAIL, /* the default: database missing or damaged */
+	USERS_NONE,     /* no such address in a domain of ours */
+	USERS_FOREIGN,  /* not a domain of ours */
+	USERS_MAILBOX,
+	USERS_ALIAS
+};
+
+struct users_record {
+	enum users_kind kind;
+	char key[USERS_ADDRESS]; /* the record that matched */
+	uid_t uid;
+	gid_t gid;
+	char maildir[USERS_PATH];
+	uint64_t quota;           /* bytes, 0: none */
+	char alias[USERS_VALUE];  /* comma-separated addresses */
+};
+
+/* Looks address up in the open database fd (moves its offset). */
+enum users_kind users_find(int fd, struct span address,
+    const char *default_domain, struct users_record *out);
+
+/* The record of exactly this key, without the search order. */
+enum users_kind users_get(int fd, struct span key, struct users_record *out);
+
+/* A login name as a key: lower case, `@domain' added where there is none.
+ * -1 with errno EINVAL where it cannot be one. */
+int users_login(struct span name, const char *default_domain,
+    char out[USERS_ADDRESS]);
+
+/* Parses a record's value; false: damaged. */
+bool users_parse(struct span value, struct users_record *out);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * postern.conf: `name value' lines, and where everything lies.
+ *
+ * Every path is below one root: "" when installed, or what -r or
+ * POSTERN_ROOT says.  A missing file means the defaults; an unknown name, a
+ * bad value or a name given twice is an error that says file and line.
+ * Every setting is described in postern.conf(5).
+ */
+#ifndef POSTERN_BASE_CONF_H
+#define POSTERN_BASE_CONF_H
+
+#include "base/arena.h"
+#include "base/span.h"
+
+#include <limits.h>
+#include <stdint.h>
+
+enum {
+	CONF_SIZE = 65536,  /* bytes of postern.conf */
+	CONF_ROUTES = 256,
+	CONF_ERROR = PATH_MAX + 256
+};
+
+enum conf_clear {
+	CLEAR_NEVER,    /* no password without TLS */
+	CLEAR_LOOPBACK, /* only from 127.0.0.0/8 and ::1 */
+	CLEAR_ALWAYS
+};
+
+/* Mail for a domain goes to a host and port instead of its MX; domain "*"
+ * is the smarthost. */
+struct conf_route {
+	const char *domain, *host;
+	uint32_t port;
+};
+
+struct conf {
+	const char *root; /* "" or an absolute path without a slash behind */
+	const char *hostname;   /* in greetings, EHLO and Received */
+	const char *domain;     /* appended to a login without @ */
+	const char *libexec;    /* folder of our programs */
+	const char *tls_cert;   /* PEM files, absolute or below the root's */
+	const char *tls_key;    /* etc/postern */
+	const char *net_user;   /* who parses network bytes */
+	const char *auth_user;  /* who reads credentials */
+	const char *queue_user; /* who owns the queue */
+	const char *checkpw;    /* program that checks a password */
+	enum conf_clear clear_login;
+	uint64_t uid_min;      /* no mailbox belongs to a uid below */
+	uint64_t message_size; /* bytes of a message, as on the wire */
+	uint64_t recipients;   /* of one message */
+	uint64_t connections, connections_per_source; /* of one service */
+	uint64_t listen_idle_s; /* a listener from a supervisor leaves then */
+	uint64_t login_s;       /* for everything before the login */
+	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s;
+	uint64_t auth_delay_ms; /* before a refusal is told */
+	uint64_t auth_tries;    /* of one connection */
+	uint64_t retry_min_s, retry_max_s; /* back-off of the queue */
+	uint64_t queue_life_s;  /* then a bounce */
+	uint64_t queue_workers; /* deliveries at a time */
+	struct conf_route routes[CONF_ROUTES];
+	size_t nroutes;
+	struct arena arena; /* holds the strings */
+};
+
+/*
+ * Reads ROOT/etc/postern/postern.conf.  root NULL means POSTERN_ROOT or "".
+ * 0, or -1 with a line for a person in error.
+ */
+int conf_load(struct conf *c, const char *root, char error[CONF_ERROR]);
+
+/* root + "/" + rel into out: 0, or -1 with ENAMETOOLONG. */
+int conf_path(const struct conf *c, const char *rel, char out[PATH_MAX]);
+
+/* As conf_path for a file of ours in etc/postern; an absolute name stays,
+ * with the root before it. */
+int conf_etc(const struct conf *c, const char *name, char out[PATH_MAX]);
+
+/* libexec + "/" + name: a program of ours. */
+int conf_program(const struct conf *c, const char *name, char out[PATH_MAX]);
+
+/* The route of a domain (without the smarthost): NULL if it has none. */
+const struct conf_route *conf_route(const struct conf *c, struct span domain);
+/* The smarthost, or NULL. */
+const struct conf_route *conf_smarthost(const struct conf *c);
+
+#endif

@@ -1,0 +1,6 @@
+lib_libpostern_a_SOURCES += \
+	%D%/arena.c %D%/arena.h %D%/buf.c %D%/buf.h %D%/conf.c %D%/conf.h \
+	%D%/durable.c %D%/durable.h %D%/err.c %D%/err.h %D%/in.c %D%/in.h \
+	%D%/io.c %D%/io.h %D%/jail.c %D%/jail.h %D%/log.c %D%/log.h \
+	%D%/num.c %D%/num.h %D%/out.c %D%/out.h %D%/priv.c %D%/priv.h \
+	%D%/proc.c %D%/proc.h %D%/span.c %D%/span.h

@@ -1,0 +1,121 @@
+/* Buffered output with a sticky error. */
+#include "base/out.h"
+
+#include "base/io.h"
+#include "base/num.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct out
+out_fd(int fd, char *buf, size_t size)
+{
+	return (struct out){
+		.fd = fd, .buf = buf, .size = size, .timeout_ms = -1
+	};
+}
+
+static int
+write_fd(int fd, const char *p, size_t n, int64_t deadline_ms)
+{
+	while (n > 0) {
+		ssize_t r;
+
+		if (deadline_ms >= 0 && io_wait(fd, POLLOUT, deadline_ms) == -1)
+			return -1;
+		r = write(fd, p, n);
+		if (r == -1 && errno == EAGAIN &&
+		    io_wait(fd, POLLOUT, deadline_ms) == 0)
+			continue;
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return -1;
+		p += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+static void
+write_now(struct out *o, const char *p, size_t n)
+{
+	int64_t deadline = o->timeout_ms < 0 ? -1 : io_now_ms() + o->timeout_ms;
+	int r;
+
+	if (o->error || n == 0)
+		return;
+	r = o->write ? o->write(o->ctx, p, n, deadline)
+		     : write_fd(o->fd, p, n, deadline);
+	if (r == -1)
+		o->error = errno ? errno : EIO;
+}
+
+static void
+write_buffer(struct out *o)
+{
+	write_now(o, o->buf, o->n);
+	o->n = 0;
+}
+
+void
+out_add(struct out *o, const void *p, size_t n)
+{
+	if (n > o->size - o->n)
+		write_buffer(o);
+	if (n > o->size) {
+		write_now(o, p, n);
+		return;
+	}
+	if (n > 0)
+		memcpy(o->buf + o->n, p, n);
+	o->n += n;
+}
+
+void
+out_span(struct out *o, struct span s)
+{
+	out_add(o, s.p, s.n);
+}
+
+void
+out_str(struct out *o, const char *s)
+{
+	out_add(o, s, strlen(s));
+}
+
+void
+out_u64(struct out *o, uint64_t v)
+{
+	char text[NUM_TEXT];
+
+	out_add(o, text, num_text(v, text));
+}
+
+void
+out_fmt(struct out *o, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	if (n < 0)
+		return;
+	out_add(o, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+int
+out_flush(struct out *o)
+{
+	write_buffer(o);
+	if (o->error == 0)
+		return 0;
+	errno = o->error;
+	return -1;
+}

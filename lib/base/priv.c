@@ -1,0 +1,89 @@
+/* Becoming somebody else, for good. */
+#include "base/priv.h"
+
+#include "base/num.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int
+set_chroot_capability(void)
+{
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	d[0].permitted = d[0].inheritable = d[0].effective = 1u
+	    << CAP_SYS_CHROOT;
+	if (syscall(SYS_capset, &h, d) == -1)
+		return -1;
+	return prctl(
+	    PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_CHROOT, 0, 0);
+}
+
+static int
+check_gone(uid_t uid, gid_t gid)
+{
+	uid_t r, e, s;
+	gid_t rg, eg, sg;
+
+	if (getresuid(&r, &e, &s) == -1 || getresgid(&rg, &eg, &sg) == -1)
+		return -1;
+	if (r == uid && e == uid && s == uid && rg == gid && eg == gid &&
+	    sg == gid && uid != 0 && setuid(0) == -1)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+int
+priv_become(uid_t uid, gid_t gid, bool keep_chroot)
+{
+	if (geteuid() != 0) {
+		if (geteuid() == uid)
+			return 0;
+		errno = EPERM;
+		return -1;
+	}
+	if (uid == 0 || gid == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	if (keep_chroot && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
+		return -1;
+	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
+	    setresuid(uid, uid, uid) == -1)
+		return -1;
+	if (keep_chroot && set_chroot_capability() == -1)
+		return -1;
+	return check_gone(uid, gid);
+}
+
+int
+priv_find(const char *user, uid_t *uid, gid_t *gid)
+{
+	uint32_t number;
+	struct passwd *pw;
+
+	if (num_parse_u32(span_str(user), UINT32_MAX - 1, &number)) {
+		*uid = number;
+		*gid = number;
+		return 0;
+	}
+	errno = 0;
+	pw = getpwnam(user);
+	if (pw == NULL) {
+		if (errno == 0)
+			errno = ENOENT;
+		return -1;
+	}
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return 0;
+}

@@ -1,0 +1,21 @@
+/* Becoming somebody else, for good. */
+#ifndef POSTERN_BASE_PRIV_H
+#define POSTERN_BASE_PRIV_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Gives up root: no supplementary groups, then gid and uid in all their
+ * forms, and checks that there is no way back.  Where the process is not
+ * root it must be uid already.  0, or -1 with errno; a caller that gets -1
+ * must exit.  keep_chroot leaves CAP_SYS_CHROOT as an ambient capability,
+ * so that the program to be executed can close its own jail (jail_enter
+ * drops it).
+ */
+int priv_become(uid_t uid, gid_t gid, bool keep_chroot);
+
+/* A user by name or by number ("64000", its group the same number). */
+int priv_find(const char *user, uid_t *uid, gid_t *gid);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * The header of a message (RFC 5322 2.2), field by field.
+ *
+ * Works on a span that holds the header with LF or CRLF line ends, in
+ * linear time and without allocating.
+ */
+#ifndef POSTERN_MAIL_HEADER_H
+#define POSTERN_MAIL_HEADER_H
+
+#include "base/buf.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+
+struct header_field {
+	struct span name;  /* without the colon */
+	struct span value; /* folded as it stands, without the last line end */
+	struct span whole; /* name to line end */
+};
+
+/* Takes the next field from *rest; false at the end of the header (the
+ * empty line, which is taken too, or the end of the text). */
+bool header_next(struct span *rest, struct header_field *f);
+
+/* The first field of that name (any case); false if there is none. */
+bool header_get(struct span header, const char *name, struct header_field *f);
+
+/* The value unfolded: line ends go, one blank stays; trimmed. */
+int header_unfold(struct span value, struct buf *out);
+
+/* Length of the header with its empty line; text.n if there is no end. */
+size_t header_length(struct span text);
+
+#endif

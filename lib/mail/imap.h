@@ -1,0 +1,24 @@
+/* What IMAP shows of a message: ENVELOPE and BODYSTRUCTURE
+ * (RFC 3501 7.4.2), as text ready to send. */
+#ifndef POSTERN_MAIL_IMAP_H
+#define POSTERN_MAIL_IMAP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "mail/mime.h"
+
+/* From a header (message or message/rfc822 part). 0, or -1 (ENOBUFS). */
+int imap_envelope(struct span header, struct arena *a, struct buf *out);
+
+/* BODYSTRUCTURE, or BODY without the extension data. */
+int imap_bodystructure(struct span text, const struct mime_part *part,
+    bool extended, struct arena *a, struct buf *out);
+
+/*
+ * A string as IMAP sends it: quoted where it may be, else a literal; .p NULL
+ * is NIL.  Bytes above 0x7f go as a literal; NUL is dropped.
+ */
+int imap_nstring(struct span s, struct buf *out);
+int imap_string(struct span s, struct buf *out);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * Frames between front and the program that parses the network, over a
+ * SOCK_SEQPACKET pair (descriptor FRAME_FD in the child).
+ *
+ * Every frame is one packet of exactly sizeof the struct.  front answers
+ * each request with one reply, checks every field and the order, and ends
+ * the connection at anything else:
+ *
+ *   IMAP, POP3:  AUTH*, until one is answered FRAME_OK; then nothing.
+ *                With FRAME_OK front becomes the session program.  If the
+ *                request had tls set, the reply carries one end of a stream
+ *                socket pair, which the child relays; else the child exits
+ *                and the session program goes on with the socket itself, so
+ *                the child must not have read a byte past the login command.
+ *   SMTP:        AUTH* until FRAME_OK (services with login only), and
+ *                ENQUEUE any number of times, one at a time: its FRAME_OK
+ *                carries a stream socket to a new enqueue process that
+ *                speaks lib/queue/submit.h; front has told it who logged in.
+ */
+#ifndef POSTERN_NET_FRAME_H
+#define POSTERN_NET_FRAME_H
+
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	FRAME_FD = 3,      /* where the child finds its end */
+	FRAME_CERT_FD = 4, /* certificate chain, PEM, read only */
+	FRAME_KEY_FD = 5,  /* private key, PEM, read only */
+	FRAME_USERS_FD = 6, /* users.cdb, read only (smtpd) */
+	FRAME_DATA = 1024,
+	FRAME_TAG = 64,
+	FRAME_USER = 320
+};
+
+enum frame_type {
+	FRAME_AUTH = 1, /* data: a SASL PLAIN message (RFC 4616) */
+	FRAME_ENQUEUE = 2
+};
+
+enum frame_status {
+	FRAME_TEMPFAIL = 0, /* the default: nothing is known */
+	FRAME_REJECT = 1,
+	FRAME_OK = 2
+};
+
+struct frame_request {
+	uint32_t type;
+	uint32_t tls; /* 0 or 1 */
+	uint32_t n;   /* bytes of data used */
+	char tag[FRAME_TAG];   /* IMAP tag, 0x21..0x7e, NUL-terminated */
+	char data[FRAME_DATA];
+};
+
+struct frame_reply {
+	uint32_t status;
+	char user[FRAME_USER]; /* who that is now, NUL-terminated */
+};
+
+/*
+ * The child's side: sends a request and waits for its reply.  *fd gets the
+ * descriptor that came with it, or -1.  0, or -1 with errno (EPROTO: front
+ * is gone or spoke nonsense).
+ */
+int frame_ask(int channel, const struct frame_request *q,
+    struct frame_reply *a, int *fd);
+
+/* Fills q for FRAME_AUTH; -1 with EMSGSIZE where it does not fit. */
+int frame_auth(struct frame_request *q, struct span tag, struct span plain,
+    bool tls);
+
+#endif

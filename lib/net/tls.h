@@ -1,0 +1,63 @@
+/*
+ * TLS 1.2 and 1.3 by GnuTLS, as server and as client, on a descriptor.
+ *
+ * A struct tls is one connection.  tls_read and tls_write have the shapes
+ * that struct in and struct out want, so a program switches its reader and
+ * writer over after STARTTLS.  Priorities: TLS 1.2 and 1.3, X25519 first,
+ * AEAD and forward secrecy only, no compression, no 0-RTT, no renegotiation.
+ * All credentials are loaded before the jail (tls_server_new); nothing is
+ * opened after it.
+ */
+#ifndef POSTERN_NET_TLS_H
+#define POSTERN_NET_TLS_H
+
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct tls_server; /* certificate and key, for any number of connections */
+struct tls;
+
+enum {
+	TLS_PEM = 262144,      /* bytes of a certificate or key file */
+	TLS_HANDSHAKE_MS = 30000
+};
+
+/* From descriptors of PEM files, which stay open: NULL with errno. */
+struct tls_server *tls_server_new(int cert_fd, int key_fd);
+
+/*
+ * The handshake, as server, with ALPN checked when the client sends one
+ * (protocol "imap", "pop3" or "smtp"; another one is refused).  NULL with
+ * errno (EPROTO: not TLS or refused; ETIMEDOUT).
+ */
+struct tls *tls_accept(struct tls_server *s, int fd, const char *protocol,
+    int64_t deadline_ms);
+
+/*
+ * The handshake, as client of the host `name' (SNI).  verify: the
+ * certificate must be valid for name by the system's authorities; without,
+ * any certificate will do (opportunistic, RFC 7435).
+ */
+struct tls *tls_connect(int fd, const char *name, bool verify,
+    int64_t deadline_ms);
+
+/* in_read_fn: 0 only after a close_notify; a TCP end without one is -1 with
+ * errno EPIPE ("truncated"). */
+ssize_t tls_read(void *tls, char *p, size_t n, int64_t deadline_ms);
+/* out_write_fn */
+int tls_write(void *tls, const char *p, size_t n, int64_t deadline_ms);
+
+/* Bytes that tls_read would give without touching the descriptor. */
+size_t tls_pending(const struct tls *t);
+
+/* "TLS1.3 TLS_AES_256_GCM_SHA384"-like text for Received and the log. */
+const char *tls_describe(const struct tls *t, char *out, size_t size);
+
+/* close_notify (best effort, by the deadline) and free; the descriptor
+ * stays open. */
+void tls_close(struct tls *t, int64_t deadline_ms);
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * The envelope block at the head of every queue file (see QUEUE).
+ *
+ *   P1 0000000123\n        123: bytes of the fields that follow
+ *   id 17:...,\n           fields: a name, a netstring; in this order
+ *   time 10:1700000000,\n  when it was accepted
+ *   user 17:alice@example.org,\n      who logged in (absent: nobody)
+ *   peer 9:192.0.2.1,\n    where from
+ *   proto 6:ESMTPS,\n      RFC 3848 word for Received
+ *   helo 5:x.org,\n
+ *   size 4:1234,\n         bytes of the message as stored
+ *   body 8:8BITMIME,\n     7BIT or 8BITMIME
+ *   sender 17:alice@example.org,\n    empty for a bounce
+ *   rcpt 15:bob@example.net,\n        one or more
+ *
+ * Fields hold printable ASCII only (UTF-8 once SMTPUTF8 is there).  The
+ * message follows at once, with LF line ends.
+ */
+#ifndef POSTERN_QUEUE_ENVELOPE_H
+#define POSTERN_QUEUE_ENVELOPE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	ENVELOPE_HEAD = 14,         /* bytes of the first line */
+	ENVELOPE_SIZE = 8388608,    /* most bytes of the fields */
+	ENVELOPE_FIELD = 1024
+};
+
+struct envelope {
+	struct span id, user, peer, proto, helo, body, sender;
+	int64_t time; /* wall clock, seconds */
+	uint64_t size;
+	struct span *rcpt; /* in the arena */
+	size_t nrcpt;
+};
+
+/* Writes the fields (without the first line). 0, or -1 (ENOBUFS). */
+int envelope_write(const struct envelope *e, struct buf *out);
+/* Parses them; spans point into fields.  False: damaged. */
+bool envelope_parse(struct span fields, struct arena *a, struct envelope *e);
+/*
+ * Reads the head and fields of a queue file at offset 0; *start gets the
+ * offset of the message.  0, or -1 with errno (EBADMSG: damaged).  text
+ * keeps the bytes that e points into.
+ */
+int envelope_load(int fd, struct buf *text, struct arena *a,
+    struct envelope *e, int64_t *start);
+
+#endif

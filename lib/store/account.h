@@ -1,0 +1,63 @@
+/*
+ * An account: the tree of folders below one Maildir.
+ *
+ * Mailbox names are UTF-8 with "/" between levels; "INBOX" in any case is
+ * the Maildir itself, any other name a Maildir++ subfolder
+ * (`.Lists.golang' for "Lists/golang").  On disk a name is modified UTF-7
+ * (RFC 3501 5.1.3) level by level, with "." inside a level written &AC4-.
+ * Refused with EINVAL: empty levels, a leading dot, hyphen or tilde, "*",
+ * "%", control and bidirectional characters, bad UTF-8, a level over 200
+ * bytes or more than 16 levels.  Every open is relative to the account's
+ * descriptor and follows no symbolic link.
+ */
+#ifndef POSTERN_STORE_ACCOUNT_H
+#define POSTERN_STORE_ACCOUNT_H
+
+#include "base/span.h"
+
+#include <stdbool.h>
+
+enum {
+	MAILBOX_NAME = 1024, /* bytes of a name in UTF-8, with its NUL */
+	MAILBOX_LEVELS = 16,
+	MAILBOX_LEVEL = 200
+};
+
+struct account {
+	int dir; /* the Maildir */
+};
+
+/* Opens the Maildir at path, making cur, new and tmp where create is set.
+ * 0, or -1 with errno (ENOTDIR: not a Maildir). */
+int account_open(struct account *a, const char *path, bool create);
+
+/* The folder on disk of a mailbox ("." for INBOX) : 0, or -1 with EINVAL. */
+int account_folder(struct span name, char out[MAILBOX_NAME * 3]);
+/* The other way: false for a folder that is not one of ours. */
+bool account_name(struct span folder, char out[MAILBOX_NAME]);
+
+/* The names of all mailboxes, sorted, INBOX first; freed by list_free. */
+struct account_list {
+	char **name;
+	size_t n;
+};
+int account_list(const struct account *a, struct account_list *out);
+int account_subscriptions(const struct account *a, struct account_list *out);
+void account_list_free(struct account_list *l);
+
+/* 1 it is there, 0 it is not, -1 with errno. */
+int account_exists(const struct account *a, struct span name);
+
+/*
+ * Each 0, or -1 with errno: EINVAL (name), EEXIST, ENOENT, EBUSY (INBOX
+ * cannot be deleted), ENOTEMPTY is never given: a mailbox goes with its
+ * messages, its children stay.  Creating "a/b" does not need "a".  Renaming
+ * takes the children along; renaming INBOX moves its messages to the new
+ * mailbox and leaves INBOX empty (RFC 3501 6.3.5).  Durable on return.
+ */
+int account_create(const struct account *a, struct span name);
+int account_delete(const struct account *a, struct span name);
+int account_rename(const struct account *a, struct span from, struct span to);
+int account_subscribe(const struct account *a, struct span name, bool on);
+
+#endif

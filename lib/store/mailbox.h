@@ -1,0 +1,138 @@
+/*
+ * One mailbox, open: its messages in UID order, kept in step with the
+ * folder, the journal and other sessions (see STORE).
+ *
+ * A struct mailbox is one session's view.  It changes only inside
+ * mailbox_sync and the functions that change messages; they may add
+ * messages at the end and mark messages changed or gone, but never move
+ * one: message i stays at msgs[i] until mailbox_forget.  So a session can
+ * hold back EXPUNGE as RFC 3501 5.5 and 7.4.1 ask.
+ *
+ * Functions answer 0, or -1 with errno; ETIMEDOUT means that another
+ * process held the lock for too long (MAILBOX_LOCK_MS).
+ */
+#ifndef POSTERN_STORE_MAILBOX_H
+#define POSTERN_STORE_MAILBOX_H
+
+#include "base/span.h"
+#include "store/account.h"
+#include "store/maildir.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	MAILBOX_KEYWORDS = 64, /* different keywords of one mailbox */
+	MAILBOX_KEYWORD = 64,  /* bytes of a keyword, with its NUL */
+	MAILBOX_LOCK_MS = 30000
+};
+
+struct message {
+	uint32_t uid;
+	unsigned flags;      /* FLAG_* of store/maildir.h */
+	uint64_t keywords;   /* bit i: mailbox->keyword[i] */
+	uint64_t modseq;
+	uint64_t id;         /* instance id, kept by a move */
+	int64_t date;        /* INTERNALDATE, seconds */
+	uint64_t size, wire; /* as stored; with CRLF line ends */
+	const char *name;    /* file name when last seen */
+	bool in_new;         /* it lies in new/, not in cur/ */
+	bool recent;         /* this session is the first to see it */
+	bool changed;        /* flags differ from what the session knows */
+	bool gone;           /* expunged; forgotten by mailbox_forget */
+};
+
+struct mailbox {
+	struct message *msgs;
+	size_t n;
+	size_t nchanged, ngone; /* how many have the mark */
+	uint32_t uidvalidity, uidnext;
+	uint64_t highestmodseq;
+	char mailbox_id[17]; /* RFC 8474, 16 hex digits */
+	char keyword[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
+	size_t nkeywords;
+	bool read_only; /* EXAMINE and mailfs: nothing on disk is touched
+	                   but for giving out UIDs */
+	struct mailbox_state *state; /* lib/store's own */
+};
+
+/* Opens and syncs.  ENOENT: no such mailbox.  Freed by mailbox_close. */
+struct mailbox *mailbox_open(const struct account *a, struct span name,
+    bool read_only);
+void mailbox_close(struct mailbox *m);
+
+/*
+ * Takes in what happened since: other sessions' changes from the journal,
+ * and other programs' changes from the folder.  New messages move from
+ * new/ to cur/ (unless read_only) and get UIDs, durably, before they show.
+ */
+int mailbox_sync(struct mailbox *m);
+
+/* A descriptor that becomes readable when mailbox_sync may find something
+ * (inotify); drained by mailbox_sync.  -1 with errno where it cannot be. */
+int mailbox_watch(struct mailbox *m);
+
+/* Drops the messages marked gone and renumbers the rest. */
+void mailbox_forget(struct mailbox *m);
+
+/* The index of the first message with at least this uid (m->n: none). */
+size_t mailbox_find(const struct mailbox *m, uint32_t uid);
+
+/*
+ * The message's bytes as stored, for reading: a descriptor, or -1 with
+ * errno (ENOENT: expunged meanwhile).  Follows renames by other programs.
+ * The true length is put into *size.
+ */
+int mailbox_read(struct mailbox *m, size_t i, uint64_t *size);
+
+enum flag_op {
+	FLAGS_SET,
+	FLAGS_ADD,
+	FLAGS_REMOVE
+};
+
+/*
+ * Changes the flags and keywords of n messages, given by index: one batch,
+ * durable on return.  Messages gone meanwhile are passed over.  The marks
+ * `changed' are not set for these: the caller tells its client itself.
+ */
+int mailbox_store(struct mailbox *m, const size_t *which, size_t n,
+    enum flag_op op, unsigned flags, uint64_t keywords);
+
+/*
+ * The bits of a keyword, added to the mailbox where it is new (create).
+ * 1; 0: not there; -1 with errno ENOSPC: no more than MAILBOX_KEYWORDS.
+ */
+int mailbox_keyword(struct mailbox *m, struct span keyword, bool create,
+    uint64_t *bit);
+
+/* Removes n messages for good, by index; they are marked gone. */
+int mailbox_expunge(struct mailbox *m, const size_t *which, size_t n);
+
+/*
+ * Copies n messages to the end of the mailbox `to' (hard links where they
+ * can be), with flags, keywords and INTERNALDATE: all or none.  uids[i]
+ * gets the new UID of which[i]; *uidvalidity that of the target.  ENOENT:
+ * no such mailbox.  Works for the mailbox itself too.
+ */
+int mailbox_copy(struct mailbox *m, const size_t *which, size_t n,
+    const struct account *a, struct span to, uint32_t *uids,
+    uint32_t *uidvalidity);
+
+/*
+ * Adds a finished draft (IMAP APPEND): durable, with flags and keywords by
+ * name.  *uid and *uidvalidity as for APPENDUID.
+ */
+int mailbox_append(const struct account *a, struct span name,
+    struct maildir_draft *d, unsigned flags, const struct span *keywords,
+    size_t nkeywords, int64_t date, uint32_t *uid, uint32_t *uidvalidity);
+
+/* What IMAP STATUS asks, without opening a session's view. */
+struct mailbox_status {
+	uint32_t messages, recent, unseen, uidnext, uidvalidity;
+	uint64_t highestmodseq, size, deleted;
+};
+int mailbox_status(const struct account *a, struct span name,
+    struct mailbox_status *out);
+
+#endif

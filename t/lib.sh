@@ -1,0 +1,56 @@
+# Sourced by the tests: TAP, a scratch folder, the programs.
+#
+# POSTERN_STAGE  folder with the built programs
+# POSTERN_SRC    source tree; POSTERN_BUILD build tree
+# $tmp           scratch folder, removed at the end
+set -u
+: "${POSTERN_SRC:=$(cd "$(dirname "$0")/.." && pwd)}"
+: "${POSTERN_STAGE:?run by make check or t/run}"
+PATH=$POSTERN_STAGE:$PATH
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/postern-t.XXXXXX") || exit 99
+tests=0
+failed=0
+trap 'status=$?; cleanup; rm -rf "$tmp"; exit $status' EXIT
+trap 'exit 130' INT TERM
+
+# Redefined by tests that start things.
+cleanup() { :; }
+
+plan_skip() { echo "1..0 # SKIP $1"; exit 0; }
+need() { command -v "$1" >/dev/null 2>&1 || plan_skip "$1 is not installed"; }
+
+ok() { # ok STATUS NAME
+	tests=$((tests + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $tests - $2"
+	else echo "not ok $tests - $2"; failed=$((failed + 1)); fi
+}
+skip() { tests=$((tests + 1)); echo "ok $tests - $1 # SKIP $2"; }
+is() { # is GOT WANTED NAME
+	if [ "$1" = "$2" ]; then ok 0 "$3"; else
+		ok 1 "$3"
+		printf '%s\n' "$1" | sed 's/^/# got:    /'
+		printf '%s\n' "$2" | sed 's/^/# wanted: /'
+	fi
+}
+like() { # like TEXT EXTENDED-REGEX NAME
+	if printf '%s\n' "$1" | grep -qE -- "$2"; then ok 0 "$3"; else
+		ok 1 "$3"
+		printf '%s\n' "$1" | head -n 40 | sed 's/^/# got: /'
+		echo "# wanted: $2"
+	fi
+}
+unlike() {
+	if printf '%s\n' "$1" | grep -qE -- "$2"; then
+		ok 1 "$3"
+		printf '%s\n' "$1" | head -n 40 | sed 's/^/# got: /'
+	else ok 0 "$3"; fi
+}
+# Waits up to 20 s for a command to succeed: wait_for CMD...
+wait_for() {
+	_n=0
+	until "$@" >/dev/null 2>&1; do
+		_n=$((_n + 1)); [ $_n -lt 200 ] || return 1
+		sleep 0.1
+	done
+}
+done_testing() { echo "1..$tests"; [ "$failed" -eq 0 ]; }

@@ -1,0 +1,12 @@
+TEST_EXTENSIONS = .t
+T_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+	$(top_srcdir)/build-aux/tap-driver.sh
+AM_TESTS_ENVIRONMENT = POSTERN_STAGE='$(abs_builddir)/stage'; \
+	POSTERN_BUILD='$(abs_builddir)'; POSTERN_SRC='$(abs_srcdir)'; \
+	export POSTERN_STAGE POSTERN_BUILD POSTERN_SRC;
+EXTRA_DIST += t/lib.sh t/run
+include t/unit/local.mk
+include t/peers/local.mk
+include t/fuzz/local.mk
+include t/crash/local.mk
+include t/bench/local.mk
