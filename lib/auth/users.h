@@ -15,6 +15,7 @@
 #ifndef POSTERN_AUTH_USERS_H
 #define POSTERN_AUTH_USERS_H
 
+#include "base/conf.h"
 #include "base/span.h"
 
 #include <stdbool.h>
@@ -40,7 +41,7 @@ struct users_record {
 	char key[USERS_ADDRESS]; /* the record that matched */
 	uid_t uid;
 	gid_t gid;
-	char maildir[USERS_PATH];
+	char maildir[USERS_PATH]; /* below the root: see users_maildir */
 	uint64_t quota;           /* bytes, 0: none */
 	char alias[USERS_VALUE];  /* comma-separated addresses */
 };
@@ -56,6 +57,10 @@ enum users_kind users_get(int fd, struct span key, struct users_record *out);
  * -1 with errno EINVAL where it cannot be one. */
 int users_login(struct span name, const char *default_domain,
     char out[USERS_ADDRESS]);
+
+/* The folder to open: the root, then the record's maildir. 0, or -1. */
+int users_maildir(const struct conf *c, const struct users_record *u,
+    char out[PATH_MAX]);
 
 /* Parses a record's value; false: damaged. */
 bool users_parse(struct span value, struct users_record *out);
