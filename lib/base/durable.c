@@ -19,7 +19,7 @@ durable_begin(struct durable *d, int dir, const char *name)
 		return -1;
 	}
 	d->fd = openat(dir, name,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return d->fd == -1 ? -1 : 0;
 }
 
