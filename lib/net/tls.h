@@ -1,12 +1,12 @@
 /*
  * TLS 1.2 and 1.3 by GnuTLS, as server and as client, on a descriptor.
  *
- * A struct tls is one connection.  tls_read and tls_write have the shapes
- * that struct in and struct out want, so a program switches its reader and
- * writer over after STARTTLS.  Priorities: TLS 1.2 and 1.3, X25519 first,
+ * A struct tls is one connection, and its descriptor a stream socket.
+ * tls_read and tls_write have the shapes that struct in and struct out want,
+ * so a program switches its reader and writer over after STARTTLS.  Priorities: TLS 1.2 and 1.3, X25519 first,
  * AEAD and forward secrecy only, no compression, no 0-RTT, no renegotiation.
- * All credentials are loaded before the jail (tls_server_new); nothing is
- * opened after it.
+ * All credentials are loaded before the jail (tls_server_new,
+ * tls_client_new); nothing is opened after it.
  */
 #ifndef POSTERN_NET_TLS_H
 #define POSTERN_NET_TLS_H
@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 struct tls_server; /* certificate and key, for any number of connections */
+struct tls_client; /* the authorities that are believed */
 struct tls;
 
 enum {
@@ -25,7 +26,8 @@ enum {
 	TLS_HANDSHAKE_MS = 30000
 };
 
-/* From descriptors of PEM files, which stay open: NULL with errno. */
+/* From descriptors of PEM files, which stay open: NULL with errno (EINVAL:
+ * not a certificate with its key). */
 struct tls_server *tls_server_new(int cert_fd, int key_fd);
 
 /*
@@ -37,11 +39,18 @@ struct tls *tls_accept(struct tls_server *s, int fd, const char *protocol,
     int64_t deadline_ms);
 
 /*
- * The handshake, as client of the host `name' (SNI).  verify: the
- * certificate must be valid for name by the system's authorities; without,
- * any certificate will do (opportunistic, RFC 7435).
+ * For connections outwards, before the jail.  verify: the certificate must
+ * be valid for the name by the system's authorities (loaded here); without,
+ * any certificate will do (opportunistic, RFC 7435).  NULL with errno.
  */
-struct tls *tls_connect(int fd, const char *name, bool verify,
+struct tls_client *tls_client_new(bool verify);
+
+/*
+ * The handshake, as client of the host `name' (SNI, not sent for an
+ * address).  NULL with errno (EPROTO; EACCES: the certificate is not to be
+ * believed; ETIMEDOUT).
+ */
+struct tls *tls_connect(struct tls_client *c, int fd, const char *name,
     int64_t deadline_ms);
 
 /* in_read_fn: 0 only after a close_notify; a TCP end without one is -1 with

@@ -1,0 +1,174 @@
+/* One client's connection. */
+#include "net/conn.h"
+
+#include "base/io.h"
+#include "base/jail.h"
+#include "base/log.h"
+#include "net/frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int
+complain(char error[CONF_ERROR], const char *what)
+{
+	snprintf(error, CONF_ERROR, "%s", what);
+	errno = EINVAL;
+	return -1;
+}
+
+static int
+read_arguments(struct conn *c, int argc, char *argv[], const char **root,
+    char error[CONF_ERROR])
+{
+	int option;
+
+	*root = NULL;
+	while ((option = getopt(argc, argv, "cr:")) != -1) {
+		if (option == 'c')
+			c->clear_login = true;
+		else if (option == 'r')
+			*root = optarg;
+		else
+			return complain(error, "unknown option");
+	}
+	if (argc - optind != 2)
+		return complain(
+		    error, "[-r root] [-c] SERVICE PEER: started by front");
+	c->service = service_find(argv[optind]);
+	c->peer = argv[optind + 1];
+	return c->service ? 0 : complain(error, "unknown service");
+}
+
+/* No certificate is legal (no TLS then); one that is broken is told. */
+static void
+load_credentials(struct conn *c)
+{
+	if (fcntl(FRAME_CERT_FD, F_GETFD) != -1 &&
+	    fcntl(FRAME_KEY_FD, F_GETFD) != -1) {
+		c->server = tls_server_new(FRAME_CERT_FD, FRAME_KEY_FD);
+		if (c->server == NULL)
+			log_error("tls-unusable", c->conf.tls_cert, errno);
+	}
+	close(FRAME_CERT_FD);
+	close(FRAME_KEY_FD);
+}
+
+int
+conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
+    char error[CONF_ERROR])
+{
+	const char *root;
+
+	*c = (struct conn){ .in = in_fd(0, buf, size) };
+	c->out = out_fd(1, c->out_buf, sizeof c->out_buf);
+	c->out.timeout_ms = CONN_WRITE_MS;
+	signal(SIGPIPE, SIG_IGN);
+	if (read_arguments(c, argc, argv, &root, error) == -1)
+		return -1;
+	/* The environment is not ours to believe: no root but -r. */
+	if (conf_load(&c->conf, root ? root : "", error) == -1)
+		return -1;
+	load_credentials(c);
+	return 0;
+}
+
+int
+conn_jail(const struct conn *c)
+{
+	char empty[PATH_MAX];
+	struct jail jail = { .kind = JAIL_NET, .empty = empty };
+	int landlock;
+
+	if (conf_path(&c->conf, "run/postern/empty", empty) == -1)
+		return -1;
+	return jail_enter(&jail, &landlock);
+}
+
+bool
+conn_has_bytes(struct conn *c)
+{
+	char byte;
+
+	if (in_pending(&c->in).n > 0)
+		return true;
+	if (c->tls)
+		return tls_pending(c->tls) > 0;
+	return recv(0, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static void
+log_failure(const struct conn *c, int error)
+{
+	struct log l;
+
+	log_start(&l, "tls-failed");
+	log_str(&l, "service", c->service->name);
+	log_str(&l, "peer", c->peer);
+	log_errno(&l, "error", error);
+	log_end(&l);
+}
+
+int
+conn_tls(struct conn *c, int64_t deadline_ms)
+{
+	in_discard(&c->in);
+	c->tls = tls_accept(c->server, 0, c->service->protocol, deadline_ms);
+	if (c->tls == NULL) {
+		log_failure(c, errno);
+		return -1;
+	}
+	c->in.read = tls_read;
+	c->in.ctx = c->tls;
+	c->in.exact = false;
+	c->out.write = tls_write;
+	c->out.ctx = c->tls;
+	return 0;
+}
+
+static void
+drain(void)
+{
+	int64_t deadline = io_now_ms() + CONN_LINGER_MS;
+	char bytes[4096];
+	size_t total = 0;
+
+	while (total < CONN_LINGER && io_wait(0, POLLIN, deadline) == 0) {
+		ssize_t n = recv(0, bytes, sizeof bytes, MSG_DONTWAIT);
+
+		if (n <= 0 && !(n == -1 && errno == EINTR))
+			break;
+		total += n > 0 ? (size_t)n : 0;
+	}
+}
+
+void
+conn_linger(struct conn *c)
+{
+	bool sound = out_flush(&c->out) == 0;
+
+	if (c->tls) {
+		tls_close(c->tls, sound ? io_now_ms() + CONN_LINGER_MS : 0);
+		c->tls = NULL;
+	}
+	if (shutdown(1, SHUT_WR) == 0)
+		drain();
+}
+
+bool
+conn_is_http(struct span line)
+{
+	static const char *const starts[] = { "GET ", "POST ", "PUT ", "HEAD ",
+		"CONNECT ", "OPTIONS ", "DELETE ", "TRACE ", "PATCH ",
+		"Host:" };
+
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (span_starts(line, starts[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,61 @@
+/*
+ * The services, and what front and the program that parses a connection
+ * (imap-login, pop3-login, smtpd: the "login program") agree on.
+ *
+ * front starts one login program per connection, like this:
+ *
+ *   argv         PROGRAM [-r ROOT] [-c] SERVICE PEER
+ *                  -r ROOT   as everywhere; left out when there is no root
+ *                  -c        passwords may cross this connection in clear
+ *                            (postern.conf: clear_login, and who the peer is)
+ *                  SERVICE   a name of the table below
+ *                  PEER      the address as text, `192.0.2.1', `2001:db8::1'
+ *                            (IPv4 in its own form), or `local' for a socket
+ *                            that has none
+ *   environment  empty
+ *   fd 0, 1      the connection, a blocking stream socket, and a copy of it
+ *   fd 2         the log
+ *   fd 3         the frame channel (net/frame.h): FRAME_FD
+ *   fd 4, 5      certificate chain and private key, PEM: FRAME_CERT_FD and
+ *                FRAME_KEY_FD; closed where there is none: no TLS then
+ *   fd 6         users.cdb: FRAME_USERS_FD; smtpd only; closed where it is
+ *                missing (a temporary error for every address)
+ *   who          postern.conf's net_user with CAP_SYS_CHROOT alone, or the
+ *                caller's uid where front is not root
+ *
+ * The program reads postern.conf itself (conf_load), loads certificate and
+ * key, closes 4 and 5, and enters JAIL_NET with ROOT/run/postern/empty as
+ * the empty folder before it reads a byte of the connection; conn_begin and
+ * conn_jail (net/conn.h) are these steps.
+ *
+ * The end: a program that exits (with any code) ends the connection; it
+ * says its last words itself.  On a FRAME_OK to AUTH of imap and pop3 the
+ * reply's descriptor (TLS) is relayed until both sides end; in clear the
+ * program exits at once and writes nothing more.
+ */
+#ifndef POSTERN_NET_SERVICE_H
+#define POSTERN_NET_SERVICE_H
+
+#include <stdbool.h>
+
+enum service_kind {
+	SERVICE_IMAP,
+	SERVICE_POP3,
+	SERVICE_SMTP,      /* mail for us, from anybody */
+	SERVICE_SUBMISSION /* mail from our users, after a login */
+};
+
+struct service {
+	const char *name;     /* imap imaps pop3 pop3s smtp submission
+	                       * submissions */
+	enum service_kind kind;
+	bool tls;             /* from the first byte on */
+	const char *program;  /* the login program */
+	const char *session;  /* imapd, pop3d; NULL for the others */
+	const char *protocol; /* for ALPN: imap, pop3, smtp */
+};
+
+/* NULL: no such service. */
+const struct service *service_find(const char *name);
+
+#endif

@@ -1,0 +1,435 @@
+/* TLS by GnuTLS. */
+#include "net/tls.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/io.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * Forward secrecy and AEAD only; signatures without SHA-1.  X25519 and AES
+ * with 128 bits come first: a handshake with them costs least.
+ */
+#define PRIORITY                                                               \
+	"NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA"               \
+	":+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AEAD"                  \
+	":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256"                     \
+	":+SIGN-EDDSA-ED25519:+SIGN-RSA-PSS-RSAE-SHA256"                       \
+	":+SIGN-RSA-SHA256:+SIGN-ECDSA-SHA384"                                 \
+	":+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-RSA-PSS-RSAE-SHA384"              \
+	":+SIGN-RSA-SHA384:+SIGN-RSA-PSS-RSAE-SHA512:+SIGN-RSA-SHA512"         \
+	":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"                     \
+	":+COMP-NULL:+CTYPE-X509:%SAFE_RENEGOTIATION"
+
+/* Some servers that we send mail to know finite fields only. */
+#define PRIORITY_CLIENT PRIORITY ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072"
+
+enum {
+	MEMORY = 4096,             /* each of our structs is smaller */
+	HANDSHAKE_MESSAGE = 65536, /* bytes of one message of a handshake */
+	WARNINGS = 16              /* warning alerts of one connection */
+};
+
+struct tls_server {
+	struct arena arena; /* where the struct itself lies */
+	gnutls_certificate_credentials_t cred;
+	gnutls_priority_t priority;
+};
+
+struct tls_client {
+	struct arena arena;
+	gnutls_certificate_credentials_t cred;
+	gnutls_priority_t priority;
+	bool verify;
+};
+
+struct tls {
+	struct arena arena;
+	gnutls_session_t session;
+	int fd;
+	int error; /* of the transport, for push and pull */
+	unsigned warnings;
+};
+
+/* The errno of a GnuTLS error. */
+static int
+error_of(int r)
+{
+	if (r == GNUTLS_E_MEMORY_ERROR)
+		return ENOMEM;
+	if (r == GNUTLS_E_PREMATURE_TERMINATION)
+		return EPIPE;
+	return EPROTO;
+}
+
+static int
+slurp(int fd, struct buf *out)
+{
+	char chunk[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, chunk, sizeof chunk, at)) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 || buf_add(out, chunk, (size_t)n) == -1) {
+			explicit_bzero(chunk, sizeof chunk);
+			return -1;
+		}
+		at += n;
+	}
+	explicit_bzero(chunk, sizeof chunk);
+	return 0;
+}
+
+static gnutls_datum_t
+datum(const struct buf *b)
+{
+	return (gnutls_datum_t){ (unsigned char *)b->p, (unsigned)b->n };
+}
+
+static int
+load_pair(gnutls_certificate_credentials_t cred, int cert_fd, int key_fd)
+{
+	struct buf cert = buf_new(TLS_PEM), key = buf_new(TLS_PEM);
+	int r = -1;
+
+	if (slurp(cert_fd, &cert) == 0 && slurp(key_fd, &key) == 0) {
+		gnutls_datum_t c = datum(&cert), k = datum(&key);
+
+		r = gnutls_certificate_set_x509_key_mem2(
+		    cred, &c, &k, GNUTLS_X509_FMT_PEM, NULL, 0);
+		if (r < 0)
+			errno = r == GNUTLS_E_MEMORY_ERROR ? ENOMEM : EINVAL;
+	}
+	buf_free(&cert);
+	buf_wipe(&key);
+	return r < 0 ? -1 : 0;
+}
+
+static int
+prepare(gnutls_certificate_credentials_t *cred, gnutls_priority_t *priority,
+    const char *text)
+{
+	int r = gnutls_certificate_allocate_credentials(cred);
+
+	if (r >= 0) {
+		r = gnutls_priority_init(priority, text, NULL);
+		if (r < 0)
+			gnutls_certificate_free_credentials(*cred);
+	}
+	if (r >= 0)
+		return 0;
+	errno = error_of(r);
+	return -1;
+}
+
+struct tls_server *
+tls_server_new(int cert_fd, int key_fd)
+{
+	struct arena a = arena_new(MEMORY);
+	struct tls_server *s = arena_alloc(&a, 1, sizeof *s);
+
+	if (s == NULL || prepare(&s->cred, &s->priority, PRIORITY) == -1) {
+		arena_free(&a);
+		return NULL;
+	}
+	if (load_pair(s->cred, cert_fd, key_fd) == -1) {
+		int error = errno;
+
+		gnutls_certificate_free_credentials(s->cred);
+		gnutls_priority_deinit(s->priority);
+		arena_free(&a);
+		errno = error;
+		return NULL;
+	}
+	s->arena = a;
+	return s;
+}
+
+struct tls_client *
+tls_client_new(bool verify)
+{
+	struct arena a = arena_new(MEMORY);
+	struct tls_client *c = arena_alloc(&a, 1, sizeof *c);
+
+	if (c == NULL ||
+	    prepare(&c->cred, &c->priority, PRIORITY_CLIENT) == -1) {
+		arena_free(&a);
+		return NULL;
+	}
+	c->verify = verify;
+	c->arena = a;
+	/* Without authorities nothing would be believed: not our failure. */
+	if (verify)
+		(void)gnutls_certificate_set_x509_system_trust(c->cred);
+	return c;
+}
+
+/*
+ * The transport never blocks, whatever the descriptor's own mode (which it
+ * shares with other processes): waiting is done here, by a deadline.
+ */
+static ssize_t
+push(gnutls_transport_ptr_t ctx, const giovec_t *iov, int n)
+{
+	struct tls *t = ctx;
+	struct iovec copy[16];
+	struct msghdr m = { .msg_iov = copy };
+	ssize_t r;
+
+	for (int i = 0; i < n && i < 16; i++) {
+		copy[i].iov_base = iov[i].iov_base;
+		copy[i].iov_len = iov[i].iov_len;
+		m.msg_iovlen++;
+	}
+	r = sendmsg(t->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (r == -1) {
+		t->error = errno;
+		gnutls_transport_set_errno(t->session, errno);
+	}
+	return r;
+}
+
+static ssize_t
+pull(gnutls_transport_ptr_t ctx, void *p, size_t n)
+{
+	struct tls *t = ctx;
+	ssize_t r = recv(t->fd, p, n, MSG_DONTWAIT);
+
+	if (r == -1) {
+		t->error = errno;
+		gnutls_transport_set_errno(t->session, errno);
+	}
+	return r;
+}
+
+/*
+ * After a call that gave r: 1 to make it again, or -1 with errno.  Waits
+ * where GnuTLS would have had to.
+ */
+static int
+again(struct tls *t, int r, int64_t deadline_ms)
+{
+	if (r == GNUTLS_E_WARNING_ALERT_RECEIVED && t->warnings++ < WARNINGS)
+		return 1;
+	if (r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED) {
+		errno = r == GNUTLS_E_PUSH_ERROR || r == GNUTLS_E_PULL_ERROR
+			    ? t->error
+			    : error_of(r);
+		return -1;
+	}
+	/* A peer that keeps sending must not keep us past the deadline. */
+	if (deadline_ms >= 0 && io_now_ms() >= deadline_ms) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (io_wait(t->fd,
+		gnutls_record_get_direction(t->session) ? POLLOUT : POLLIN,
+		deadline_ms) == -1)
+		return -1;
+	return 1;
+}
+
+static void
+free_tls(struct tls *t)
+{
+	struct arena a = t->arena;
+	int error = errno;
+
+	if (t->session)
+		gnutls_deinit(t->session);
+	arena_free(&a);
+	errno = error;
+}
+
+static struct tls *
+new_tls(int fd, unsigned flags, gnutls_certificate_credentials_t cred,
+    gnutls_priority_t priority)
+{
+	struct arena a = arena_new(MEMORY);
+	struct tls *t = arena_alloc(&a, 1, sizeof *t);
+	int one = 1;
+
+	if (t == NULL)
+		return NULL;
+	t->arena = a;
+	t->fd = fd;
+	if (gnutls_init(&t->session, flags | GNUTLS_NO_TICKETS) < 0 ||
+	    gnutls_priority_set(t->session, priority) < 0 ||
+	    gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, cred) <
+		0) {
+		errno = ENOMEM;
+		free_tls(t);
+		return NULL;
+	}
+	gnutls_transport_set_ptr(t->session, t);
+	gnutls_transport_set_vec_push_function(t->session, push);
+	gnutls_transport_set_pull_function(t->session, pull);
+	gnutls_handshake_set_max_packet_length(t->session, HANDSHAKE_MESSAGE);
+	/* Small records one after the other must not wait for each other's
+	 * acknowledgement.  Not TCP (a test): no matter. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return t;
+}
+
+/* The alert that tells the peer why, as far as it can be sent at once. */
+static void
+send_alert(struct tls *t, int r)
+{
+	(void)gnutls_alert_send_appropriate(t->session, r);
+}
+
+static int
+shake(struct tls *t, int64_t deadline_ms)
+{
+	int r;
+
+	while ((r = gnutls_handshake(t->session)) < 0) {
+		if (r != GNUTLS_E_AGAIN && gnutls_error_is_fatal(r))
+			send_alert(t, r);
+		if (again(t, r, deadline_ms) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+struct tls *
+tls_accept(
+    struct tls_server *s, int fd, const char *protocol, int64_t deadline_ms)
+{
+	struct tls *t = new_tls(fd, GNUTLS_SERVER, s->cred, s->priority);
+	gnutls_datum_t name;
+
+	if (t == NULL)
+		return NULL;
+	/* GnuTLS reads the name only. */
+	memcpy(&name.data, &protocol, sizeof name.data);
+	name.size = (unsigned)strlen(protocol);
+	if (gnutls_alpn_set_protocols(
+		t->session, &name, 1, GNUTLS_ALPN_MANDATORY) < 0) {
+		errno = ENOMEM;
+		free_tls(t);
+		return NULL;
+	}
+	gnutls_certificate_server_set_request(t->session, GNUTLS_CERT_IGNORE);
+	if (shake(t, deadline_ms) == 0)
+		return t;
+	free_tls(t);
+	return NULL;
+}
+
+static bool
+is_address(const char *name)
+{
+	unsigned char a[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, name, a) == 1 ||
+	       inet_pton(AF_INET6, name, a) == 1;
+}
+
+static int
+check_certificate(struct tls *t, const char *name)
+{
+	unsigned status = 0;
+
+	if (gnutls_certificate_verify_peers3(t->session, name, &status) == 0 &&
+	    status == 0)
+		return 0;
+	errno = EACCES;
+	return -1;
+}
+
+struct tls *
+tls_connect(struct tls_client *c, int fd, const char *name, int64_t deadline_ms)
+{
+	struct tls *t = new_tls(fd, GNUTLS_CLIENT, c->cred, c->priority);
+
+	if (t == NULL)
+		return NULL;
+	if (!is_address(name) && gnutls_server_name_set(t->session,
+				     GNUTLS_NAME_DNS, name, strlen(name)) < 0) {
+		errno = EINVAL;
+		free_tls(t);
+		return NULL;
+	}
+	if (shake(t, deadline_ms) == 0 &&
+	    (!c->verify || check_certificate(t, name) == 0))
+		return t;
+	free_tls(t);
+	return NULL;
+}
+
+ssize_t
+tls_read(void *tls, char *p, size_t n, int64_t deadline_ms)
+{
+	struct tls *t = tls;
+
+	for (;;) {
+		ssize_t r = gnutls_record_recv(t->session, p, n);
+
+		if (r >= 0)
+			return r;
+		if (again(t, (int)r, deadline_ms) == -1)
+			return -1;
+	}
+}
+
+int
+tls_write(void *tls, const char *p, size_t n, int64_t deadline_ms)
+{
+	struct tls *t = tls;
+
+	while (n > 0) {
+		ssize_t r = gnutls_record_send(t->session, p, n);
+
+		if (r > 0) {
+			p += r;
+			n -= (size_t)r;
+		} else if (again(t, (int)r, deadline_ms) == -1) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+size_t
+tls_pending(const struct tls *t)
+{
+	return gnutls_record_check_pending(t->session);
+}
+
+const char *
+tls_describe(const struct tls *t, char *out, size_t size)
+{
+	const char *version =
+	    gnutls_protocol_get_name(gnutls_protocol_get_version(t->session));
+	const char *cipher =
+	    gnutls_cipher_get_name(gnutls_cipher_get(t->session));
+	const char *group = gnutls_group_get_name(gnutls_group_get(t->session));
+
+	snprintf(out, size, "%s %s %s", version ? version : "TLS",
+	    cipher ? cipher : "-", group ? group : "-");
+	return out;
+}
+
+void
+tls_close(struct tls *t, int64_t deadline_ms)
+{
+	int r;
+
+	while ((r = gnutls_bye(t->session, GNUTLS_SHUT_WR)) < 0)
+		if (again(t, r, deadline_ms) == -1)
+			break;
+	free_tls(t);
+}
