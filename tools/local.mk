@@ -1,2 +1,18 @@
 # tools
 EXTRA_DIST += %D%/packages
+bin_PROGRAMS += tools/postern
+pkglibexec_PROGRAMS += tools/postern-user tools/postern-domain \
+	tools/postern-alias
+tools_postern_SOURCES = %D%/postern.c
+tools_postern_user_SOURCES = %D%/user.c %D%/common.c %D%/common.h \
+	%D%/home.c %D%/home.h
+tools_postern_user_LDADD = lib/libpostern.a $(CDB_LIBS) $(GNUTLS_LIBS) \
+	$(CRYPT_LIBS)
+tools_postern_domain_SOURCES = %D%/domain.c %D%/common.c %D%/common.h
+tools_postern_domain_LDADD = lib/libpostern.a $(CDB_LIBS)
+tools_postern_alias_SOURCES = %D%/alias.c %D%/common.c %D%/common.h
+tools_postern_alias_LDADD = lib/libpostern.a $(CDB_LIBS)
+dist_man_MANS += %D%/postern.1 %D%/postern-user.1 %D%/postern-domain.1 \
+	%D%/postern-alias.1 %D%/postern.conf.5 %D%/postern-users.5
+TESTS += t/users.t
+EXTRA_DIST += t/users.t
