@@ -1,1 +1,3 @@
-# lib/queue
+lib_libpostern_a_SOURCES += \
+	%D%/envelope.c %D%/envelope.h %D%/queue.c %D%/queue.h \
+	%D%/state.c %D%/state.h %D%/submit.c %D%/submit.h
