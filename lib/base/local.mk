@@ -4,3 +4,7 @@ lib_libpostern_a_SOURCES += \
 	%D%/io.c %D%/io.h %D%/jail.c %D%/jail.h %D%/log.c %D%/log.h \
 	%D%/num.c %D%/num.h %D%/out.c %D%/out.h %D%/priv.c %D%/priv.h \
 	%D%/proc.c %D%/proc.h %D%/span.c %D%/span.h
+check_PROGRAMS += t/unit/base.t
+TESTS += t/unit/base.t
+t_unit_base_t_SOURCES = t/unit/base.c
+t_unit_base_t_LDADD = lib/libpostern.a $(SECCOMP_LIBS)
