@@ -85,7 +85,7 @@ enum users_kind
 users_get(int fd, struct span key, struct users_record *out)
 {
 	char value[USERS_VALUE];
-	size_t n;
+	size_t n = 0;
 	int r = fetch(fd, key, value, &n);
 
 	if (r == 0)
@@ -100,7 +100,7 @@ static enum users_kind
 is_domain(int fd, struct span domain)
 {
 	char value[USERS_VALUE];
-	size_t n;
+	size_t n = 0;
 	int r = fetch(fd, domain, value, &n);
 
 	if (r == -1)

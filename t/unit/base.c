@@ -249,6 +249,7 @@ test_proc(struct tap *t)
 	ok(t, proc_wait(proc_spawn(&what)) == 111, "one that is not there");
 }
 
+#ifndef POSTERN_SANITIZE
 static int
 in_jail(enum jail_kind kind, const char *folder, int probe)
 {
@@ -270,6 +271,7 @@ in_jail(enum jail_kind kind, const char *folder, int probe)
 		abort();
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
+#endif
 
 static void
 test_jail(struct tap *t, const char *tmp)
