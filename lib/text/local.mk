@@ -1,3 +1,5 @@
 # lib/text
 lib_libpostern_a_SOURCES += \
 	%D%/base64.c %D%/base64.h %D%/date.c %D%/date.h
+lib_libpostern_a_SOURCES += \
+	%D%/utf7.c %D%/utf7.h %D%/utf8.c %D%/utf8.h
