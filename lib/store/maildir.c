@@ -139,21 +139,36 @@ make_sub(int dir, const char *name)
 	return mkdirat(dir, name, 0700) == -1 && errno != EEXIST ? -1 : 0;
 }
 
+static int
+sync_parent(int fd)
+{
+	int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r, error;
+
+	if (up == -1)
+		return -1;
+	r = durable_sync(up);
+	error = errno;
+	close(up);
+	errno = error;
+	return r;
+}
+
 /* cur comes last: a folder without it is not there yet. */
 int
 maildir_create(int parent, const char *dir)
 {
-	int fd, error;
-	int r = -1;
+	int fd, error, r = -1;
 
 	if (make_sub(parent, dir) == -1)
 		return -1;
-	fd = folder_open(parent, dir);
+	fd = openat(parent, dir,
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	if (make_sub(fd, "tmp") == 0 && make_sub(fd, "new") == 0 &&
 	    make_sub(fd, "cur") == 0 && durable_sync(fd) == 0)
-		r = durable_sync(parent);
+		r = sync_parent(fd);
 	error = errno;
 	close(fd);
 	errno = error;
