@@ -1,0 +1,73 @@
+/*
+ * smtpd: one SMTP connection, TLS and all, for the services smtp (port 25),
+ * submission and submissions.
+ *
+ * Reads:   the connection on fd 0; certificate and key on fd 4 and 5;
+ *          users.cdb on fd 6; postern.conf.
+ * Writes:  the connection; the log on fd 2; requests to front on fd 3, and
+ *          messages into the descriptor that front answers with.
+ * Runs as: postern.conf's net_user, in a jail with no file, socket or exec.
+ * Exits:   0 the session ended; 100 wrong arguments; 111 could not begin.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "net/frame.h"
+#include "session.h"
+#include "text/date.h"
+
+/* Everything that needs a file comes before the jail. */
+static void
+begin(struct smtp *s, int argc, char *argv[])
+{
+	char error[CONF_ERROR];
+
+	if (conn_begin(&s->c, argc, argv, s->in_buf, sizeof s->in_buf,
+		error) == -1)
+		err_die(EXIT_NEVER, "%s", error);
+	if (s->c.service->kind != SERVICE_SMTP &&
+	    s->c.service->kind != SERVICE_SUBMISSION)
+		err_die(EXIT_NEVER, "%s: not a service of mine",
+		    s->c.service->name);
+	s->users_fd = fcntl(FRAME_USERS_FD, F_GETFD) == -1
+	    ? -1 : FRAME_USERS_FD;
+	(void)date_zone(0); /* reads the time zone */
+	if (conn_jail(&s->c) == -1)
+		err_die_sys(EXIT_LATER, "jail");
+}
+
+static enum verdict
+serve(struct smtp *s)
+{
+	s->login_deadline_ms = -1;
+	if (s->c.service->kind == SERVICE_SUBMISSION)
+		s->login_deadline_ms =
+		    io_now_ms() + (int64_t)s->c.conf.login_s * 1000;
+	if (s->c.service->tls) {
+		if (s->c.server == NULL)
+			return lost(s, "no certificate", 0);
+		if (conn_tls(&s->c, io_now_ms() + TLS_HANDSHAKE_MS) == -1)
+			return GONE;
+	}
+	if (conn_has_bytes(&s->c))
+		return refuse_all(s, "554 5.5.0 you talk before the banner",
+		    span_of(NULL, 0));
+	replyf(s, "220 %s ESMTP", s->c.conf.hostname);
+	return smtp_serve(s);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct smtp s = { .stage = START };
+
+	err_program("smtpd");
+	begin(&s, argc, argv);
+	if (serve(&s) == STOP)
+		conn_linger(&s.c);
+	explicit_bzero(&s, sizeof s);
+	return 0;
+}
