@@ -7,12 +7,16 @@
  * (RFC 3501 5.1.3) level by level, with "." inside a level written &AC4-.
  * Refused with EINVAL: empty levels, a leading dot, hyphen or tilde, "*",
  * "%", control and bidirectional characters, bad UTF-8, a level over 200
- * bytes or more than 16 levels.  Every open is relative to the account's
+ * bytes on disk, more than 16 levels, or a whole that makes no file name.
+ * "inbox" in any case is INBOX as the first of several levels too.  Every
+ * open is relative to the account's
  * descriptor and follows no symbolic link.
  */
 #ifndef POSTERN_STORE_ACCOUNT_H
 #define POSTERN_STORE_ACCOUNT_H
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/span.h"
 
 #include <stdbool.h>
@@ -20,7 +24,10 @@
 enum {
 	MAILBOX_NAME = 1024, /* bytes of a name in UTF-8, with its NUL */
 	MAILBOX_LEVELS = 16,
-	MAILBOX_LEVEL = 200
+	MAILBOX_LEVEL = 200,  /* bytes of a level on disk */
+	MAILBOX_FOLDER = 255, /* of all levels with their dots */
+	ACCOUNT_LIST = 33554432, /* bytes of all names */
+	ACCOUNT_LOCK_MS = 30000
 };
 
 struct account {
@@ -30,6 +37,11 @@ struct account {
 /* Opens the Maildir at path, making cur, new and tmp where create is set.
  * 0, or -1 with errno (ENOTDIR: not a Maildir). */
 int account_open(struct account *a, const char *path, bool create);
+void account_close(struct account *a);
+
+/* The Maildir of a mailbox, for delivery: a descriptor, or -1 with errno
+ * EINVAL (name), ENOENT (no such mailbox) or another. */
+int account_folder_open(const struct account *a, struct span name);
 
 /* The folder on disk of a mailbox ("." for INBOX) : 0, or -1 with EINVAL. */
 int account_folder(struct span name, char out[MAILBOX_NAME * 3]);
@@ -40,6 +52,8 @@ bool account_name(struct span folder, char out[MAILBOX_NAME]);
 struct account_list {
 	char **name;
 	size_t n;
+	struct buf table;
+	struct arena text;
 };
 int account_list(const struct account *a, struct account_list *out);
 int account_subscriptions(const struct account *a, struct account_list *out);

@@ -133,12 +133,16 @@ maildir_rename(struct span file, uint32_t uid, unsigned flags,
 	return r;
 }
 
+/* 1 made, 0 was there, -1. */
 static int
 make_sub(int dir, const char *name)
 {
-	return mkdirat(dir, name, 0700) == -1 && errno != EEXIST ? -1 : 0;
+	if (mkdirat(dir, name, 0700) == 0)
+		return 1;
+	return errno == EEXIST ? 0 : -1;
 }
 
+/* Who may write to the parent need not be able to open it. */
 static int
 sync_parent(int fd)
 {
@@ -146,7 +150,7 @@ sync_parent(int fd)
 	int r, error;
 
 	if (up == -1)
-		return -1;
+		return errno == EACCES ? syncfs(fd) : -1;
 	r = durable_sync(up);
 	error = errno;
 	close(up);
@@ -155,20 +159,36 @@ sync_parent(int fd)
 }
 
 /* cur comes last: a folder without it is not there yet. */
+static int
+make_subs(int fd, bool fresh)
+{
+	static const char *const subs[] = { "tmp", "new", "cur" };
+	int made = 0;
+
+	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++) {
+		int r = make_sub(fd, subs[i]);
+
+		if (r == -1)
+			return -1;
+		made |= r;
+	}
+	if (made && durable_sync(fd) == -1)
+		return -1;
+	return fresh ? sync_parent(fd) : 0;
+}
+
 int
 maildir_create(int parent, const char *dir)
 {
-	int fd, error, r = -1;
+	int fresh = make_sub(parent, dir), fd, error, r;
 
-	if (make_sub(parent, dir) == -1)
+	if (fresh == -1)
 		return -1;
 	fd = openat(parent, dir,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
-	if (make_sub(fd, "tmp") == 0 && make_sub(fd, "new") == 0 &&
-	    make_sub(fd, "cur") == 0 && durable_sync(fd) == 0)
-		r = sync_parent(fd);
+	r = make_subs(fd, fresh == 1);
 	error = errno;
 	close(fd);
 	errno = error;

@@ -1,0 +1,248 @@
+/* An account: its list of mailboxes, and the subscriptions. */
+#include "store/account.h"
+
+#include "base/durable.h"
+#include "base/io.h"
+#include "store/folder.h"
+#include "store/lock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char subscriptions[] = "subscriptions";
+
+enum {
+	SUBSCRIPTIONS = 4194304 /* bytes of the file */
+};
+
+static void
+list_begin(struct account_list *l)
+{
+	*l = (struct account_list){ .table = buf_new(ACCOUNT_LIST),
+		.text = arena_new(ACCOUNT_LIST) };
+}
+
+static int
+list_add(struct account_list *l, const char *name)
+{
+	struct span copy = arena_copy(&l->text, span_str(name));
+
+	if (copy.p == NULL)
+		return -1;
+	return buf_add(&l->table, &copy.p, sizeof copy.p);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+	int inbox = (strcmp(*y, "INBOX") == 0) - (strcmp(*x, "INBOX") == 0);
+
+	return inbox ? inbox : strcmp(*x, *y);
+}
+
+/* Sorted, each once. */
+static void
+list_end(struct account_list *l)
+{
+	size_t n = l->table.n / sizeof *l->name, kept = 0;
+
+	l->name = (char **)(void *)l->table.p;
+	if (n == 0)
+		return;
+	qsort(l->name, n, sizeof *l->name, compare);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || strcmp(l->name[kept - 1], l->name[i]) != 0)
+			l->name[kept++] = l->name[i];
+	l->n = kept;
+}
+
+void
+account_list_free(struct account_list *l)
+{
+	buf_free(&l->table);
+	arena_free(&l->text);
+	l->name = NULL;
+	l->n = 0;
+}
+
+static int
+add_folder(const struct account *a, struct account_list *l, const char *folder)
+{
+	char name[MAILBOX_NAME];
+	int there;
+
+	if (!account_name(span_str(folder), name))
+		return 0;
+	there = account_exists(a, span_str(name));
+	if (there == -1 && errno != ELOOP && errno != EACCES)
+		return -1;
+	return there == 1 ? list_add(l, name) : 0;
+}
+
+int
+account_list(const struct account *a, struct account_list *l)
+{
+	int fd = folder_open(a->dir, "."), error;
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	list_begin(l);
+	if (dir == NULL) {
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	while (errno = 0, (e = readdir(dir)) != NULL)
+		if (strcmp(e->d_name, "..") != 0 &&
+		    add_folder(a, l, e->d_name) == -1)
+			break;
+	error = errno;
+	closedir(dir);
+	list_end(l);
+	if (error == 0)
+		return 0;
+	account_list_free(l);
+	errno = error;
+	return -1;
+}
+
+/*
+ * Dovecot's second version has a head, a tab between levels, and dots that
+ * are just dots.  Elsewhere a line is the folder without its first dot.
+ */
+static bool
+read_line(struct span line, bool tabs, char out[MAILBOX_NAME])
+{
+	struct buf folder = buf_new(MAILBOX_FOLDER);
+	bool good;
+
+	if (span_is(line, "INBOX"))
+		return span_copy(line, out, MAILBOX_NAME) == 0;
+	buf_add_byte(&folder, '.');
+	for (size_t i = 0; i < line.n; i++)
+		if (tabs && line.p[i] == '\t')
+			buf_add_byte(&folder, '.');
+		else if (tabs && line.p[i] == '.')
+			buf_add_str(&folder, "&AC4-");
+		else
+			buf_add_byte(&folder, line.p[i]);
+	good = !folder.full && account_name(buf_span(&folder), out);
+	buf_free(&folder);
+	return good;
+}
+
+static int
+add_lines(struct account_list *l, struct span text)
+{
+	bool tabs = span_starts(text, "V\t2\n");
+
+	if (tabs)
+		(void)span_take(&text, '\n');
+	while (text.n > 0) {
+		char name[MAILBOX_NAME];
+		struct span line = span_take(&text, '\n');
+
+		if (line.n > 0 && read_line(line, tabs, name) &&
+		    list_add(l, name) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+account_subscriptions(const struct account *a, struct account_list *l)
+{
+	struct buf text = buf_new(SUBSCRIPTIONS);
+	int r = io_slurp(a->dir, subscriptions, &text), error;
+
+	list_begin(l);
+	if (r == 1)
+		r = add_lines(l, buf_span(&text));
+	error = errno;
+	buf_free(&text);
+	if (r == -1)
+		account_list_free(l);
+	else
+		list_end(l);
+	errno = error;
+	return r == -1 ? -1 : 0;
+}
+
+static void
+write_line(struct buf *out, const char *name)
+{
+	char folder[MAILBOX_NAME * 3];
+
+	if (strcmp(name, "INBOX") == 0)
+		buf_add_str(out, name);
+	else if (account_folder(span_str(name), folder) == 0)
+		buf_add_str(out, folder + 1);
+	else
+		return;
+	buf_add_byte(out, '\n');
+}
+
+static int
+write_subscriptions(const struct account *a, const struct account_list *l,
+    const char *added, const char *removed)
+{
+	struct buf out = buf_new(SUBSCRIPTIONS);
+	int r = -1;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (removed == NULL || strcmp(l->name[i], removed) != 0)
+			write_line(&out, l->name[i]);
+	if (added)
+		write_line(&out, added);
+	if (out.full)
+		errno = ENOSPC;
+	else
+		r = durable_replace(a->dir, subscriptions, buf_span(&out),
+		    0600);
+	buf_free(&out);
+	return r;
+}
+
+static int
+change_subscription(const struct account *a, const char *name, bool on)
+{
+	struct account_list l;
+	bool there = false;
+	int r = 0;
+
+	if (account_subscriptions(a, &l) == -1)
+		return -1;
+	for (size_t i = 0; i < l.n; i++)
+		there |= strcmp(l.name[i], name) == 0;
+	if (there != on)
+		r = write_subscriptions(a, &l, on ? name : NULL,
+		    on ? NULL : name);
+	account_list_free(&l);
+	return r;
+}
+
+int
+account_subscribe(const struct account *a, struct span name, bool on)
+{
+	char folder[MAILBOX_NAME * 3], canonical[MAILBOX_NAME];
+	int lock, r, error;
+
+	if (account_folder(name, folder) == -1)
+		return -1;
+	if (!account_name(span_str(folder), canonical)) {
+		errno = EINVAL;
+		return -1;
+	}
+	lock = lock_account(a->dir);
+	if (lock == -1)
+		return -1;
+	r = change_subscription(a, canonical, on);
+	error = errno;
+	close(lock);
+	errno = error;
+	return r;
+}
