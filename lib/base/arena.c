@@ -45,6 +45,27 @@ arena_free(struct arena *a)
 	a->last = NULL;
 }
 
+struct arena_mark
+arena_mark(const struct arena *a)
+{
+	return (struct arena_mark){ a->last, a->last ? a->last->used : 0,
+		a->used };
+}
+
+void
+arena_release(struct arena *a, struct arena_mark mark)
+{
+	while (a->last != mark.last) {
+		struct arena_block *before = a->last->before;
+
+		free(a->last);
+		a->last = before;
+	}
+	if (a->last)
+		a->last->used = mark.block_used;
+	a->used = mark.used;
+}
+
 static void
 add_block(struct arena *a, size_t need)
 {

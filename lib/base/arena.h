@@ -24,6 +24,14 @@ struct arena arena_new(size_t cap);
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);
 
+/* What was handed out since the mark becomes invalid. */
+struct arena_mark {
+	struct arena_block *last;
+	size_t block_used, used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_release(struct arena *a, struct arena_mark mark);
+
 /* Zeroed memory for count items of size bytes, aligned for any type. */
 void *arena_alloc(struct arena *a, size_t count, size_t size);
 /* A copy of s with a NUL behind it; .p is NULL (ENOBUFS) past the limit. */
