@@ -56,7 +56,7 @@ split(struct span whole, struct header_field *f)
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)whole.p[i];
 
-		if (c <= ' ' || c == 0x7f)
+		if (c <= ' ' || c >= 0x7f)
 			return false;
 	}
 	if (n == 0)
@@ -65,6 +65,15 @@ split(struct span whole, struct header_field *f)
 	f->value = without_end(span_skip(whole, colon + 1));
 	f->whole = whole;
 	return true;
+}
+
+bool
+header_is_field(struct span line)
+{
+	struct header_field f;
+
+	return is_blank(span_at(line, 0)) || span_starts(line, "From ") ||
+	    span_starts(line, ">From ") || split(line, &f);
 }
 
 bool
@@ -101,16 +110,23 @@ header_get(struct span header, const char *name, struct header_field *f)
 int
 header_unfold(struct span value, struct buf *out)
 {
+	bool folded = false;
+
 	value = span_trim(value);
 	while (value.n > 0) {
 		size_t lf = span_find(value, '\n');
 		struct span line = span_head(value, lf);
 
-		if (lf < value.n && line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		if (buf_add_span(out, line) == -1)
-			return -1;
 		value = span_skip(value, lf + 1);
+		while (folded && is_blank(span_at(line, 0)))
+			line = span_skip(line, 1);
+		while (value.n > 0 && line.n > 0 &&
+		    (line.p[line.n - 1] == '\r'))
+			line.n--;
+		if ((folded && buf_add_byte(out, ' ') == -1) ||
+		    buf_add_span(out, line) == -1)
+			return -1;
+		folded = true;
 	}
 	return 0;
 }
@@ -119,13 +135,17 @@ size_t
 header_length(struct span text)
 {
 	struct span rest = text;
+	size_t stray = text.n; /* where the first line lies that is no field */
 
 	while (rest.n > 0) {
-		size_t n = empty_line(rest);
+		size_t n = empty_line(rest), at = text.n - rest.n;
 
 		if (n > 0)
-			return text.n - rest.n + n;
-		rest = span_skip(rest, line_length(rest));
+			return at + n;
+		n = line_length(rest);
+		if (stray == text.n && !header_is_field(span_head(rest, n)))
+			stray = at;
+		rest = span_skip(rest, n);
 	}
-	return text.n;
+	return stray;
 }

@@ -25,10 +25,18 @@ bool header_next(struct span *rest, struct header_field *f);
 /* The first field of that name (any case); false if there is none. */
 bool header_get(struct span header, const char *name, struct header_field *f);
 
-/* The value unfolded: line ends go, one blank stays; trimmed. */
+/* True for a line that may stand in a header: a field, what continues one,
+ * or the "From " line of an mbox. */
+bool header_is_field(struct span line);
+
+/* The value unfolded: a line end and the blanks after it become one space;
+ * trimmed. */
 int header_unfold(struct span value, struct buf *out);
 
-/* Length of the header with its empty line; text.n if there is no end. */
+/*
+ * Length of the header with its empty line.  Where there is no empty line
+ * it ends before the first line that is no field, or with the text.
+ */
 size_t header_length(struct span text);
 
 #endif

@@ -7,10 +7,20 @@
 #include "base/buf.h"
 #include "mail/mime.h"
 
-/* From a header (message or message/rfc822 part). 0, or -1 (ENOBUFS). */
+enum {
+	IMAP_QUOTED = 1000 /* longer strings go as literals */
+};
+
+/*
+ * From a header (message or message/rfc822 part), of which MIME_HEADER bytes
+ * are looked at.  A field that stands there twice: the addresses are joined,
+ * of other fields the first counts.  0, or -1 (ENOBUFS).  The arena is left
+ * as it was found.
+ */
 int imap_envelope(struct span header, struct arena *a, struct buf *out);
 
-/* BODYSTRUCTURE, or BODY without the extension data. */
+/* BODYSTRUCTURE, or BODY without the extension data.  text is the message
+ * that part was parsed from.  0, or -1 (ENOBUFS). */
 int imap_bodystructure(struct span text, const struct mime_part *part,
     bool extended, struct arena *a, struct buf *out);
 
@@ -20,5 +30,7 @@ int imap_bodystructure(struct span text, const struct mime_part *part,
  */
 int imap_nstring(struct span s, struct buf *out);
 int imap_string(struct span s, struct buf *out);
+/* The value of a header field: unfolded first. */
+int imap_nstring_folded(struct span value, struct buf *out);
 
 #endif

@@ -6,6 +6,10 @@
  * for the wire (CRLF) are kept beside them.  Limits: MIME_DEPTH levels,
  * MIME_PARTS parts, MIME_PARAMS parameters a field; what lies beyond is
  * part of the last part that fits, as application/octet-stream.
+ *
+ * What the tree promises: a multipart has a child (one in which no part was
+ * found is text/plain), and so has a message/rfc822 (one that is encoded,
+ * against RFC 2046 5.2.1, or too deep is application/octet-stream).
  */
 #ifndef POSTERN_MAIL_MIME_H
 #define POSTERN_MAIL_MIME_H
@@ -21,7 +25,10 @@ enum {
 	MIME_DEPTH = 64,
 	MIME_PARTS = 10000,
 	MIME_PARAMS = 64,
-	MIME_HEADER = 262144 /* bytes of one header that are looked at */
+	MIME_PARAMS_ALL = 20000, /* parameters of a whole message */
+	MIME_COPY = 1048576,     /* bytes of values that need unquoting */
+	MIME_HEADER = 262144,    /* bytes of one header that are looked at */
+	MIME_ARENA = 16777216    /* an arena that no message overruns */
 };
 
 struct mime_param {
@@ -32,14 +39,16 @@ struct mime_param {
 struct mime_range {
 	uint64_t at, n;  /* offset and length as stored */
 	uint64_t wire;   /* length with CRLF line ends */
-	uint64_t lines;
+	uint64_t lines;  /* line ends in it, and a last line without one */
 };
 
 struct mime_part {
 	struct span type, subtype; /* lower case; text/plain by default */
+	bool typed;                /* the header says so */
 	struct mime_param *params;
 	size_t nparams;
-	struct span id, description, encoding; /* absent: .p == NULL */
+	/* As they stand, trimmed, perhaps folded; absent: .p == NULL. */
+	struct span id, description, encoding;
 	struct span md5, language, location;
 	struct span disposition;   /* lower case; absent: .p == NULL */
 	struct mime_param *disposition_params;
@@ -52,7 +61,8 @@ struct mime_part {
 	struct mime_part *parent;
 };
 
-/* The tree, or NULL with ENOBUFS where the arena is too small. */
+/* The tree, or NULL with ENOBUFS where the arena is too small (MIME_ARENA is
+ * always enough).  Spans lie in the text and in the arena. */
 struct mime_part *mime_parse(struct span text, struct arena *a);
 
 /* The part that an IMAP section number ("1.2") names: NULL if none.
