@@ -13,8 +13,8 @@
  *                and the session program goes on with the socket itself, so
  *                the child must not have read a byte past the login command.
  *   SMTP:        AUTH* until FRAME_OK (services with login only), and
- *                ENQUEUE any number of times, one at a time: its FRAME_OK
- *                carries a stream socket to a new enqueue process that
+ *                ENQUEUE (n is 0) any number of times, one at a time: its
+ *                FRAME_OK carries a stream socket to a new enqueue process that
  *                speaks lib/queue/submit.h; front has told it who logged in.
  */
 #ifndef POSTERN_NET_FRAME_H
@@ -32,7 +32,8 @@ enum {
 	FRAME_USERS_FD = 6, /* users.cdb, read only (smtpd) */
 	FRAME_DATA = 1024,
 	FRAME_TAG = 64,
-	FRAME_USER = 320
+	FRAME_USER = 320,
+	FRAME_MAILDIR = 2048
 };
 
 enum frame_type {
@@ -50,13 +51,31 @@ struct frame_request {
 	uint32_t type;
 	uint32_t tls; /* 0 or 1 */
 	uint32_t n;   /* bytes of data used */
-	char tag[FRAME_TAG];   /* IMAP tag, 0x21..0x7e, NUL-terminated */
+	char tag[FRAME_TAG]; /* 0x21..0x7e, NUL-terminated; empty but for IMAP */
 	char data[FRAME_DATA];
 };
 
 struct frame_reply {
 	uint32_t status;
 	char user[FRAME_USER]; /* who that is now, NUL-terminated */
+};
+
+/*
+ * What checkpw says about a FRAME_AUTH request, which front hands it as it
+ * came, over a SOCK_SEQPACKET pair on checkpw's fd 0 (secrets.cdb and
+ * users.cdb are fd 3 and 4).  user is the name that was claimed, for the
+ * log, until status is FRAME_OK; then it is the address of the mailbox.
+ */
+struct frame_verdict {
+	uint32_t status;
+	uint32_t uid, gid;
+	char user[FRAME_USER];       /* NUL-terminated */
+	char maildir[FRAME_MAILDIR]; /* to open, root included; absolute */
+};
+
+enum {
+	FRAME_SECRETS_FD = 3, /* checkpw's */
+	FRAME_MAILBOXES_FD = 4
 };
 
 /*

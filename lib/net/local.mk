@@ -1,6 +1,7 @@
 # lib/net
 lib_libpostern_a_SOURCES += \
 	%D%/conn.c %D%/conn.h %D%/frame.c %D%/frame.h \
+	%D%/login.c %D%/login.h %D%/relay.c \
 	%D%/service.c %D%/service.h \
 	%D%/smtp-data.c %D%/smtp-data.h %D%/smtp-path.c %D%/smtp-path.h \
 	%D%/tls.c %D%/tls.h

@@ -385,6 +385,19 @@ tls_read(void *tls, char *p, size_t n, int64_t deadline_ms)
 	}
 }
 
+ssize_t
+tls_write_some(struct tls *t, const char *p, size_t n)
+{
+	for (;;) {
+		ssize_t r = gnutls_record_send(t->session, p, n);
+
+		if (r >= 0)
+			return r;
+		if (again(t, (int)r, 0) == -1)
+			return -1;
+	}
+}
+
 int
 tls_write(void *tls, const char *p, size_t n, int64_t deadline_ms)
 {

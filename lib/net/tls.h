@@ -54,10 +54,14 @@ struct tls *tls_connect(struct tls_client *c, int fd, const char *name,
     int64_t deadline_ms);
 
 /* in_read_fn: 0 only after a close_notify; a TCP end without one is -1 with
- * errno EPIPE ("truncated"). */
+ * errno EPIPE ("truncated").  Deadline 0: what is there now (ETIMEDOUT). */
 ssize_t tls_read(void *tls, char *p, size_t n, int64_t deadline_ms);
 /* out_write_fn */
 int tls_write(void *tls, const char *p, size_t n, int64_t deadline_ms);
+
+/* What can be written at once: the count, or -1 with errno ETIMEDOUT (the
+ * same bytes must be offered again) or another. */
+ssize_t tls_write_some(struct tls *t, const char *p, size_t n);
 
 /* Bytes that tls_read would give without touching the descriptor. */
 size_t tls_pending(const struct tls *t);

@@ -1,0 +1,168 @@
+/* One attempt to log in: start checkpw, believe its verdict within limits. */
+#include "front.h"
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+static int
+open_below(const struct conf *c, const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (conf_etc(c, name, path) == -1)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1)
+		log_error("unreadable", name, errno);
+	return fd;
+}
+
+static pid_t
+start(const struct front *f, int end)
+{
+	const struct conf *c = &f->conf;
+	int secrets = open_below(c, "secrets.cdb");
+	int users = open_below(c, "users.cdb");
+	int fds[] = { end, -1, 2, secrets, users };
+	const char *env[] = { NULL };
+	char path[PATH_MAX];
+	const char *argv[] = { path, "-r", c->root, NULL };
+	struct proc p = { .path = path,
+		.argv = argv,
+		.envp = env,
+		.fds = fds,
+		.nfds = 5,
+		.uid = f->auth.uid,
+		.gid = f->auth.gid,
+		.keep_chroot = f->root };
+	pid_t pid = -1;
+
+	if (c->root[0] == '\0')
+		argv[1] = NULL;
+	if (secrets != -1 && users != -1 &&
+	    conf_program(c, c->checkpw, path) == 0)
+		pid = proc_spawn(&p);
+	if (secrets != -1)
+		close(secrets);
+	if (users != -1)
+		close(users);
+	return pid;
+}
+
+static bool
+is_below(const char *root, const char *path)
+{
+	size_t n = strlen(root);
+	struct span rest;
+
+	if (strncmp(path, root, n) != 0 || path[n] != '/')
+		return false;
+	rest = span_str(path + n + 1);
+	if (rest.n == 0)
+		return false;
+	while (rest.n > 0)
+		if (span_is(span_take(&rest, '/'), ".."))
+			return false;
+	return true;
+}
+
+/* A mailbox that a session may be started for. */
+static bool
+is_owner(const struct front *f, const struct frame_verdict *v)
+{
+	if (!f->root)
+		return v->uid == geteuid();
+	return v->uid >= f->conf.uid_min && v->uid != 0 && v->gid != 0 &&
+	       v->uid != UINT32_MAX && v->gid != UINT32_MAX;
+}
+
+static bool
+is_sound(const struct front *f, const struct frame_verdict *v, ssize_t n)
+{
+	if (n != (ssize_t)sizeof *v || v->status > FRAME_OK ||
+	    memchr(v->user, '\0', sizeof v->user) == NULL ||
+	    memchr(v->maildir, '\0', sizeof v->maildir) == NULL)
+		return false;
+	return v->status != FRAME_OK || (v->user[0] != '\0' && is_owner(f, v) &&
+					    is_below(f->conf.root, v->maildir));
+}
+
+/* 0, or -1 where there is no verdict that counts. */
+static int
+exchange(const struct front *f, const struct frame_request *q,
+    struct frame_verdict *v)
+{
+	int64_t deadline = io_now_ms() + FRONT_VERDICT_MS;
+	int pair[2], r = -1;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	pid = start(f, pair[1]);
+	close(pair[1]);
+	if (pid != -1) {
+		if (io_send(pair[0], q, sizeof *q, NULL, 0) == 0 &&
+		    io_wait(pair[0], POLLIN, deadline) == 0 &&
+		    is_sound(f, v, io_recv(pair[0], v, sizeof *v, NULL, 0)))
+			r = 0;
+		kill(pid, SIGKILL);
+		(void)proc_wait(pid);
+	}
+	close(pair[0]);
+	return r;
+}
+
+static void
+tell(const struct link *l, const struct frame_request *q,
+    const struct frame_verdict *v)
+{
+	static const char *const events[] = { "login-unavailable",
+		"login-failed", "login" };
+	struct log line;
+
+	log_start(&line, events[v->status]);
+	log_str(&line, "service", l->front->service->name);
+	log_str(&line, "peer", l->peer);
+	log_str(&line, "user", v->user);
+	log_num(&line, "tls", q->tls);
+	log_end(&line);
+}
+
+static void
+sleep_until(int64_t ms)
+{
+	int64_t left;
+
+	while ((left = ms - io_now_ms()) > 0) {
+		struct timespec t = { .tv_sec = left / 1000,
+			.tv_nsec = (long)(left % 1000) * 1000000 };
+
+		nanosleep(&t, NULL);
+	}
+}
+
+enum frame_status
+front_check(const struct link *l, const struct frame_request *q,
+    struct frame_verdict *v)
+{
+	int64_t start_ms = io_now_ms();
+
+	*v = (struct frame_verdict){ .status = FRAME_TEMPFAIL };
+	if (exchange(l->front, q, v) == -1)
+		*v = (struct frame_verdict){ .status = FRAME_TEMPFAIL };
+	tell(l, q, v);
+	/* Counted from the question on, so that a refusal takes as long
+	 * whatever the reason. */
+	if (v->status == FRAME_REJECT)
+		sleep_until(start_ms + (int64_t)l->front->conf.auth_delay_ms);
+	return v->status;
+}

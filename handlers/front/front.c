@@ -1,0 +1,216 @@
+/*
+ * front: gets a connection, starts the program that talks to it, and becomes
+ * its session when the login is proved.
+ *
+ * Reads:   postern.conf; opens certificate, key and databases for others
+ * Writes:  the log
+ * Runs as: root with CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT and CAP_KILL, or
+ *          as anybody, for a server of one uid
+ * Exits:   0; 100 usage or configuration; 111 a fault
+ */
+#include "front.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct sockets {
+	int fd[FRONT_SOCKETS];
+	size_t n;
+	bool activated; /* somebody else listens when we are gone */
+};
+
+static const struct option options[] = {
+	{ "listen", required_argument, NULL, 'l' },
+	{ "root", required_argument, NULL, 'r' },
+	{ 0 },
+};
+
+static _Noreturn void
+usage(void)
+{
+	err_die(EXIT_NEVER,
+	    "usage: front [-r root] [--listen ADDR:PORT[,...]] SERVICE");
+}
+
+static struct who
+find(const struct front *f, const char *user)
+{
+	struct who w = { 0 };
+
+	if (!f->root)
+		return w;
+	if (priv_find(user, &w.uid, &w.gid) == -1)
+		err_die_sys(EXIT_LATER, "user %s", user);
+	if (w.uid == 0 || w.gid == 0)
+		err_die(EXIT_NEVER, "user %s: must not be root", user);
+	return w;
+}
+
+/* The empty folder that the jails have as their root. */
+static void
+make_empty(const struct conf *c)
+{
+	static const char *const folders[] = { "run", "run/postern",
+		"run/postern/empty" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		if (conf_path(c, folders[i], path) == -1 ||
+		    (mkdir(path, i < 2 ? 0755 : 0555) == -1 && errno != EEXIST))
+			err_die_sys(EXIT_LATER, "make %s", path);
+	}
+}
+
+/* From here on no program that we start can gain rights, and we keep the
+ * four that starting them takes. */
+static void
+drop(const struct front *f)
+{
+	struct __user_cap_header_struct h = { .version =
+						  _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		err_die_sys(EXIT_LATER, "no_new_privs");
+	if (!f->root)
+		return;
+	if (syscall(SYS_capget, &h, d) == -1)
+		err_die_sys(EXIT_LATER, "capget");
+	d[0].permitted &= 1u << CAP_SETUID | 1u << CAP_SETGID |
+			  1u << CAP_SYS_CHROOT | 1u << CAP_KILL;
+	d[0].effective = d[0].permitted;
+	d[0].inheritable = 0;
+	d[1] = (struct __user_cap_data_struct){ 0 };
+	if (syscall(SYS_capset, &h, d) == -1)
+		err_die_sys(EXIT_LATER, "capset");
+}
+
+static bool
+is_listening(int fd)
+{
+	int yes = 0;
+	socklen_t n = sizeof yes;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes;
+}
+
+/* How many sockets systemd passes us, from fd 3 on (sd_listen_fds(3)). */
+static uint32_t
+activated_sockets(void)
+{
+	uint32_t n, pid;
+
+	if (!num_parse_u32(span_str(getenv("LISTEN_PID")), INT32_MAX, &pid) ||
+	    !num_parse_u32(span_str(getenv("LISTEN_FDS")), FRONT_SOCKETS, &n) ||
+	    (pid_t)pid != getpid())
+		return 0;
+	return n;
+}
+
+static void
+add(struct sockets *s, int fd)
+{
+	if (s->n == FRONT_SOCKETS)
+		err_die(EXIT_NEVER, "more than %d sockets", FRONT_SOCKETS);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+		err_die_sys(EXIT_LATER, "socket %d", fd);
+	s->fd[s->n++] = fd;
+}
+
+static void
+bind_all(struct sockets *s, const char *list)
+{
+	struct span rest = span_str(list);
+
+	while (rest.n > 0) {
+		struct span address = span_take(&rest, ',');
+		int fd = front_bind(address);
+
+		if (fd == -1)
+			err_die_sys(EXIT_LATER, "listen on %.*s",
+			    (int)address.n, address.p);
+		add(s, fd);
+	}
+}
+
+/* Sockets to listen on; none where fd 0 (or 3) is a connection. */
+static struct sockets
+find_sockets(const char *list, int *connection)
+{
+	struct sockets s = { .activated = list == NULL };
+	uint32_t n = activated_sockets();
+
+	*connection = 0;
+	if (list)
+		bind_all(&s, list);
+	else if (n == 1 && !is_listening(3))
+		*connection = 3;
+	else if (n > 0)
+		for (uint32_t i = 0; i < n; i++)
+			add(&s, 3 + (int)i);
+	else if (is_listening(0))
+		add(&s, 0);
+	return s;
+}
+
+static void
+set_up(struct front *f, const char *root, const char *service)
+{
+	char error[CONF_ERROR];
+
+	f->service = service_find(service);
+	if (f->service == NULL)
+		err_die(EXIT_NEVER, "%s: no such service", service);
+	if (conf_load(&f->conf, root, error) == -1)
+		err_die(EXIT_NEVER, "%s", error);
+	f->root = geteuid() == 0;
+	f->net = find(f, f->conf.net_user);
+	f->auth = find(f, f->conf.auth_user);
+	f->queue = find(f, f->conf.queue_user);
+	make_empty(&f->conf);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *root = NULL, *list = NULL;
+	struct sockets s;
+	struct front f = { 0 };
+	int option, connection;
+
+	err_program("front");
+	while ((option = getopt_long(argc, argv, "l:r:", options, NULL)) != -1)
+		if (option == 'l')
+			list = optarg;
+		else if (option == 'r')
+			root = optarg;
+		else
+			usage();
+	if (argc - optind != 1)
+		usage();
+	/* fd 2 first: under inetd it is the connection. */
+	if (list == NULL && log_rescue_stderr() == -1)
+		return EXIT_LATER;
+	signal(SIGPIPE, SIG_IGN);
+	umask(022);
+	set_up(&f, root, argv[optind]);
+	umask(077);
+	s = find_sockets(list, &connection);
+	drop(&f);
+	if (s.n > 0)
+		return front_listen(&f, s.fd, s.n, s.activated);
+	return front_serve(&f, connection);
+}

@@ -1,0 +1,328 @@
+/* Listening: accept, count, fork. */
+#include "front.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/num.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Whom a connection counts for: an IPv4 address or an IPv6 /64. */
+struct source {
+	unsigned char prefix[8];
+	uint32_t family; /* AF_UNSPEC: not limited */
+};
+
+struct slot {
+	pid_t pid; /* 0: free */
+	struct source source;
+};
+
+struct listener {
+	const struct front *front;
+	const int *socks;
+	size_t nsocks;
+	int signals;
+	struct slot *slots;
+	size_t nslots, used;
+	int64_t pause_until; /* no accept before */
+	int64_t idle_since;
+	int64_t next_line; /* no line about refusals before */
+	uint64_t untold;   /* refusals since the last line */
+};
+
+/* ADDRESS:PORT, [ADDRESS]:PORT. */
+static int
+parse_address(struct span text, struct sockaddr_storage *out, socklen_t *n)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+	struct sockaddr_in *four = (struct sockaddr_in *)out;
+	size_t colon = span_rfind(text, ':');
+	struct span host = span_head(text, colon);
+	char name[FRONT_PEER];
+	uint32_t port;
+
+	*out = (struct sockaddr_storage){ 0 };
+	errno = EINVAL;
+	if (!num_parse_u32(span_skip(text, colon + 1), 65535, &port))
+		return -1;
+	if (span_starts(host, "[") && span_ends(host, "]"))
+		host = span_skip(span_head(host, host.n - 1), 1);
+	if (span_copy(host, name, sizeof name) == -1)
+		return -1;
+	if (inet_pton(AF_INET, name, &four->sin_addr) == 1) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons((uint16_t)port);
+		*n = sizeof *four;
+		return 0;
+	}
+	six->sin6_family = AF_INET6;
+	six->sin6_port = htons((uint16_t)port);
+	*n = sizeof *six;
+	errno = EINVAL;
+	return inet_pton(AF_INET6, name, &six->sin6_addr) == 1 ? 0 : -1;
+}
+
+int
+front_bind(struct span address)
+{
+	struct sockaddr_storage a;
+	socklen_t n;
+	int one = 1, fd;
+
+	if (parse_address(address, &a, &n) == -1)
+		return -1;
+	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	/* IPv4 has a socket of its own, as with systemd's BindIPv6Only. */
+	if (a.ss_family == AF_INET6)
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+	    bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 4096) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static struct source
+source_of(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+	struct source s = { .family = AF_UNSPEC };
+
+	if (a->ss_family == AF_INET) {
+		s.family = AF_INET;
+		memcpy(s.prefix, &four->sin_addr, 4);
+	} else if (a->ss_family == AF_INET6 &&
+		   IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+		s.family = AF_INET;
+		memcpy(s.prefix, six->sin6_addr.s6_addr + 12, 4);
+	} else if (a->ss_family == AF_INET6) {
+		s.family = AF_INET6;
+		memcpy(s.prefix, &six->sin6_addr, 8);
+	}
+	return s;
+}
+
+static bool
+is_same(const struct source *a, const struct source *b)
+{
+	return a->family == b->family &&
+	       memcmp(a->prefix, b->prefix, sizeof a->prefix) == 0;
+}
+
+static uint64_t
+count(const struct listener *l, const struct source *s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0, seen = 0; seen < l->used && i < l->nslots; i++) {
+		if (l->slots[i].pid == 0)
+			continue;
+		seen++;
+		n += is_same(&l->slots[i].source, s);
+	}
+	return n;
+}
+
+/* At most one line a second about what could not be served. */
+static void
+tell(struct listener *l, const char *why, const struct source *s, int error)
+{
+	int64_t now = io_now_ms();
+	char text[FRONT_PEER] = "-";
+	unsigned char full[16] = { 0 };
+	struct log line;
+
+	l->untold++;
+	if (now < l->next_line)
+		return;
+	if (s) {
+		memcpy(full, s->prefix, sizeof s->prefix);
+		(void)inet_ntop((int)s->family, full, text, sizeof text);
+	}
+	log_start(&line, "refused");
+	log_str(&line, "service", l->front->service->name);
+	log_str(&line, "why", why);
+	log_str(&line, "source", text);
+	log_num(&line, "count", l->untold);
+	if (error)
+		log_errno(&line, "error", error);
+	log_end(&line);
+	l->next_line = now + 1000;
+	l->untold = 0;
+}
+
+/* In the child: nothing of the listener's stays. */
+static _Noreturn void
+serve(const struct listener *l, int sock)
+{
+	sigset_t none;
+
+	for (size_t i = 0; i < l->nsocks; i++)
+		close(l->socks[i]);
+	close(l->signals);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	_exit(front_serve(l->front, sock));
+}
+
+static void
+start(struct listener *l, int sock, const struct source *s)
+{
+	struct slot *slot = l->slots;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		serve(l, sock);
+	if (pid == -1) {
+		tell(l, "fork", s, errno);
+		l->pause_until = io_now_ms() + FRONT_PAUSE_MS;
+		return;
+	}
+	while (slot->pid != 0)
+		slot++;
+	*slot = (struct slot){ .pid = pid, .source = *s };
+	l->used++;
+}
+
+static void
+take(struct listener *l, int sock)
+{
+	const struct conf *c = &l->front->conf;
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof a;
+	struct source s;
+	int fd = accept4(sock, (struct sockaddr *)&a, &n, SOCK_CLOEXEC);
+
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM) {
+			tell(l, "accept", NULL, errno);
+			l->pause_until = io_now_ms() + FRONT_PAUSE_MS;
+		}
+		return;
+	}
+	s = source_of(&a);
+	if (l->used == l->nslots)
+		tell(l, "connections", &s, 0);
+	else if (s.family != AF_UNSPEC &&
+		 count(l, &s) >= c->connections_per_source)
+		tell(l, "connections_per_source", &s, 0);
+	else
+		start(l, fd, &s);
+	close(fd);
+}
+
+static void
+reap(struct listener *l)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (size_t i = 0; i < l->nslots; i++)
+			if (l->slots[i].pid == pid) {
+				l->slots[i].pid = 0;
+				l->used--;
+				break;
+			}
+	l->idle_since = io_now_ms();
+}
+
+/* False: told to stop. */
+static bool
+take_signals(struct listener *l)
+{
+	struct signalfd_siginfo s;
+
+	while (read(l->signals, &s, sizeof s) == (ssize_t)sizeof s) {
+		if (s.ssi_signo != SIGCHLD)
+			return false;
+		reap(l);
+	}
+	return true;
+}
+
+static int
+milliseconds(const struct listener *l, bool paused, bool activated)
+{
+	int64_t now = io_now_ms(), until = -1;
+
+	if (paused)
+		until = l->pause_until;
+	else if (activated && l->used == 0)
+		until = l->idle_since +
+			(int64_t)l->front->conf.listen_idle_s * 1000;
+	if (until == -1)
+		return -1;
+	return until <= now ? 0 : (int)(until - now);
+}
+
+static int
+run(struct listener *l, bool activated)
+{
+	struct pollfd p[FRONT_SOCKETS + 1] = { 0 };
+
+	p[0] = (struct pollfd){ .fd = l->signals, .events = POLLIN };
+	for (size_t i = 0; i < l->nsocks; i++)
+		p[i + 1] =
+		    (struct pollfd){ .fd = l->socks[i], .events = POLLIN };
+	for (;;) {
+		bool paused = io_now_ms() < l->pause_until;
+		int r = poll(p, paused ? 1 : 1 + l->nsocks,
+		    milliseconds(l, paused, activated));
+
+		if (r == -1 && errno != EINTR)
+			err_die_sys(EXIT_LATER, "poll");
+		if (r == 0 && !paused && l->used == 0)
+			return 0;
+		if (r <= 0)
+			continue;
+		if (p[0].revents && !take_signals(l))
+			return 0;
+		for (size_t i = 0; !paused && i < l->nsocks; i++)
+			if (p[i + 1].revents) {
+				take(l, l->socks[i]);
+				l->idle_since = io_now_ms();
+			}
+	}
+}
+
+int
+front_listen(const struct front *f, const int *socks, size_t n, bool activated)
+{
+	struct listener l = { .front = f,
+		.socks = socks,
+		.nsocks = n,
+		.idle_since = io_now_ms(),
+		.nslots = (size_t)f->conf.connections };
+	struct arena a = arena_new(l.nslots * sizeof *l.slots + 4096);
+	sigset_t wanted;
+
+	l.slots = arena_alloc(&a, l.nslots, sizeof *l.slots);
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGCHLD);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	if (l.slots == NULL || sigprocmask(SIG_BLOCK, &wanted, NULL) == -1)
+		err_die_sys(EXIT_LATER, "listen");
+	l.signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (l.signals == -1)
+		err_die_sys(EXIT_LATER, "signalfd");
+	for (size_t i = 0; i < n; i++)
+		if (fcntl(socks[i], F_SETFL, O_NONBLOCK) == -1)
+			err_die_sys(EXIT_LATER, "socket");
+	return run(&l, activated);
+}

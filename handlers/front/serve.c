@@ -1,0 +1,366 @@
+/* One connection: start the login program, answer its frames. */
+#include "front.h"
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/proc.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum next {
+	GO_ON,
+	DONE,
+	VIOLATION /* the login program is not itself: end it */
+};
+
+/* Who is there; false where fd 0 is no connection. */
+static bool
+find_peer(struct link *l)
+{
+	struct sockaddr_storage a = { 0 };
+	const struct sockaddr_in *four = (const struct sockaddr_in *)&a;
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a;
+	socklen_t n = sizeof a;
+	struct in_addr v4;
+
+	if (getpeername(l->sock, (struct sockaddr *)&a, &n) == -1)
+		return false;
+	snprintf(l->peer, sizeof l->peer, "local");
+	l->loopback = a.ss_family == AF_UNIX;
+	if (a.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+		l->loopback = IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+		return inet_ntop(AF_INET6, &six->sin6_addr, l->peer,
+			   sizeof l->peer) != NULL;
+	}
+	if (a.ss_family == AF_INET6)
+		memcpy(&v4, six->sin6_addr.s6_addr + 12, sizeof v4);
+	else
+		v4 = four->sin_addr;
+	if (a.ss_family == AF_UNIX)
+		return true;
+	l->loopback = ntohl(v4.s_addr) >> 24 == 127;
+	return inet_ntop(AF_INET, &v4, l->peer, sizeof l->peer) != NULL;
+}
+
+/* A file for the login program; absent is no error here. */
+static int
+open_for_child(const struct front *f, const char *name)
+{
+	char path[PATH_MAX];
+	int fd = -1;
+
+	if (conf_etc(&f->conf, name, path) == 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1 && errno != ENOENT)
+		log_error("unreadable", name, errno);
+	return fd;
+}
+
+static pid_t
+spawn(const struct link *l, const int *fds, size_t nfds)
+{
+	const struct front *f = l->front;
+	const char *env[] = { NULL };
+	const char *argv[7] = { NULL };
+	char path[PATH_MAX];
+	struct proc p = { .path = path,
+		.argv = argv,
+		.envp = env,
+		.fds = fds,
+		.nfds = nfds,
+		.uid = f->net.uid,
+		.gid = f->net.gid,
+		.keep_chroot = f->root };
+	size_t n = 0;
+
+	if (conf_program(&f->conf, f->service->program, path) == -1)
+		return -1;
+	argv[n++] = path;
+	if (f->conf.root[0] != '\0') {
+		argv[n++] = "-r";
+		argv[n++] = f->conf.root;
+	}
+	if (l->clear_login)
+		argv[n++] = "-c";
+	argv[n++] = f->service->name;
+	argv[n++] = l->peer;
+	return proc_spawn(&p);
+}
+
+static int
+start_child(struct link *l)
+{
+	const struct front *f = l->front;
+	bool smtp = f->service->session == NULL;
+	int pair[2], fds[7];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	fds[0] = fds[1] = l->sock;
+	fds[2] = 2;
+	fds[FRAME_FD] = pair[1];
+	fds[FRAME_CERT_FD] = open_for_child(f, f->conf.tls_cert);
+	fds[FRAME_KEY_FD] = open_for_child(f, f->conf.tls_key);
+	fds[FRAME_USERS_FD] = smtp ? open_for_child(f, "users.cdb") : -1;
+	l->child = spawn(l, fds, 7);
+	l->channel = pair[0];
+	for (size_t i = FRAME_FD; i <= FRAME_USERS_FD; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	return l->child == -1 ? -1 : 0;
+}
+
+/* 0 when the process is gone and reaped, -1 at the deadline. */
+static int
+wait_for(pid_t pid, int64_t deadline_ms)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int r = fd == -1 ? -1 : io_wait(fd, POLLIN, deadline_ms);
+
+	if (fd != -1)
+		close(fd);
+	if (r == 0)
+		(void)proc_wait(pid);
+	return r;
+}
+
+static int
+answer(const struct link *l, enum frame_status status, const char *user, int fd)
+{
+	struct frame_reply a = { .status = status };
+
+	if (user)
+		snprintf(a.user, sizeof a.user, "%s", user);
+	return io_send(l->channel, &a, sizeof a, &fd, fd == -1 ? 0 : 1);
+}
+
+/* The owner's session takes our place; returns only on a fault. */
+static void
+become(const struct link *l, const struct frame_request *q,
+    const struct frame_verdict *v, const char *path, int fd)
+{
+	const struct front *f = l->front;
+	char tag[FRAME_TAG + 16], user[FRAME_USER + 8], root[PATH_MAX + 16];
+	const char *argv[] = { path, v->maildir, NULL };
+	const char *env[] = { tag, user, NULL, NULL };
+	int fds[] = { fd, fd, 2 };
+	struct proc p = { .path = path,
+		.argv = argv,
+		.envp = env,
+		.fds = fds,
+		.nfds = 3,
+		.uid = f->root ? v->uid : 0,
+		.gid = v->gid };
+
+	snprintf(tag, sizeof tag, "AUTH_TAG=%s",
+	    f->service->kind == SERVICE_POP3 ? "+OK" : q->tag);
+	snprintf(user, sizeof user, "USER=%s", v->user);
+	snprintf(root, sizeof root, "POSTERN_ROOT=%s", f->conf.root);
+	if (f->conf.root[0] != '\0')
+		env[2] = root;
+	signal(SIGPIPE, SIG_DFL);
+	(void)proc_exec(&p);
+	err_die_sys(EXIT_LATER, "start %s", path);
+}
+
+/* In clear: the session speaks on the socket once the child is gone. */
+static enum next
+hand_over(struct link *l, const struct frame_request *q,
+    const struct frame_verdict *v, const char *path)
+{
+	if (answer(l, FRAME_OK, v->user, -1) == -1)
+		return DONE;
+	if (wait_for(l->child, io_now_ms() + FRONT_LEAVE_MS) == -1)
+		return VIOLATION;
+	l->child = 0;
+	become(l, q, v, path, l->sock);
+	return DONE;
+}
+
+/* Over TLS: the child goes on as the relay. */
+static enum next
+join(struct link *l, const struct frame_request *q,
+    const struct frame_verdict *v, const char *path)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		(void)answer(l, FRAME_TEMPFAIL, NULL, -1);
+		return GO_ON;
+	}
+	if (answer(l, FRAME_OK, v->user, pair[0]) == -1)
+		return DONE;
+	close(pair[0]);
+	become(l, q, v, path, pair[1]);
+	return DONE;
+}
+
+static enum next
+start_session(struct link *l, const struct frame_request *q,
+    const struct frame_verdict *v)
+{
+	char path[PATH_MAX];
+
+	if (conf_program(&l->front->conf, l->front->service->session, path) ==
+		-1 ||
+	    access(path, X_OK) == -1) {
+		log_error("no-session", l->front->service->session, errno);
+		(void)answer(l, FRAME_TEMPFAIL, NULL, -1);
+		return GO_ON;
+	}
+	return q->tls ? join(l, q, v, path) : hand_over(l, q, v, path);
+}
+
+/* May this request be made at all, now, by an honest program? */
+static bool
+is_auth_in_order(const struct link *l, const struct frame_request *q)
+{
+	const struct service *s = l->front->service;
+	struct span tag = span_of(q->tag, strnlen(q->tag, sizeof q->tag));
+
+	for (size_t i = 0; i < tag.n; i++)
+		if (tag.p[i] < 0x21 || tag.p[i] > 0x7e)
+			return false;
+	return s->kind != SERVICE_SMTP && !l->logged_in &&
+	       l->tries < l->front->conf.auth_tries && q->n <= FRAME_DATA &&
+	       tag.n < sizeof q->tag &&
+	       (tag.n > 0) == (s->kind == SERVICE_IMAP) && q->tls <= 1 &&
+	       (q->tls || (!s->tls && l->clear_login));
+}
+
+static enum next
+authenticate(struct link *l, const struct frame_request *q)
+{
+	struct frame_verdict v;
+
+	if (!is_auth_in_order(l, q))
+		return VIOLATION;
+	l->tries++;
+	if (front_check(l, q, &v) != FRAME_OK)
+		return answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
+	if (l->front->service->session)
+		return start_session(l, q, &v);
+	l->logged_in = true;
+	memcpy(l->user, v.user, sizeof l->user);
+	return answer(l, FRAME_OK, l->user, -1) == 0 ? GO_ON : DONE;
+}
+
+static pid_t
+start_enqueue(const struct link *l, int end)
+{
+	const struct front *f = l->front;
+	char user[FRAME_USER + 16], peer[FRONT_PEER + 16];
+	char path[PATH_MAX], root[PATH_MAX + 16];
+	const char *argv[] = { path, NULL };
+	const char *env[4] = { peer };
+	int fds[] = { end, end, 2 };
+	struct proc p = { .path = path,
+		.argv = argv,
+		.envp = env,
+		.fds = fds,
+		.nfds = 3,
+		.uid = f->queue.uid,
+		.gid = f->queue.gid };
+	size_t n = 1;
+
+	snprintf(peer, sizeof peer, "SUBMIT_PEER=%s", l->peer);
+	snprintf(user, sizeof user, "SUBMIT_USER=%s", l->user);
+	snprintf(root, sizeof root, "POSTERN_ROOT=%s", f->conf.root);
+	if (l->logged_in)
+		env[n++] = user;
+	if (f->conf.root[0] != '\0')
+		env[n++] = root;
+	return conf_program(&f->conf, "enqueue", path) == 0 ? proc_spawn(&p)
+							    : -1;
+}
+
+static enum next
+enqueue(struct link *l, const struct frame_request *q)
+{
+	const struct service *s = l->front->service;
+	enum frame_status status = FRAME_TEMPFAIL;
+	int pair[2], r;
+
+	if (s->session || (s->kind == SERVICE_SUBMISSION && !l->logged_in) ||
+	    q->n != 0)
+		return VIOLATION;
+	if (l->enqueue > 0 &&
+	    wait_for(l->enqueue, io_now_ms() + FRONT_ENQUEUE_MS) == -1)
+		return answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
+	l->enqueue = 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
+	l->enqueue = start_enqueue(l, pair[1]);
+	close(pair[1]);
+	if (l->enqueue != -1)
+		status = FRAME_OK;
+	r = answer(l, status, NULL, status == FRAME_OK ? pair[0] : -1);
+	close(pair[0]);
+	return r == 0 ? GO_ON : DONE;
+}
+
+static enum next
+next_frame(struct link *l, int64_t deadline_ms)
+{
+	struct frame_request q;
+	enum next next = VIOLATION;
+	ssize_t n;
+
+	if (io_wait(l->channel, POLLIN, deadline_ms) == -1)
+		return VIOLATION;
+	n = io_recv(l->channel, &q, sizeof q, NULL, 0);
+	if (n == 0 || (n == -1 && errno == ECONNRESET))
+		return DONE;
+	if (n == (ssize_t)sizeof q && q.type == FRAME_AUTH)
+		next = authenticate(l, &q);
+	else if (n == (ssize_t)sizeof q && q.type == FRAME_ENQUEUE)
+		next = enqueue(l, &q);
+	explicit_bzero(&q, sizeof q);
+	return next;
+}
+
+static void
+end_child(const struct link *l)
+{
+	struct log line;
+
+	log_start(&line, "login-program-ended");
+	log_str(&line, "service", l->front->service->name);
+	log_str(&line, "peer", l->peer);
+	log_end(&line);
+	if (l->child > 0)
+		kill(l->child, SIGKILL);
+}
+
+int
+front_serve(const struct front *f, int sock)
+{
+	struct link l = { .front = f, .sock = sock };
+	int64_t deadline = -1;
+	enum next next = GO_ON;
+
+	if (!find_peer(&l))
+		err_die_sys(EXIT_NEVER, "the connection");
+	l.clear_login = f->conf.clear_login == CLEAR_ALWAYS ||
+			(f->conf.clear_login == CLEAR_LOOPBACK && l.loopback);
+	if (start_child(&l) == -1)
+		err_die_sys(EXIT_LATER, "start %s", f->service->program);
+	if (f->service->session)
+		deadline = io_now_ms() + FRONT_GRACE_MS +
+			   (int64_t)f->conf.login_s * 1000;
+	while (next == GO_ON)
+		next = next_frame(&l, deadline);
+	if (next == VIOLATION)
+		end_child(&l);
+	if (l.child > 0)
+		(void)proc_wait(l.child);
+	return next == VIOLATION ? EXIT_LATER : 0;
+}

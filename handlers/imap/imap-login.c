@@ -1,0 +1,458 @@
+/*
+ * imap-login: what an IMAP client may say before it has logged in
+ * (RFC 3501 6.1 and 6.2), TLS, and the relay of a session over TLS.
+ *
+ * Reads:   the connection on fd 0, postern.conf, certificate and key (fd 4
+ *          and 5), front's replies (fd 3)
+ * Writes:  the connection on fd 1, frames to front
+ * Runs as: postern.conf's net_user, jailed before the first byte
+ * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/num.h"
+#include "net/login.h"
+#include "text/base64.h"
+
+#include <errno.h>
+
+enum {
+	USER = 256 /* bytes of a user name */
+};
+
+enum verdict {
+	GO_ON,
+	BYE,    /* said; linger and leave */
+	LEAVE,  /* without a word */
+	SESSION /* the session goes on */
+};
+
+struct imap {
+	struct login l;
+	int session; /* the socket to relay to, or -1 */
+	struct span tag;
+	char tag_text[FRAME_TAG];
+};
+
+/* A string of the client's, copied because a literal moves the line. */
+struct text {
+	size_t n;
+	char p[LOGIN_PASSWORD];
+};
+
+enum parsed {
+	PARSED,
+	WRONG, /* BAD, and the client is in step */
+	TOO_BIG,
+	LOST /* out of step, or the connection is gone */
+};
+
+static enum verdict
+answer(struct imap *s, const char *what)
+{
+	struct out *o = &s->l.c.out;
+
+	out_span(o, s->tag);
+	out_str(o, " ");
+	out_str(o, what);
+	out_str(o, "\r\n");
+	return GO_ON;
+}
+
+static enum verdict
+bye(struct imap *s, const char *why)
+{
+	out_str(&s->l.c.out, "* BYE ");
+	out_str(&s->l.c.out, why);
+	out_str(&s->l.c.out, "\r\n");
+	return BYE;
+}
+
+static enum verdict
+bad(struct imap *s, const char *why)
+{
+	answer(s, why);
+	if (++s->l.errors < LOGIN_ERRORS)
+		return GO_ON;
+	return bye(s, "Too many bad commands");
+}
+
+static void
+capabilities(struct imap *s)
+{
+	struct out *o = &s->l.c.out;
+
+	out_str(o, "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR");
+	if (conn_may_tls(&s->l.c))
+		out_str(o, " STARTTLS");
+	out_str(o, conn_may_login(&s->l.c) ? " AUTH=PLAIN" : " LOGINDISABLED");
+}
+
+static bool
+is_atom_char(int c)
+{
+	return c > 0x20 && c < 0x7f && strchr("(){%*\"\\", c) == NULL;
+}
+
+/* {N} or {N+} with the line's end behind it (RFC 3501 9, RFC 7888). */
+static enum parsed
+parse_literal(struct span *rest, uint64_t max, uint64_t *n, bool *wait)
+{
+	struct span digits = *rest;
+	enum parsed big = TOO_BIG;
+
+	if (!span_starts(digits, "{") || !span_ends(digits, "}"))
+		return LOST;
+	digits = span_skip(span_head(digits, digits.n - 1), 1);
+	*wait = !span_ends(digits, "+");
+	if (!*wait) {
+		digits.n--;
+		big = LOST;
+	}
+	for (size_t i = 0; i < digits.n; i++)
+		if (digits.p[i] < '0' || digits.p[i] > '9')
+			return LOST;
+	if (digits.n == 0)
+		return LOST;
+	*rest = span_skip(*rest, rest->n);
+	return num_parse(digits, max, n) ? PARSED : big;
+}
+
+static enum parsed
+read_literal(struct imap *s, struct span *rest, size_t max, struct text *out)
+{
+	struct in *in = &s->l.c.in;
+	uint64_t n;
+	bool wait;
+	enum parsed p = parse_literal(rest, max, &n, &wait);
+
+	if (p != PARSED)
+		return p;
+	if (wait)
+		out_str(&s->l.c.out, "+ OK\r\n");
+	if (out_flush(&s->l.c.out) == -1)
+		return LOST;
+	for (out->n = 0; out->n < n;) {
+		struct span some;
+
+		if (in_some(in, (size_t)n - out->n, &some) != 1)
+			return LOST;
+		memcpy(out->p + out->n, some.p, some.n);
+		out->n += some.n;
+	}
+	if (in_line(in, rest) != 1)
+		return LOST;
+	return span_find(span_of(out->p, out->n), '\0') < out->n ? WRONG
+								 : PARSED;
+}
+
+static enum parsed
+parse_quoted(struct span *rest, size_t max, struct text *out)
+{
+	size_t i = 1;
+
+	out->n = 0;
+	for (; i < rest->n && rest->p[i] != '"'; i++) {
+		if (rest->p[i] == '\\') {
+			int c = span_at(*rest, ++i);
+
+			if (c != '"' && c != '\\')
+				return WRONG;
+		}
+		if (out->n == max)
+			return WRONG;
+		out->p[out->n++] = rest->p[i];
+	}
+	if (i >= rest->n)
+		return WRONG;
+	*rest = span_skip(*rest, i + 1);
+	return PARSED;
+}
+
+static enum parsed
+parse_atom(struct span *rest, size_t max, struct text *out)
+{
+	size_t n = 0;
+
+	while (n < rest->n && is_atom_char(span_at(*rest, n)))
+		n++;
+	if (n == 0 || n > max)
+		return WRONG;
+	memcpy(out->p, rest->p, n);
+	out->n = n;
+	*rest = span_skip(*rest, n);
+	return PARSED;
+}
+
+/* astring (RFC 3501 9), of at most max bytes. */
+static enum parsed
+parse_astring(struct imap *s, struct span *rest, size_t max, struct text *out)
+{
+	if (span_starts(*rest, "{") || span_starts(*rest, "~{"))
+		return read_literal(s, rest, max, out);
+	if (span_starts(*rest, "\""))
+		return parse_quoted(rest, max, out);
+	return parse_atom(rest, max, out);
+}
+
+static enum parsed
+parse_login(
+    struct imap *s, struct span rest, struct text *user, struct text *password)
+{
+	enum parsed p = parse_astring(s, &rest, USER, user);
+
+	if (p != PARSED)
+		return p;
+	if (!span_starts(rest, " "))
+		return WRONG;
+	rest = span_skip(rest, 1);
+	p = parse_astring(s, &rest, LOGIN_PASSWORD, password);
+	return p == PARSED && rest.n > 0 ? WRONG : p;
+}
+
+/*
+ * A command that is refused without a look at its arguments may have
+ * announced a literal that the client sends without waiting: its bytes
+ * would be taken for commands.
+ */
+static bool
+ends_in_literal(struct span line)
+{
+	return span_ends(line, "+}") && span_find(line, '{') < line.n;
+}
+
+static enum verdict
+parse_failed(struct imap *s, enum parsed p)
+{
+	if (p == TOO_BIG)
+		return answer(s, "NO [TOOBIG] Too long");
+	if (p == WRONG)
+		return bad(s, "BAD Wrong arguments");
+	answer(s, "BAD Wrong literal");
+	return bye(s, "Out of step");
+}
+
+static enum verdict
+told(struct imap *s, enum frame_status status)
+{
+	if (status == FRAME_OK)
+		return SESSION;
+	if (status == FRAME_REJECT)
+		answer(s, "NO [AUTHENTICATIONFAILED] Wrong name or password");
+	else
+		answer(s, "NO [UNAVAILABLE] Temporary failure, try later");
+	return login_is_spent(&s->l) ? bye(s, "Too many attempts") : GO_ON;
+}
+
+static enum verdict
+do_login(struct imap *s, struct span args)
+{
+	struct text user, password = { 0 };
+	enum frame_status status;
+	enum parsed p;
+
+	if (!conn_may_login(&s->l.c)) {
+		answer(s, "NO [PRIVACYREQUIRED] STARTTLS first");
+		return ends_in_literal(args) ? bye(s, "Out of step") : GO_ON;
+	}
+	p = parse_login(s, args, &user, &password);
+	if (p != PARSED) {
+		explicit_bzero(&password, sizeof password);
+		return parse_failed(s, p);
+	}
+	if (out_flush(&s->l.c.out) == -1)
+		return LEAVE;
+	status = login_password(&s->l, s->tag, span_of(user.p, user.n),
+	    span_of(password.p, password.n), &s->session);
+	explicit_bzero(&password, sizeof password);
+	return told(s, status);
+}
+
+/* The client's response to the empty challenge; *line is "*" to cancel. */
+static int
+ask_response(struct imap *s, struct span *line)
+{
+	out_str(&s->l.c.out, "+ \r\n");
+	if (out_flush(&s->l.c.out) == -1)
+		return -1;
+	return in_line(&s->l.c.in, line);
+}
+
+static enum verdict
+do_authenticate(struct imap *s, struct span args)
+{
+	struct span mechanism = span_take(&args, ' ');
+	struct buf plain = buf_new(LOGIN_LINE);
+	enum verdict v;
+	bool sound;
+
+	if (!span_is_nocase(mechanism, "PLAIN"))
+		return bad(s, "NO No such mechanism");
+	if (!conn_may_login(&s->l.c))
+		return answer(s, "NO [PRIVACYREQUIRED] STARTTLS first");
+	if (args.n == 0 && ask_response(s, &args) != 1)
+		return LEAVE;
+	if (span_is(args, "*"))
+		return bad(s, "BAD Cancelled");
+	/* RFC 4959 3: an initial response of no bytes is "=". */
+	sound = span_is(args, "=") || base64_decode(args, &plain);
+	if (!sound)
+		v = bad(s, "BAD Not base64");
+	else if (out_flush(&s->l.c.out) == -1)
+		v = LEAVE;
+	else
+		v = told(s, login_attempt(
+				&s->l, s->tag, buf_span(&plain), &s->session));
+	buf_wipe(&plain);
+	return v;
+}
+
+static enum verdict
+do_starttls(struct imap *s, struct span args)
+{
+	if (!conn_may_tls(&s->l.c))
+		return bad(s, s->l.c.tls ? "BAD TLS is active already"
+					 : "BAD No TLS here");
+	if (conn_has_bytes(&s->l.c)) {
+		answer(s, "BAD Nothing may follow STARTTLS");
+		return bye(s, "Out of step");
+	}
+	answer(s, "OK Begin TLS negotiation now");
+	if (out_flush(&s->l.c.out) == -1 || login_tls(&s->l) == -1)
+		return LEAVE;
+	return GO_ON;
+}
+
+static enum verdict
+do_capability(struct imap *s, struct span args)
+{
+	out_str(&s->l.c.out, "* ");
+	capabilities(s);
+	out_str(&s->l.c.out, "\r\n");
+	return answer(s, "OK Done");
+}
+
+static enum verdict
+do_noop(struct imap *s, struct span args)
+{
+	return answer(s, "OK Done");
+}
+
+static enum verdict
+do_logout(struct imap *s, struct span args)
+{
+	bye(s, "Goodbye");
+	answer(s, "OK Done");
+	return BYE;
+}
+
+static const struct command {
+	const char *name;
+	bool wants_args;
+	enum verdict (*run)(struct imap *, struct span args);
+} commands[] = {
+	{ "AUTHENTICATE", true, do_authenticate },
+	{ "CAPABILITY", false, do_capability },
+	{ "LOGIN", true, do_login },
+	{ "LOGOUT", false, do_logout },
+	{ "NOOP", false, do_noop },
+	{ "STARTTLS", false, do_starttls },
+};
+
+static enum verdict
+refuse(struct imap *s, struct span args, const char *why)
+{
+	if (ends_in_literal(args)) {
+		answer(s, why);
+		return bye(s, "Out of step");
+	}
+	return bad(s, why);
+}
+
+static enum verdict
+run(struct imap *s, struct span name, struct span args, bool has_args)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		const struct command *c = &commands[i];
+
+		if (!span_is_nocase(name, c->name))
+			continue;
+		if (c->wants_args != has_args)
+			return refuse(s, args, "BAD Wrong arguments");
+		return c->run(s, args);
+	}
+	return refuse(s, has_args ? args : name,
+	    "BAD Not a command, or not before the login");
+}
+
+/* tag = 1*<any ASTRING-CHAR except "+">, and as long as a frame takes. */
+static bool
+keep_tag(struct imap *s, struct span tag)
+{
+	if (tag.n == 0 || tag.n >= sizeof s->tag_text)
+		return false;
+	for (size_t i = 0; i < tag.n; i++)
+		if (!is_atom_char(span_at(tag, i)) || tag.p[i] == '+')
+			return false;
+	memcpy(s->tag_text, tag.p, tag.n);
+	s->tag = span_of(s->tag_text, tag.n);
+	return true;
+}
+
+static enum verdict
+command(struct imap *s, struct span line, bool sound)
+{
+	struct span rest = line, tag = span_take(&rest, ' ');
+	struct span name = span_take(&rest, ' ');
+	bool has_args = tag.n + 1 + name.n < line.n;
+
+	s->tag = (struct span)SPAN("*");
+	if (!keep_tag(s, tag) || name.n == 0)
+		return refuse(s, line, "BAD Not a command");
+	if (!sound) {
+		answer(s, "BAD A bare CR, LF or NUL");
+		return span_ends(line, "}") ? bye(s, "Out of step")
+					    : bad(s, "BAD Lines end in CRLF");
+	}
+	return run(s, name, rest, has_args);
+}
+
+static enum verdict
+next(struct imap *s)
+{
+	struct span line;
+	int r = login_line(&s->l, &line);
+
+	if (r == 0)
+		return LEAVE;
+	if (r == -1 && errno == ETIMEDOUT)
+		return bye(s, "Login took too long");
+	if (r == -1 && errno == EMSGSIZE)
+		return bye(s, "Line too long");
+	return command(s, line, r == 1);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct imap s = { .session = -1 };
+	enum verdict v = GO_ON;
+	int code;
+
+	err_program("imap-login");
+	if (!login_begin(&s.l, argc, argv, &code))
+		return code;
+	out_str(&s.l.c.out, "* OK [");
+	capabilities(&s);
+	out_str(&s.l.c.out, "] ");
+	out_str(&s.l.c.out, s.l.c.conf.hostname);
+	out_str(&s.l.c.out, " ready\r\n");
+	while (v == GO_ON)
+		v = next(&s);
+	if (v == SESSION && s.session != -1)
+		login_relay(&s.l, s.session);
+	else if (v == BYE || v == LEAVE)
+		conn_linger(&s.l.c);
+	return 0;
+}

@@ -1,0 +1,132 @@
+/* The common part of the login programs. */
+#include "net/login.h"
+
+#include "auth/sasl.h"
+#include "base/err.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+enum {
+	MEMORY = 256 * 1024 * 1024, /* address space, libraries included */
+	FILES = 32
+};
+
+/* What a taken-over program might try to eat. */
+static int
+limit(void)
+{
+	struct rlimit files = { FILES, FILES };
+#ifdef POSTERN_SANITIZE
+	return setrlimit(RLIMIT_NOFILE, &files);
+#else
+	struct rlimit memory = { MEMORY, MEMORY };
+
+	if (setrlimit(RLIMIT_AS, &memory) == -1)
+		return -1;
+	return setrlimit(RLIMIT_NOFILE, &files);
+#endif
+}
+
+int
+login_tls(struct login *l)
+{
+	int64_t deadline = io_now_ms() + TLS_HANDSHAKE_MS;
+
+	if (deadline > l->deadline_ms)
+		deadline = l->deadline_ms;
+	l->fresh = true;
+	return conn_tls(&l->c, deadline);
+}
+
+bool
+login_begin(struct login *l, int argc, char *argv[], int *code)
+{
+	char error[CONF_ERROR];
+
+	*code = EXIT_LATER;
+	if (conn_begin(&l->c, argc, argv, l->line, sizeof l->line, error) ==
+	    -1) {
+		err_warn("%s", error);
+		*code = EXIT_NEVER;
+		return false;
+	}
+	if (limit() == -1 || conn_jail(&l->c) == -1) {
+		err_warn_sys("jail");
+		return false;
+	}
+	l->tries = 0;
+	l->errors = 0;
+	l->fresh = true;
+	l->deadline_ms = io_now_ms() + (int64_t)l->c.conf.login_s * 1000;
+	l->c.in.deadline_ms = l->deadline_ms;
+	/* In clear the session reads on where we stop. */
+	l->c.in.exact = true;
+	if (!l->c.service->tls)
+		return true;
+	if (l->c.server == NULL) {
+		err_warn("%s: no certificate", l->c.service->name);
+		return false;
+	}
+	*code = 0;
+	return login_tls(l) == 0;
+}
+
+int
+login_line(struct login *l, struct span *line)
+{
+	struct in *in = &l->c.in;
+	bool fresh = l->fresh;
+	int r;
+
+	if (!in_has_line(in) && out_flush(&l->c.out) == -1)
+		return 0;
+	l->fresh = false;
+	r = in_line(in, line);
+	if (r == -1 && errno != EBADMSG && errno != ETIMEDOUT &&
+	    errno != EMSGSIZE)
+		return 0;
+	return r != 0 && fresh && conn_is_http(*line) ? 0 : r;
+}
+
+enum frame_status
+login_attempt(struct login *l, struct span tag, struct span plain, int *session)
+{
+	struct frame_request q;
+	struct frame_reply a = { .status = FRAME_REJECT };
+
+	*session = -1;
+	/* What does not fit into a frame is no password of ours. */
+	if (frame_auth(&q, tag, plain, l->c.tls != NULL) == 0 &&
+	    frame_ask(FRAME_FD, &q, &a, session) == -1)
+		a.status = FRAME_TEMPFAIL;
+	explicit_bzero(&q, sizeof q);
+	if (a.status == FRAME_OK && (*session == -1) != (l->c.tls == NULL))
+		a.status = FRAME_TEMPFAIL;
+	if (a.status != FRAME_OK)
+		l->tries++;
+	return (enum frame_status)a.status;
+}
+
+enum frame_status
+login_password(struct login *l, struct span tag, struct span user,
+    struct span password, int *session)
+{
+	struct buf plain = buf_new(FRAME_DATA);
+	enum frame_status status = FRAME_REJECT;
+
+	*session = -1;
+	if (sasl_plain_make(user, password, &plain) == 0)
+		status = login_attempt(l, tag, buf_span(&plain), session);
+	else
+		l->tries++;
+	buf_wipe(&plain);
+	return status;
+}
+
+bool
+login_is_spent(const struct login *l)
+{
+	return l->tries >= l->c.conf.auth_tries;
+}

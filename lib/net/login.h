@@ -1,0 +1,66 @@
+/*
+ * What the IMAP and the POP3 login program have in common: the deadline, an
+ * attempt to log in, and the relay after it.
+ */
+#ifndef POSTERN_NET_LOGIN_H
+#define POSTERN_NET_LOGIN_H
+
+#include "net/conn.h"
+#include "net/frame.h"
+
+enum {
+	LOGIN_LINE = 16384, /* a command line, or a SASL response */
+	LOGIN_ERRORS = 10,  /* bad commands, then the connection ends */
+	LOGIN_PASSWORD = 512
+};
+
+struct login {
+	struct conn c;
+	int64_t deadline_ms; /* for everything before the login */
+	uint64_t tries;      /* attempts that failed */
+	unsigned errors;     /* bad commands */
+	bool fresh;          /* no line yet, in clear or in TLS */
+	char line[LOGIN_LINE];
+};
+
+/*
+ * From main's arguments to a connection that may be spoken on: conn_begin,
+ * the jail, limits, and the handshake where the service starts with TLS.
+ * False: nothing can be said to the client, exit with *code.
+ */
+bool login_begin(struct login *l, int argc, char *argv[], int *code);
+
+/* STARTTLS after its answer was written: the handshake. */
+int login_tls(struct login *l);
+
+/*
+ * The next command line, after flushing what was answered if the client has
+ * not sent it yet.  1; 0 where there is nobody to talk to, which a web
+ * client is too; -1 with errno ETIMEDOUT, EMSGSIZE or EBADMSG, as in_line.
+ */
+int login_line(struct login *l, struct span *line);
+
+/*
+ * Asks front whether this SASL PLAIN message proves who the client is.
+ * FRAME_OK: *session is the socket to relay to, or -1 where the program
+ * must exit at once, because front speaks on.  All output must have been
+ * flushed.
+ */
+enum frame_status login_attempt(
+    struct login *l, struct span tag, struct span plain, int *session);
+
+/* The same for a name and a password. */
+enum frame_status login_password(struct login *l, struct span tag,
+    struct span user, struct span password, int *session);
+
+/* True once there were auth_tries failures. */
+bool login_is_spent(const struct login *l);
+
+/*
+ * Moves bytes between TLS and the session's socket until both are done:
+ * what the client sent behind its login goes first.  How long a client may
+ * be idle is the session's business.
+ */
+void login_relay(struct login *l, int session);
+
+#endif
