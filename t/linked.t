@@ -31,7 +31,8 @@ for path in "$POSTERN_STAGE"/*; do
 	head -c 4 "$path" | grep -q ELF || continue
 	count=$((count + 1))
 	libs=$(needed "$name")
-	wrong=$(printf '%s\n' $libs | grep -vxE "$(allowed "$name")" | tr '\n' ' ')
+	wrong=$(for lib in $libs; do echo "$lib"; done |
+	    grep -vxE "$(allowed "$name")")
 	is "$wrong" "" "$name links only what it may (${libs% })"
 
 	elf=$(readelf -hdlW "$path")

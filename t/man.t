@@ -2,21 +2,14 @@
 # Every program that is installed has a man page; each prints silently.
 . "${POSTERN_SRC:-.}/t/lib.sh"
 need man
+unset MAKEFLAGS MFLAGS MAKELEVEL
 export LC_ALL=C.UTF-8 MANWIDTH=80 MANROFFSEQ=
 
-# var VARIABLE: the words of a Makefile variable.
-var() {
-	make -s -C "$POSTERN_BUILD" --no-print-directory -f Makefile -f - \
-	    print-var <<-END 2>/dev/null
-	print-var:; @echo \$($1)
-	END
-}
-
-pages=$(var dist_man_MANS)
-programs=$(var bin_PROGRAMS; var sbin_PROGRAMS; var pkglibexec_PROGRAMS
-    var dist_bin_SCRIPTS; var dist_sbin_SCRIPTS)
-[ -n "$programs" ] || plan_skip "no program is built yet"
-[ -n "$pages" ]; ok $? "pages are listed"
+programs=$(ls "$POSTERN_STAGE")
+[ -n "$programs" ] || plan_skip "no program is built"
+make -s -C "$POSTERN_BUILD" install-man mandir="$tmp/man" >/dev/null
+pages=$(find "$tmp/man" -type f)
+[ -n "$pages" ]; ok $? "pages are installed"
 
 for program in $programs; do
 	name=${program##*/}
@@ -28,7 +21,7 @@ for program in $programs; do
 done
 
 for page in $pages; do
-	said=$(man --warnings -l "$POSTERN_SRC/$page" 2>&1 >"$tmp/page")
+	said=$(man --warnings -l "$page" 2>&1 >"$tmp/page")
 	is "$said" "" "${page##*/} prints without a warning"
 	[ "$(wc -l <"$tmp/page")" -gt 15 ]; ok $? "${page##*/} says something"
 	case $page in *.[18]) heads='NAME SYNOPSIS DESCRIPTION EXIT.STATUS' ;;

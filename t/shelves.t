@@ -10,10 +10,10 @@ below() { # SHELF: what it may include
 	base) echo base ;;
 	text) echo base text ;;
 	mail) echo base text mail ;;
-	net) echo base text mail net ;;
-	auth) echo base text mail net auth ;;
-	store) echo base text mail net auth store ;;
-	queue) echo base text mail net auth store queue ;;
+	auth) echo base text mail auth ;;
+	net) echo base text mail auth net ;;
+	store) echo base text mail auth net store ;;
+	queue) echo base text mail auth net store queue ;;
 	esac
 }
 

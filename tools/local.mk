@@ -1,5 +1,5 @@
 # tools
-EXTRA_DIST += %D%/packages
+EXTRA_DIST += %D%/packages %D%/try %D%/try-prove %D%/try-serve
 bin_PROGRAMS += tools/postern
 pkglibexec_PROGRAMS += tools/postern-user tools/postern-domain \
 	tools/postern-alias

@@ -1,0 +1,134 @@
+#!/bin/sh
+# Who runs as whom during a session, how it is confined, and that nothing
+# stays when it is over.
+. "${POSTERN_SRC:-.}/t/peers/lib.sh"
+need ps
+[ -x /usr/bin/python3 ] || plan_skip "no /usr/bin/python3"
+set -a
+start_try --no-mount
+me=$(id -u)
+uid() { # NAME: as postern.conf has it
+	sed -n "s/^$1 //p" "$root/etc/postern/postern.conf"
+}
+net=$(uid net_user)
+queue=$(uid queue_user)
+alice=$(stat -c %u "$MAILDIR")
+sanitized=$(grep -c '^#define POSTERN_SANITIZE 1' "$POSTERN_BUILD/config.h")
+
+# One line for each process below tools/try: pid, uid, name.
+family() {
+	ps -eo pid=,ppid=,uid=,comm= | awk -v top="$try_pid" '
+		{ parent[$1] = $2; line[$1] = $1 " " $3 " " $4 }
+		END {
+			for (p in line) {
+				for (q = p; q > 1 && q != top; q = parent[q]) ;
+				if (q == top && p != top) print line[p]
+			}
+		}' | sort -n
+}
+ours() { family | grep -E ' (front|imap-login|imapd|pop3-login|pop3d|smtpd|enqueue|deliver|remote|checkpw|bounce)$' ||
+	:; }
+confined() { # PID NAME
+	[ "$sanitized" = 0 ] || { skip "$2 is confined" "sanitizers"; return; }
+	like "$(cat "/proc/$1/status")" '^NoNewPrivs:[[:space:]]*1' \
+	    "$2 can gain no rights"
+	like "$(cat "/proc/$1/status")" '^Seccomp:[[:space:]]*2' \
+	    "$2 has a list of system calls"
+	like "$(cat "/proc/$1/status")" '^CapEff:[[:space:]]*0+$' \
+	    "$2 has no capabilities"
+	[ "$me" != 0 ] || [ "$2" = imapd ] || [ "$2" = pop3d ] ||
+	    is "$(readlink "/proc/$1/root")" "$root/run/postern/empty" \
+	    "$2 is in the empty folder"
+}
+
+ours >"$tmp/before"
+echo "# before:"
+sed 's/^/# /' "$tmp/before"
+[ "$(grep -c ' front$' "$tmp/before")" -ge 7 ]; ok $? "the listeners are there"
+is "$(grep -vc ' front$' "$tmp/before")" 0 "and nothing else of a connection"
+
+cat >"$tmp/hold.py" <<'END'
+import imaplib, poplib, smtplib, ssl, sys, os
+c = ssl.create_default_context(cafile=os.environ["CA_FILE"])
+e = os.environ
+a = imaplib.IMAP4_SSL("localhost", int(e["IMAPS_PORT"]), ssl_context=c)
+a.login(e["MAIL_USER"], e["MAIL_PASS"])
+a.select()
+b = poplib.POP3_SSL("localhost", int(e["POP3S_PORT"]), context=c)
+b.user(e["MAIL_USER"])
+b.pass_(e["MAIL_PASS"])
+d = smtplib.SMTP("localhost", int(e["SMTP_PORT"]))
+d.ehlo()
+f = imaplib.IMAP4("127.0.0.1", int(e["IMAP_PORT"]))
+print("up", flush=True)
+sys.stdin.read(1)
+a.logout()
+b.quit()
+d.quit()
+f.logout()
+END
+mkfifo "$tmp/go"
+/usr/bin/python3 "$tmp/hold.py" <"$tmp/go" >"$tmp/held" 2>&1 &
+holder=$!
+exec 5>"$tmp/go"
+wait_for grep -q up "$tmp/held"; ok $? "four sessions are open"
+ours >"$tmp/during"
+echo "# during (pid, uid, program):"
+sed 's/^/# /' "$tmp/during"
+
+# started PROGRAM UID COUNT
+started() {
+	is "$(awk -v n="$1" -v u="$2" '$3 == n && $2 == u' "$tmp/during" |
+	    wc -l)" "$3" "$3 of $1 as uid $2"
+	is "$(awk -v n="$1" -v u="$2" '$3 == n && $2 != u' "$tmp/during" |
+	    wc -l)" 0 "none of $1 as anybody else"
+	for pid in $(awk -v n="$1" '$3 == n { print $1 }' "$tmp/during"); do
+		confined "$pid" "$1"
+	done
+}
+started imap-login "$net" 2
+started pop3-login "$net" 1
+started smtpd "$net" 1
+started imapd "$alice" 1
+started pop3d "$alice" 1
+is "$(grep -c checkpw "$tmp/during")" 0 "checkpw is gone after the login"
+# One front for the SMTP session and one for the login not yet done, each
+# answering its own child; none for those that have logged in.
+is "$(grep -c ' front$' "$tmp/during")" \
+    "$(($(grep -c ' front$' "$tmp/before") + 2))" \
+    "no process with rights stays with a session after its login"
+if [ "$me" = 0 ]; then
+	is "$(ps -eo uid=,ppid=,comm= | awk -v top="$try_pid" \
+	    '$2 == top && $3 == "qsend" { print $1 }')" "" \
+	    "qsend is not a child of the script"
+	is "$(family | awk '$3 == "qsend" { print $2 }' | sort -u)" "$queue" \
+	    "qsend is the queue's user"
+fi
+
+echo >&5
+exec 5>&-
+wait "$holder"; ok $? "the sessions ended well"
+same() { ours >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
+wait_for same; ok $? "nothing of them is left"
+
+# A listener that a supervisor starts leaves when it is idle.
+if command -v systemd-socket-activate >/dev/null; then
+	sed -i '/^listen_idle_s/d' "$root/etc/postern/postern.conf"
+	echo 'listen_idle_s 1' >>"$root/etc/postern/postern.conf"
+	port=$((IMAP_PORT + 1))
+	systemd-socket-activate -l "127.0.0.1:$port" \
+	    "$root/usr/libexec/postern/front" -r "$root" imap \
+	    2>"$tmp/activate" </dev/null &
+	activate=$!
+	wait_for grep -q Listening "$tmp/activate"
+	said=$(printf 'a LOGOUT\r\n' | timeout 10 curl -sS --max-time 5 \
+	    "telnet://127.0.0.1:$port" 2>&1)
+	like "$said" '^\* OK .*' "a socket of a supervisor is served"
+	ended() { ! kill -0 "$activate" 2>/dev/null; }
+	wait_for ended; ok $? "nothing stays after the idle time"
+	wait "$activate"
+	is $? 0 "it went without an error"
+else
+	skip "idle" "systemd-socket-activate is not installed"
+fi
+done_testing
