@@ -47,6 +47,7 @@ static const struct setting settings[] = {
 	{ "queue_user", TEXT, AT(queue_user), 0, 0 },
 	{ "queue_workers", NUMBER, AT(queue_workers), 1, 1000 },
 	{ "recipients", NUMBER, AT(recipients), 1, 100000 },
+	{ "resolver", TEXT, AT(resolver), 0, 0 },
 	{ "retry_max_s", NUMBER, AT(retry_max_s), 1, 86400 * 30 },
 	{ "retry_min_s", NUMBER, AT(retry_min_s), 1, 86400 },
 	{ "route", ROUTE, 0, 0, 0 },

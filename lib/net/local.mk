@@ -1,5 +1,7 @@
 # lib/net
-lib_libpostern_a_SOURCES += \
+lib_libpostern_a_SOURCES += %D%/dns.c %D%/dns.h \
+	%D%/smtp-client.c %D%/smtp-client.h %D%/smtp-reply.c \
+	%D%/smtp-reply.h \
 	%D%/conn.c %D%/conn.h %D%/frame.c %D%/frame.h \
 	%D%/login.c %D%/login.h %D%/relay.c \
 	%D%/service.c %D%/service.h \
