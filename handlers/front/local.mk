@@ -12,3 +12,17 @@ handlers_imap_imap_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 handlers_pop3_pop3_login_SOURCES = handlers/pop3/pop3-login.c
 handlers_pop3_pop3_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(SECCOMP_LIBS)
+dist_man_MANS += %D%/front.8 %D%/checkpw.8 handlers/imap/imap-login.8 \
+	handlers/pop3/pop3-login.8
+front_units = %D%/postern-imap.socket %D%/postern-imaps.socket \
+	%D%/postern-pop3.socket %D%/postern-pop3s.socket \
+	%D%/postern-smtp.socket %D%/postern-submission.socket \
+	%D%/postern-submissions.socket %D%/postern@.service
+nodist_systemdsystemunit_DATA += $(front_units)
+CLEANFILES += $(front_units)
+EXTRA_DIST += %D%/postern-imap.socket.in %D%/postern-imaps.socket.in \
+	%D%/postern-pop3.socket.in %D%/postern-pop3s.socket.in \
+	%D%/postern-smtp.socket.in %D%/postern-submission.socket.in \
+	%D%/postern-submissions.socket.in %D%/postern@.service.in
+TESTS += t/front.t
+EXTRA_DIST += t/front.t t/front.py

@@ -410,11 +410,12 @@ command(struct imap *s, struct span line, bool sound)
 	s->tag = (struct span)SPAN("*");
 	if (!keep_tag(s, tag) || name.n == 0)
 		return refuse(s, line, "BAD Not a command");
-	if (!sound) {
+	if (!sound && span_ends(line, "}")) {
 		answer(s, "BAD A bare CR, LF or NUL");
-		return span_ends(line, "}") ? bye(s, "Out of step")
-					    : bad(s, "BAD Lines end in CRLF");
+		return bye(s, "Out of step");
 	}
+	if (!sound)
+		return bad(s, "BAD A bare CR, LF or NUL");
 	return run(s, name, rest, has_args);
 }
 
