@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 enum {
-	STATE_SIZE = 33554432, /* most bytes of the file */
+	STATE_SIZE = 1073741824, /* most bytes of the file */
 	STATE_TEXT = 512,
 	STATE_CODE = 16
 };

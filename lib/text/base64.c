@@ -129,3 +129,22 @@ base64_decode_body(struct span s, struct buf *out)
 	out->n += (size_t)(to - start);
 	return 0;
 }
+
+size_t
+base64_body_length(struct span s)
+{
+	size_t have = 0, n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '=')
+			have = 0;
+		if (value_of(s.p[i]) == -1)
+			continue;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			n++;
+		}
+	}
+	return n;
+}

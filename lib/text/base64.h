@@ -12,5 +12,7 @@ int base64_encode(struct span s, struct buf *out);
 bool base64_decode(struct span s, struct buf *out);
 /* As in mail bodies: other bytes are passed over. 0, or -1 (ENOBUFS). */
 int base64_decode_body(struct span s, struct buf *out);
+/* How many bytes it would add. */
+size_t base64_body_length(struct span s);
 
 #endif

@@ -1,0 +1,272 @@
+/*
+ * enqueue: adds one message to the queue.
+ *
+ * Reads:   fd 0, a stream socket that speaks queue/submit.h; postern.conf;
+ *          SUBMIT_USER and SUBMIT_PEER (who sends, set by the parent).
+ * Writes:  var/spool/postern; one line to fd 0: K, Z or D.
+ * Runs as: the owner of the queue.
+ * Exits:   0 the message is on the disk; 100 refused; 111 try later.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "base/durable.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/jail.h"
+#include "base/log.h"
+#include "queue/envelope.h"
+#include "queue/queue.h"
+#include "queue/submit.h"
+#include "queue/trace.h"
+
+enum {
+	READ_MS = 3600000, /* silence of the client */
+	TRACE_BYTES = 8192, /* for what we add to a message of full size */
+	ROOM = 32768
+};
+
+struct enqueue {
+	struct conf conf;
+	struct queue queue;
+	struct in in;
+	struct submit_reader reader;
+	struct buf fields, head;
+	struct arena arena;
+	struct envelope envelope;
+	struct durable file;
+	struct trace trace;
+	uint64_t size, limit;
+	char id[QUEUE_ID];
+};
+
+/* The one answer; the client may be gone, which changes nothing. */
+_Noreturn static void
+answer(char letter, const char *text, int code)
+{
+	char line[SUBMIT_ANSWER];
+	int n = snprintf(line, sizeof line, "%c %s\n", letter, text);
+
+	if (n > 0 && (size_t)n < sizeof line)
+		(void)io_write(0, line, (size_t)n);
+	exit(code);
+}
+
+_Noreturn static void
+later(struct enqueue *q, const char *what, int e)
+{
+	char text[256];
+
+	durable_abort(&q->file);
+	log_error("not-queued", what, e);
+	snprintf(text, sizeof text, "%s: %s", what, strerror(e));
+	answer('Z', text, EXIT_LATER);
+}
+
+_Noreturn static void
+never(struct enqueue *q, const char *why)
+{
+	struct log l;
+
+	durable_abort(&q->file);
+	log_start(&l, "refused");
+	log_str(&l, "why", why);
+	log_span(&l, "sender", q->envelope.sender);
+	log_end(&l);
+	answer('D', why, EXIT_NEVER);
+}
+
+/* What a client that breaks off, or breaks the protocol, gets. */
+_Noreturn static void
+bad_stream(struct enqueue *q)
+{
+	if (errno == EBADMSG || errno == EMSGSIZE || errno == ENOBUFS)
+		never(q, "bad submission");
+	if (errno == EPIPE) {
+		durable_abort(&q->file);
+		log_event("broken-off");
+		answer('Z', "incomplete", EXIT_LATER);
+	}
+	later(q, "read", errno);
+}
+
+/* From our parent, but it may hold what a client said: one bad byte and it
+ * is not there. */
+static struct span
+from_parent(const char *name)
+{
+	struct span s = span_str(getenv(name));
+
+	if (s.n > ENVELOPE_FIELD)
+		s.n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+			return span_of(NULL, 0);
+	return s;
+}
+
+static void
+read_envelope(struct enqueue *q)
+{
+	struct envelope *e = &q->envelope;
+
+	in_deadline(&q->in, READ_MS);
+	if (submit_read_envelope(&q->reader, &q->fields) == -1)
+		bad_stream(q);
+	if (!envelope_parse(buf_span(&q->fields), &q->arena, e))
+		never(q, "bad envelope");
+	if (e->nrcpt > q->conf.recipients)
+		never(q, "too many recipients");
+	e->user = from_parent("SUBMIT_USER");
+	e->peer = from_parent("SUBMIT_PEER");
+}
+
+/* The head goes in front last: only then is the size known. */
+static void
+begin(struct enqueue *q)
+{
+	struct envelope *e = &q->envelope;
+	uint32_t usec;
+
+	if (queue_id(q->id) == -1)
+		later(q, "random numbers", errno);
+	e->id = span_str(q->id);
+	io_wall(&e->time, &usec);
+	e->size = 0;
+	if (envelope_write(e, &q->head) == -1)
+		never(q, "envelope too large");
+	if (durable_begin(&q->file, q->queue.tmp, q->id) == -1)
+		later(q, "create", errno);
+	if (lseek(q->file.fd, (off_t)(ENVELOPE_HEAD + q->head.n), SEEK_SET) ==
+	    -1)
+		later(q, "seek", errno);
+}
+
+static void
+copy_body(struct enqueue *q)
+{
+	struct span bytes;
+	int r;
+
+	for (;;) {
+		in_deadline(&q->in, READ_MS);
+		r = submit_read_body(&q->reader, &bytes);
+		if (r <= 0)
+			break;
+		q->size += bytes.n;
+		if (q->size > q->limit)
+			never(q, "message too large");
+		trace_feed(&q->trace, bytes);
+		if (q->trace.received > TRACE_HOPS)
+			never(q, "too many hops");
+		if (io_write(q->file.fd, bytes.p, bytes.n) == -1)
+			later(q, "write", errno);
+	}
+	if (r == -1)
+		bad_stream(q);
+}
+
+static void
+put_head(struct enqueue *q)
+{
+	char head[ENVELOPE_HEAD];
+	size_t n = q->head.n;
+
+	buf_reset(&q->head);
+	q->envelope.size = q->size;
+	if (envelope_write(&q->envelope, &q->head) == -1 || q->head.n != n)
+		later(q, "envelope", EINVAL);
+	envelope_head(n, head);
+	if (lseek(q->file.fd, 0, SEEK_SET) == -1 ||
+	    io_write(q->file.fd, head, sizeof head) == -1 ||
+	    io_write(q->file.fd, q->head.p, q->head.n) == -1)
+		later(q, "write", errno);
+}
+
+static void
+log_accepted(const struct enqueue *q)
+{
+	const struct envelope *e = &q->envelope;
+	struct log l;
+
+	log_start(&l, "accepted");
+	log_str(&l, "id", q->id);
+	log_span(&l, "sender", e->sender);
+	log_span(&l, "rcpt", e->rcpt[0]);
+	log_num(&l, "rcpts", e->nrcpt);
+	log_num(&l, "size", e->size);
+	if (e->user.n > 0)
+		log_span(&l, "user", e->user);
+	if (e->peer.n > 0)
+		log_span(&l, "peer", e->peer);
+	log_end(&l);
+}
+
+/* Everything below works in one folder. */
+static void
+enter_jail(struct enqueue *q)
+{
+	char path[PATH_MAX];
+	struct jail j = { .kind = JAIL_SESSION, .folder = path };
+	int landlock;
+
+	if (conf_path(&q->conf, QUEUE_FOLDER, path) == -1 ||
+	    jail_enter(&j, &landlock) == -1)
+		later(q, "jail", errno);
+}
+
+static void
+start(struct enqueue *q, int argc, char **argv)
+{
+	char error[CONF_ERROR];
+	const char *root = NULL;
+	int c;
+
+	while ((c = getopt(argc, argv, "r:")) != -1) {
+		if (c != 'r')
+			err_die(EXIT_NEVER, "usage: enqueue [-r root]");
+		root = optarg;
+	}
+	if (optind != argc)
+		err_die(EXIT_NEVER, "usage: enqueue [-r root]");
+	if (conf_load(&q->conf, root, error) == -1) {
+		err_warn("%s", error);
+		answer('Z', "configuration", EXIT_LATER);
+	}
+	if (geteuid() == 0)
+		later(q, "must not run as root", EPERM);
+	if (queue_open(&q->conf, &q->queue) == -1)
+		later(q, "queue", errno);
+	enter_jail(q);
+	q->limit = q->conf.message_size + TRACE_BYTES;
+}
+
+int
+main(int argc, char **argv)
+{
+	char room[ROOM];
+	struct enqueue q = { .in = in_fd(0, room, sizeof room),
+		.fields = buf_new(ENVELOPE_SIZE),
+		.head = buf_new(ENVELOPE_SIZE),
+		.arena = arena_new(ENVELOPE_SIZE), .file.fd = -1 };
+
+	err_program("enqueue");
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	q.reader.in = &q.in;
+	start(&q, argc, argv);
+	read_envelope(&q);
+	begin(&q);
+	copy_body(&q);
+	put_head(&q);
+	if (durable_commit(&q.file, q.queue.mess, q.id) == -1)
+		later(&q, "commit", errno);
+	queue_poke(&q.queue, q.id);
+	log_accepted(&q);
+	answer('K', q.id, 0);
+}

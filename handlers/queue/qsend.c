@@ -1,0 +1,339 @@
+/*
+ * qsend: owns the queue and decides what is tried when.
+ *
+ * Reads:   var/spool/postern, users.cdb, postern.conf; on fd 0 the frames of
+ *          qspawn (qframe.h); reports of the programs that it has started.
+ * Writes:  var/spool/postern; frames.
+ * Runs as: the owner of the queue.
+ * Exits:   0 told to stop, or (-1) nothing is due; 100 usage; 111 try later.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/durable.h"
+#include "base/err.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "qsend.h"
+
+enum {
+	SCAN_MS = 600000,   /* between looks for messages nobody told of */
+	TRIGGER_LOST = 32768, /* so much in the FIFO: some may have been lost */
+	SYNC_BATCH = 64,
+	STATE_CHECK_MS = 1000
+};
+
+/* ---- finding messages ---- */
+
+static void
+tidy(const struct qsend *q, const char *name)
+{
+	struct log l;
+
+	log_start(&l, "damaged");
+	log_str(&l, "file", name);
+	log_end(&l);
+	if (queue_bury(&q->queue, name) == -1)
+		log_error("not-moved", name, errno);
+}
+
+/* Calls what for each name in folder. */
+static void
+each_name(struct qsend *q, int folder, void (*what)(struct qsend *, const char *))
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (d == NULL) {
+		log_error("scan", "folder", errno);
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			what(q, e->d_name);
+	closedir(d);
+}
+
+static void
+see_message(struct qsend *q, const char *name)
+{
+	if (queue_is_id(span_str(name)))
+		table_add(&q->table, name, 0);
+	else
+		tidy(q, name);
+}
+
+/* Left behind by a crash: its message is gone. */
+static void
+see_state(struct qsend *q, const char *name)
+{
+	struct stat st;
+
+	if (queue_is_id(span_str(name)) &&
+	    table_find(&q->table, name) != TABLE_NONE)
+		return;
+	if (fstatat(q->queue.mess, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT)
+		return;
+	if (unlinkat(q->queue.state, name, 0) == -1)
+		log_error("not-removed", name, errno);
+}
+
+static void
+see_unfinished(struct qsend *q, const char *name)
+{
+	struct stat st;
+	uint32_t usec;
+	int64_t now;
+
+	io_wall(&now, &usec);
+	if (fstatat(q->queue.tmp, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    now - st.st_mtime > QUEUE_TMP_LIFE_S &&
+	    unlinkat(q->queue.tmp, name, 0) == -1)
+		log_error("not-removed", name, errno);
+}
+
+static void
+scan(struct qsend *q)
+{
+	q->scan_ms = io_now_ms() + SCAN_MS;
+	each_name(q, q->queue.mess, see_message);
+	each_name(q, q->queue.tmp, see_unfinished);
+}
+
+/* A line of the FIFO.  New mail goes before what waits from earlier. */
+static void
+take_line(struct qsend *q)
+{
+	q->line[q->partial] = '\0';
+	if (queue_is_id(span_str(q->line)))
+		table_add(&q->table, q->line, -1);
+	q->partial = 0;
+}
+
+static void
+take_trigger(struct qsend *q)
+{
+	size_t got = 0;
+	char text[4096];
+	ssize_t n;
+
+	while ((n = read(q->trigger, text, sizeof text)) > 0) {
+		got += (size_t)n;
+		for (ssize_t i = 0; i < n; i++)
+			if (text[i] == '\n')
+				take_line(q);
+			else if (q->partial + 1 < sizeof q->line)
+				q->line[q->partial++] = text[i];
+	}
+	if (got >= TRIGGER_LOST)
+		scan(q);
+}
+
+/* ---- the loop ---- */
+
+static void
+take_frame(struct qsend *q)
+{
+	struct qframe_done f;
+	ssize_t n = io_recv(q->channel, &f, sizeof f, NULL, 0);
+
+	if (n != sizeof f)
+		err_die(EXIT_LATER, "qspawn is gone");
+	if (f.slot == QFRAME_STOP) {
+		q->stopping = true;
+		return;
+	}
+	if (f.slot < 0 || (size_t)f.slot >= q->workers ||
+	    !q->jobs[f.slot].used)
+		err_die(EXIT_LATER, "bad frame");
+	work_job_done(q, &q->jobs[f.slot], f.status);
+}
+
+/* Messages that are open go first, each in its turn. */
+static void
+dispatch(struct qsend *q)
+{
+	for (size_t i = 0; i < q->workers; i++) {
+		struct work *w = &q->works[(q->turn + i) % q->workers];
+
+		if (w->used)
+			work_step(q, w);
+	}
+	q->turn++;
+	while (!q->stopping && q->njobs < q->workers &&
+	    q->nworks < q->workers) {
+		uint32_t i = table_take(&q->table, io_now_ms());
+		struct entry *e;
+
+		if (i == TABLE_NONE)
+			break;
+		e = table_entry(&q->table, i);
+		if (e->dest != TABLE_NONE && dest_busy(&q->dests, e->dest)) {
+			table_schedule(&q->table, i,
+			    io_now_ms() + 200 + q->table.n / 20, true);
+			continue;
+		}
+		e->dest = TABLE_NONE;
+		work_open(q, i);
+	}
+}
+
+static int
+wait_ms(const struct qsend *q)
+{
+	int64_t now = io_now_ms(), next = q->scan_ms, due;
+
+	due = table_next(&q->table);
+	if (due != -1 && due < next && q->njobs < q->workers &&
+	    q->nworks < q->workers)
+		next = due;
+	if (q->nworks > 0 && now + STATE_CHECK_MS < next)
+		next = now + STATE_CHECK_MS;
+	return next > now ? (int)(next - now) : 0;
+}
+
+static bool
+wait_for_something(struct qsend *q)
+{
+	struct pollfd p[2] = { { .fd = q->channel, .events = POLLIN },
+		{ .fd = q->trigger, .events = POLLIN } };
+	int ms = wait_ms(q), r;
+
+	/* With nothing else to do, what was removed becomes durable. */
+	if (q->unsynced >= SYNC_BATCH ||
+	    (q->unsynced > 0 && poll(p, 2, 0) == 0)) {
+		if (durable_sync(q->queue.mess) == -1)
+			log_error("not-synced", "mess", errno);
+		q->unsynced = 0;
+	}
+	r = poll(p, 2, ms);
+	if (r == -1 && errno != EINTR)
+		err_die_sys(EXIT_LATER, "poll");
+	if (r <= 0)
+		return false;
+	if (p[1].revents)
+		take_trigger(q);
+	if (p[0].revents)
+		take_frame(q);
+	return true;
+}
+
+/* Full pipes would stop the programs that write to them. */
+static void
+drain_reports(struct qsend *q)
+{
+	for (size_t i = 0; i < q->workers; i++)
+		if (q->jobs[i].used)
+			job_read(&q->jobs[i]);
+}
+
+static bool
+is_over(const struct qsend *q)
+{
+	int64_t next = table_next(&q->table);
+
+	if (q->njobs > 0 || q->nworks > 0)
+		return false;
+	if (q->stopping)
+		return true;
+	return q->once && q->table.nwaits == 0 &&
+	    (next == -1 || next > io_now_ms());
+}
+
+static void
+serve(struct qsend *q)
+{
+	for (;;) {
+		dispatch(q);
+		if (is_over(q))
+			break;
+		if (!wait_for_something(q))
+			drain_reports(q);
+		if (q->scan_ms <= io_now_ms())
+			scan(q);
+	}
+	if (q->unsynced > 0)
+		(void)durable_sync(q->queue.mess); /* at worst a duplicate */
+}
+
+/* ---- the start ---- */
+
+static void
+open_queue(struct qsend *q)
+{
+	if (queue_open(&q->conf, &q->queue) == -1)
+		err_die_sys(EXIT_LATER, "queue");
+	q->lock = openat(q->queue.dir, "lock",
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (q->lock == -1 || flock(q->lock, LOCK_EX | LOCK_NB) == -1)
+		err_die_sys(EXIT_LATER, "lock");
+	q->trigger = openat(q->queue.dir, "trigger",
+	    O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (q->trigger == -1)
+		err_die_sys(EXIT_LATER, "trigger");
+}
+
+static void
+make_room(struct qsend *q)
+{
+	q->workers = q->conf.queue_workers < QFRAME_SLOTS
+	    ? (size_t)q->conf.queue_workers
+	    : QFRAME_SLOTS;
+	q->arena = arena_new(SIZE_MAX / 2);
+	q->works = arena_alloc(&q->arena, q->workers, sizeof *q->works);
+	q->jobs = arena_alloc(&q->arena, q->workers, sizeof *q->jobs);
+	if (q->works == NULL || q->jobs == NULL)
+		err_nomem();
+}
+
+static void
+options(struct qsend *q, int argc, char **argv)
+{
+	static const char usage[] = "usage: qsend [-1] [-r root]";
+	char error[CONF_ERROR];
+	const char *root = NULL;
+	int c;
+
+	while ((c = getopt(argc, argv, "1r:")) != -1)
+		if (c == '1')
+			q->once = true;
+		else if (c == 'r')
+			root = optarg;
+		else
+			err_die(EXIT_NEVER, "%s", usage);
+	if (optind != argc)
+		err_die(EXIT_NEVER, "%s", usage);
+	if (conf_load(&q->conf, root, error) == -1)
+		err_die(EXIT_LATER, "%s", error);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct qsend q = { .table = table_new(), .dests = dests_new() };
+
+	err_program("qsend");
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	options(&q, argc, argv);
+	if (geteuid() == 0)
+		err_die(EXIT_LATER, "must not run as root");
+	open_queue(&q);
+	make_room(&q);
+	/* First the FIFO: what is told from now on is not in the scan. */
+	take_trigger(&q);
+	scan(&q);
+	each_name(&q, q.queue.state, see_state);
+	serve(&q);
+	return 0;
+}

@@ -1,0 +1,117 @@
+/* What the parts of qsend share. */
+#ifndef POSTERN_QUEUE_QSEND_H
+#define POSTERN_QUEUE_QSEND_H
+
+#include "base/conf.h"
+#include "dest.h"
+#include "qframe.h"
+#include "queue/envelope.h"
+#include "queue/queue.h"
+#include "queue/state.h"
+#include "table.h"
+
+#include <sys/types.h>
+
+enum {
+	JOB_RCPTS = 100,      /* recipients of one run of remote */
+	JOB_REPORT = 131072,  /* bytes of its report */
+	EXPAND_MAX = 10000    /* addresses looked at for one alias */
+};
+
+enum route_kind {
+	ROUTE_IDLE, /* not to be tried now, or tried in this round */
+	ROUTE_LOCAL,
+	ROUTE_REMOTE,
+	ROUTE_RUNNING
+};
+
+struct route {
+	enum route_kind kind;
+	uid_t uid;
+	gid_t gid;
+	struct span maildir, dest; /* in the work's arena */
+};
+
+/* A message that is being worked on. */
+struct work {
+	bool used;
+	uint32_t entry;
+	int fd;
+	struct buf text;
+	struct arena arena;
+	struct envelope envelope;
+	int64_t start;
+	struct state state;
+	struct route *route;
+	size_t routes; /* room in route */
+	size_t running;
+	struct buf unsaved;  /* lines not yet in the state file */
+	bool must_save;      /* although nothing is left to do */
+	bool local_fault;    /* a look-up could not be made */
+	bool bounce_failed;  /* for now */
+	int64_t retry_ms;    /* 0, or when to try again to save */
+};
+
+struct job {
+	bool used;
+	enum qframe_program program;
+	uint32_t work, dest;
+	int report;
+	struct buf text;
+	size_t n;
+	size_t rcpt[JOB_RCPTS];
+};
+
+struct qsend {
+	struct conf conf;
+	struct queue queue;
+	struct table table;
+	struct dests dests;
+	int channel, trigger, lock;
+	bool once, stopping;
+	struct work *works; /* workers of each */
+	struct job *jobs;
+	size_t workers, njobs, nworks, turn;
+	size_t unsynced; /* unlinked since mess was last synced */
+	int64_t scan_ms;
+	struct arena arena;
+	size_t partial; /* of a line from the trigger */
+	char line[QUEUE_ID + 1];
+};
+
+/* ---- route.c: where a recipient's mail goes ---- */
+
+/*
+ * Finds routes for the recipients that are due at `now', and takes in what
+ * is known without trying (no such address, an alias).
+ */
+void route_all(struct qsend *q, struct work *w, int64_t now);
+
+/* ---- retry.c: when ---- */
+
+/* When a recipient is due, in seconds of the wall clock. */
+int64_t retry_due(const struct conf *c, const char *id, const struct rcpt *r);
+/* Whether a recipient that just failed for now has had its time. */
+bool retry_expired(const struct conf *c, const struct envelope *e,
+    const struct rcpt *r, int64_t now);
+
+/* ---- work.c: one message ---- */
+
+/* Starts on a message that is due. */
+void work_open(struct qsend *q, uint32_t entry);
+/* Starts what can be started and, where nothing runs, ends the round. */
+void work_step(struct qsend *q, struct work *w);
+void work_record(struct work *w, const struct outcome *o);
+/* A program of this message has ended. */
+void work_job_done(struct qsend *q, struct job *j, int status);
+
+/* ---- job.c: running programs ---- */
+
+/* Each: whether it was started. */
+bool job_deliver(struct qsend *q, struct work *w, size_t rcpt);
+bool job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n);
+bool job_bounce(struct qsend *q, struct work *w);
+/* Reads what it has reported so far. */
+void job_read(struct job *j);
+
+#endif

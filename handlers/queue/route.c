@@ -1,0 +1,281 @@
+/* Where a recipient's mail goes: look-ups and aliases. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "auth/users.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "qsend.h"
+
+struct routing {
+	struct qsend *q;
+	struct work *w;
+	int users; /* -1: the database cannot be opened */
+	int64_t now;
+};
+
+static int
+open_users(const struct qsend *q)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (conf_etc(&q->conf, "users.cdb", path) == -1)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd == -1)
+		log_error("users", path, errno);
+	return fd;
+}
+
+static enum users_kind
+look_up(const struct routing *r, struct span address,
+    struct users_record *record)
+{
+	if (r->users == -1)
+		return USERS_TEMPFAIL;
+	return users_find(r->users, address, r->q->conf.domain, record);
+}
+
+static void
+outcome(const struct routing *r, size_t i, enum outcome_word word,
+    const char *code, struct span text)
+{
+	struct outcome o = { .index = i, .word = word, .time = r->now,
+		.code = span_str(code), .text = text };
+
+	work_record(r->w, &o);
+}
+
+/* ---- aliases: the addresses at the end of all of them ---- */
+
+struct expansion {
+	struct arena arena;
+	struct span *seen; /* EXPAND_MAX addresses, each looked at once */
+	size_t n;
+	struct buf list; /* those that are no alias, with commas */
+};
+
+/* Adds the members of one alias; false: too many. */
+static bool
+add_members(const struct routing *r, struct expansion *x, struct span members)
+{
+	while (members.n > 0) {
+		struct span one = span_trim(span_take(&members, ','));
+		char full[USERS_ADDRESS];
+		size_t i = 0;
+
+		if (users_login(one, r->q->conf.domain, full) == -1)
+			continue;
+		while (i < x->n && !span_is_nocase(x->seen[i], full))
+			i++;
+		if (i < x->n)
+			continue;
+		if (x->n == EXPAND_MAX)
+			return false;
+		x->seen[x->n] = arena_copy(&x->arena, span_str(full));
+		if (x->seen[x->n].p == NULL)
+			return false;
+		x->n++;
+	}
+	return true;
+}
+
+static bool
+is_rcpt(const struct state *s, struct span address)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (span_eq_nocase(s->rcpt[i].address, address))
+			return true;
+	return false;
+}
+
+/* A member that has the message already, as a recipient, gets it once. */
+static void
+add_final(const struct routing *r, struct expansion *x, struct span address)
+{
+	if (is_rcpt(&r->w->state, address))
+		return;
+	if (x->list.n > 0)
+		(void)buf_add_byte(&x->list, ',');
+	(void)buf_add_span(&x->list, address);
+}
+
+enum expanded {
+	EXPAND_OK,
+	EXPAND_LATER,
+	EXPAND_TOO_MANY,
+	EXPAND_LOOP
+};
+
+/*
+ * Goes through the addresses in the order found.  What is looked at grows
+ * by the members of each alias, and nothing is looked at twice: a loop ends
+ * by itself, and if there is nothing but a loop, nothing comes out.
+ */
+static enum expanded
+expand(const struct routing *r, struct expansion *x, struct span first)
+{
+	bool any = false;
+
+	if (!add_members(r, x, first))
+		return EXPAND_TOO_MANY;
+	for (size_t i = 0; i < x->n; i++) {
+		struct users_record record;
+
+		switch (look_up(r, x->seen[i], &record)) {
+		case USERS_TEMPFAIL:
+			return EXPAND_LATER;
+		case USERS_ALIAS:
+			if (!add_members(r, x, span_str(record.alias)))
+				return EXPAND_TOO_MANY;
+			break;
+		case USERS_NONE:
+		case USERS_FOREIGN:
+		case USERS_MAILBOX:
+			any = true;
+			add_final(r, x, x->seen[i]);
+			break;
+		}
+	}
+	return any ? EXPAND_OK : EXPAND_LOOP;
+}
+
+static size_t
+count(struct span list)
+{
+	size_t n = list.n > 0;
+
+	for (size_t i = 0; i < list.n; i++)
+		n += list.p[i] == ',';
+	return n;
+}
+
+static void
+take_expansion(const struct routing *r, size_t i, struct expansion *x,
+    enum expanded result)
+{
+	const struct state *s = &r->w->state;
+	size_t more = count(buf_span(&x->list));
+
+	if (result == EXPAND_OK && (x->list.full || s->n + more > r->w->routes))
+		result = EXPAND_TOO_MANY;
+	switch (result) {
+	case EXPAND_LATER:
+		r->w->local_fault = true;
+		return;
+	case EXPAND_TOO_MANY:
+		outcome(r, i, OUTCOME_PERM, "5.2.4",
+		    span_str("The alias leads to too many addresses"));
+		return;
+	case EXPAND_LOOP:
+		outcome(r, i, OUTCOME_PERM, "5.4.6",
+		    span_str("The alias leads back to itself"));
+		return;
+	case EXPAND_OK:
+		break;
+	}
+	if (more > 0)
+		outcome(r, i, OUTCOME_ALIAS, "2.1.5", buf_span(&x->list));
+	else
+		outcome(r, i, OUTCOME_OK, "2.1.5",
+		    span_str("All its addresses are recipients already"));
+}
+
+static void
+route_alias(const struct routing *r, size_t i, const char *members)
+{
+	struct expansion x = { .arena = arena_new(EXPAND_MAX * 512),
+		.list = buf_new(EXPAND_MAX * USERS_ADDRESS) };
+
+	x.seen = arena_alloc(&x.arena, EXPAND_MAX, sizeof *x.seen);
+	if (x.seen)
+		take_expansion(r, i, &x, expand(r, &x, span_str(members)));
+	else
+		r->w->local_fault = true;
+	arena_free(&x.arena);
+	buf_free(&x.list);
+}
+
+/* ---- one recipient ---- */
+
+static void
+route_local(const struct routing *r, size_t i,
+    const struct users_record *record)
+{
+	struct work *w = r->w;
+	char path[PATH_MAX];
+	struct route *to = &w->route[i];
+
+	if (users_maildir(&r->q->conf, record, path) == -1) {
+		w->local_fault = true;
+		return;
+	}
+	to->maildir = arena_copy(&w->arena, span_str(path));
+	to->dest = arena_copy(&w->arena, span_str(record->key));
+	if (to->maildir.p == NULL || to->dest.p == NULL) {
+		w->local_fault = true;
+		return;
+	}
+	to->uid = record->uid;
+	to->gid = record->gid;
+	to->kind = ROUTE_LOCAL;
+}
+
+static void
+route_remote(const struct routing *r, size_t i)
+{
+	struct span a = r->w->state.rcpt[i].address;
+	struct route *to = &r->w->route[i];
+
+	to->dest = span_skip(a, span_rfind(a, '@') + 1);
+	to->kind = ROUTE_REMOTE;
+}
+
+static void
+route_one(const struct routing *r, size_t i)
+{
+	struct span address = r->w->state.rcpt[i].address;
+	struct users_record record;
+
+	switch (look_up(r, address, &record)) {
+	case USERS_TEMPFAIL:
+		r->w->local_fault = true;
+		break;
+	case USERS_NONE:
+		outcome(r, i, OUTCOME_PERM, "5.1.1",
+		    span_str("There is no such address here"));
+		break;
+	case USERS_FOREIGN:
+		route_remote(r, i);
+		break;
+	case USERS_MAILBOX:
+		route_local(r, i, &record);
+		break;
+	case USERS_ALIAS:
+		route_alias(r, i, record.alias);
+		break;
+	}
+}
+
+/* Aliases add recipients behind the one they are found for, so that the
+ * loop comes to those too. */
+void
+route_all(struct qsend *q, struct work *w, int64_t now)
+{
+	const char *id = table_entry(&q->table, w->entry)->id;
+	struct routing r = { .q = q, .w = w, .now = now };
+
+	r.users = open_users(q);
+	for (size_t i = 0; i < w->state.n; i++) {
+		const struct rcpt *x = &w->state.rcpt[i];
+
+		/* A clock that went back must not stop the queue. */
+		if (x->state == RCPT_PENDING &&
+		    (retry_due(&q->conf, id, x) <= now || x->last > now))
+			route_one(&r, i);
+	}
+	if (r.users != -1)
+		close(r.users);
+}

@@ -1,0 +1,534 @@
+/* One message of the queue, from due to done or to the next time. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/durable.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "qsend.h"
+
+enum {
+	SAVE_RETRY_MS = 5000,
+	FAULT_RETRY_MS = 60000,
+	BUSY_RETRY_MS = 200
+};
+
+static const size_t WORK_MEMORY = (size_t)1 << 32;
+
+static int64_t
+wall(void)
+{
+	uint32_t usec;
+	int64_t sec;
+
+	io_wall(&sec, &usec);
+	return sec;
+}
+
+static const char *
+id_of(const struct qsend *q, const struct work *w)
+{
+	return table_entry(&q->table, w->entry)->id;
+}
+
+static void
+complain(const struct qsend *q, const struct work *w, const char *event,
+    const char *what, int e)
+{
+	struct log l;
+
+	log_start(&l, event);
+	log_str(&l, "id", id_of(q, w));
+	log_str(&l, "what", what);
+	log_errno(&l, "error", e);
+	log_end(&l);
+}
+
+static void
+close_work(struct qsend *q, struct work *w)
+{
+	if (w->fd != -1)
+		close(w->fd);
+	buf_free(&w->text);
+	buf_free(&w->unsaved);
+	arena_free(&w->arena);
+	*w = (struct work){ .fd = -1 };
+	q->nworks--;
+}
+
+static void
+put_off(struct qsend *q, struct work *w, int64_t ms, bool waits)
+{
+	table_schedule(&q->table, w->entry, io_now_ms() + ms, waits);
+	close_work(q, w);
+}
+
+/* ---- outcomes ---- */
+
+void
+work_record(struct work *w, const struct outcome *o)
+{
+	if (state_apply(&w->state, &w->arena, o))
+		state_line(&w->unsaved, o);
+}
+
+static bool
+is_done(const struct work *w)
+{
+	for (size_t i = 0; i < w->state.n; i++)
+		if (w->state.rcpt[i].state == RCPT_PENDING ||
+		    w->state.rcpt[i].state == RCPT_PERM)
+			return false;
+	return true;
+}
+
+static bool
+has_failed(const struct work *w)
+{
+	for (size_t i = 0; i < w->state.n; i++)
+		if (w->state.rcpt[i].state == RCPT_PERM)
+			return true;
+	return false;
+}
+
+/*
+ * Nothing more is begun for a message whose outcomes are not on the disk:
+ * after a crash they would be tried twice.  A message that is done needs
+ * none of it: removing it says all.
+ */
+static bool
+save(struct qsend *q, struct work *w)
+{
+	if (w->unsaved.n == 0 || (is_done(w) && !w->must_save))
+		return true;
+	if (state_write(&q->queue, id_of(q, w), &w->state,
+		buf_span(&w->unsaved)) == 0) {
+		buf_reset(&w->unsaved);
+		w->retry_ms = 0;
+		return true;
+	}
+	complain(q, w, "not-saved", "state", errno);
+	w->retry_ms = io_now_ms() + SAVE_RETRY_MS;
+	return false;
+}
+
+static void
+log_outcome(const struct qsend *q, const struct work *w, const char *event,
+    const struct rcpt *r)
+{
+	struct log l;
+
+	log_start(&l, event);
+	log_str(&l, "id", id_of(q, w));
+	log_span(&l, "to", r->address);
+	log_span(&l, "code", r->code);
+	log_span(&l, "text", r->text);
+	log_end(&l);
+}
+
+/*
+ * A recipient that failed for now.  A fault of this machine is no reason to
+ * give up, whatever the message's age.
+ */
+static void
+record_temp(struct qsend *q, struct work *w, struct outcome *o, bool local)
+{
+	const struct rcpt *r;
+
+	work_record(w, o);
+	r = &w->state.rcpt[o->index];
+	log_outcome(q, w, "deferred", r);
+	if (local || !retry_expired(&q->conf, &w->envelope, r, o->time))
+		return;
+	o->word = OUTCOME_PERM;
+	o->code = span_str("5.4.7");
+	work_record(w, o);
+	log_outcome(q, w, "failed", r);
+}
+
+static void
+record(struct qsend *q, struct work *w, struct outcome *o, bool local)
+{
+	if (o->word == OUTCOME_TEMP) {
+		record_temp(q, w, o, local);
+		return;
+	}
+	work_record(w, o);
+	log_outcome(q, w, o->word == OUTCOME_OK ? "sent" : "failed",
+	    &w->state.rcpt[o->index]);
+}
+
+/* ---- starting ---- */
+
+/* The recipients that wait for the same destination as number i. */
+static size_t
+gather(const struct work *w, size_t i, size_t rcpt[JOB_RCPTS])
+{
+	struct span dest = w->route[i].dest;
+	size_t n = 0;
+
+	for (; i < w->state.n && n < JOB_RCPTS; i++)
+		if (w->route[i].kind == ROUTE_REMOTE &&
+		    span_eq_nocase(w->route[i].dest, dest))
+			rcpt[n++] = i;
+	return n;
+}
+
+/* The destination did not answer a moment ago: that is the answer now. */
+static void
+fail_held(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct outcome o = { .index = rcpt[i], .word = OUTCOME_TEMP,
+			.time = wall(), .code = SPAN("4.4.1"),
+			.text = SPAN("The destination did not answer when it "
+			             "was last tried") };
+
+		w->route[rcpt[i]].kind = ROUTE_IDLE;
+		record(q, w, &o, false);
+	}
+}
+
+/* Whether a job was started for recipient i, or it needs none any more. */
+static bool
+start_one(struct qsend *q, struct work *w, size_t i, uint32_t *blocked)
+{
+	uint32_t dest = dest_find(&q->dests, w->route[i].dest, io_now_ms());
+	size_t rcpt[JOB_RCPTS], n;
+
+	if (w->route[i].kind == ROUTE_REMOTE &&
+	    dest_held(&q->dests, dest, io_now_ms())) {
+		n = gather(w, i, rcpt);
+		fail_held(q, w, rcpt, n);
+		return true;
+	}
+	if (dest_busy(&q->dests, dest)) {
+		*blocked = dest;
+		return false;
+	}
+	if (w->route[i].kind == ROUTE_LOCAL)
+		return job_deliver(q, w, i);
+	n = gather(w, i, rcpt);
+	return job_remote(q, w, rcpt, n);
+}
+
+/* No message takes more than half of the workers. */
+static bool
+may_start(const struct qsend *q, const struct work *w)
+{
+	return !q->stopping && q->njobs < q->workers &&
+	    w->running < (q->workers + 1) / 2;
+}
+
+/* Returns how many recipients are still waiting to be tried. */
+static size_t
+start_jobs(struct qsend *q, struct work *w, uint32_t *blocked)
+{
+	size_t waiting = 0;
+
+	for (size_t i = 0; i < w->state.n; i++) {
+		if (w->route[i].kind != ROUTE_LOCAL &&
+		    w->route[i].kind != ROUTE_REMOTE)
+			continue;
+		if (!may_start(q, w) || !start_one(q, w, i, blocked))
+			waiting++;
+	}
+	return waiting;
+}
+
+/* ---- the end of a round ---- */
+
+/* A sender that must not be told: RFC 5321 4.5.5. */
+static bool
+is_null(struct span sender)
+{
+	return sender.n == 0 || span_is(sender, "#@[]");
+}
+
+static void
+mark_told(struct qsend *q, struct work *w, const char *event)
+{
+	for (size_t i = 0; i < w->state.n; i++) {
+		struct outcome o = { .index = i, .word = OUTCOME_TOLD,
+			.time = wall(), .code = w->state.rcpt[i].code };
+
+		if (w->state.rcpt[i].state != RCPT_PERM)
+			continue;
+		work_record(w, &o);
+		if (event)
+			log_outcome(q, w, event, &w->state.rcpt[i]);
+	}
+}
+
+static void
+finish(struct qsend *q, struct work *w)
+{
+	char id[QUEUE_ID];
+	bool has_state = w->state.length > 0;
+
+	memcpy(id, id_of(q, w), sizeof id);
+	if (unlinkat(q->queue.mess, id, 0) == -1 && errno != ENOENT) {
+		complain(q, w, "not-removed", "mess", errno);
+		w->must_save = true;
+		if (save(q, w))
+			put_off(q, w, FAULT_RETRY_MS, false);
+		return;
+	}
+	table_remove(&q->table, w->entry);
+	close_work(q, w);
+	q->unsynced++;
+	/* Its state must not go before it. */
+	if (has_state && durable_sync(q->queue.mess) == 0) {
+		q->unsynced = 0;
+		if (unlinkat(q->queue.state, id, 0) == -1)
+			log_error("not-removed", "state", errno);
+	}
+}
+
+/* When the first of those that are left is due. */
+static void
+wait_for_next(struct qsend *q, struct work *w)
+{
+	int64_t now = wall(), first = INT64_MAX, delay;
+	int64_t most = (int64_t)q->conf.retry_max_s;
+
+	for (size_t i = 0; i < w->state.n; i++) {
+		const struct rcpt *r = &w->state.rcpt[i];
+		int64_t due = retry_due(&q->conf, id_of(q, w), r);
+
+		if (r->state == RCPT_PENDING && due < first)
+			first = due;
+	}
+	delay = first == INT64_MAX ? most : first - now;
+	if ((w->local_fault || w->bounce_failed) &&
+	    delay < (int64_t)q->conf.retry_min_s)
+		delay = (int64_t)q->conf.retry_min_s;
+	if (w->bounce_failed || delay < 1)
+		delay = (int64_t)q->conf.retry_min_s;
+	put_off(q, w, (delay < most ? delay : most) * 1000, false);
+}
+
+/* Not before a while: there may be many that wait for the same. */
+static void
+wait_for_dest(struct qsend *q, struct work *w, uint32_t dest)
+{
+	int64_t ms = BUSY_RETRY_MS + q->table.n / 20;
+
+	table_entry(&q->table, w->entry)->dest = dest;
+	put_off(q, w, ms, true);
+}
+
+static void
+conclude(struct qsend *q, struct work *w, bool waiting, uint32_t blocked)
+{
+	if (has_failed(w) && is_null(w->envelope.sender))
+		mark_told(q, w, "double-bounce");
+	if (!save(q, w))
+		return;
+	if (waiting) {
+		if (blocked != DEST_NONE)
+			wait_for_dest(q, w, blocked);
+		else if (q->stopping)
+			put_off(q, w, 0, false);
+		else if (q->njobs < q->workers)
+			put_off(q, w, FAULT_RETRY_MS, false);
+		return; /* else its turn comes */
+	}
+	if (is_done(w))
+		finish(q, w);
+	else if (!has_failed(w) || w->bounce_failed || q->stopping)
+		wait_for_next(q, w);
+	else if (q->njobs < q->workers && !job_bounce(q, w))
+		put_off(q, w, FAULT_RETRY_MS, false);
+}
+
+void
+work_step(struct qsend *q, struct work *w)
+{
+	uint32_t blocked = DEST_NONE;
+	size_t waiting;
+
+	if (w->retry_ms > io_now_ms())
+		return;
+	if (!save(q, w))
+		return;
+	waiting = start_jobs(q, w, &blocked);
+	if (w->running == 0)
+		conclude(q, w, waiting > 0, blocked);
+}
+
+/* ---- the end of a program ---- */
+
+static bool
+is_silent(const struct outcome *o)
+{
+	return o->word == OUTCOME_TEMP && span_starts(o->code, "4.4.");
+}
+
+static void
+remote_done(struct qsend *q, struct work *w, const struct job *j)
+{
+	struct span rest = buf_span(&j->text);
+	size_t said = 0, silent = 0;
+	struct outcome o;
+
+	while (rest.n > 0) {
+		if (!state_report(span_take(&rest, '\n'), &o) ||
+		    o.index >= w->state.n ||
+		    w->route[o.index].kind != ROUTE_RUNNING)
+			continue;
+		for (size_t i = 0; i < j->n; i++) {
+			if (j->rcpt[i] != o.index ||
+			    w->route[o.index].kind != ROUTE_RUNNING)
+				continue;
+			said++;
+			silent += is_silent(&o);
+			w->route[o.index].kind = ROUTE_IDLE;
+			o.time = wall();
+			record(q, w, &o, false);
+			break;
+		}
+	}
+	dest_end(&q->dests, j->dest, said > 0 && silent == said, &q->conf,
+	    io_now_ms());
+}
+
+static enum outcome_word
+word_of(int status)
+{
+	if (status == 0)
+		return OUTCOME_OK;
+	return status == 100 ? OUTCOME_PERM : OUTCOME_TEMP;
+}
+
+/* The exit code decides; the report may say why. */
+static void
+deliver_done(struct qsend *q, struct work *w, const struct job *j, int status)
+{
+	struct span rest = buf_span(&j->text);
+	struct outcome o;
+
+	if (!state_report(span_take(&rest, '\n'), &o) ||
+	    o.word != word_of(status))
+		o = (struct outcome){ .word = word_of(status),
+			.text = SPAN("The delivery program gave no reason") };
+	o.index = j->rcpt[0];
+	o.time = wall();
+	w->route[o.index].kind = ROUTE_IDLE;
+	/* Only a mailbox that is full is its owner's doing. */
+	record(q, w, &o, !span_is(o.code, "4.2.2"));
+	dest_end(&q->dests, j->dest, false, &q->conf, io_now_ms());
+}
+
+static void
+bounce_done(struct qsend *q, struct work *w, int status)
+{
+	if (status == 0)
+		mark_told(q, w, NULL);
+	else if (status == 100)
+		mark_told(q, w, "bounce-refused");
+	else
+		w->bounce_failed = true;
+}
+
+/* Programs that ended without a word: crashed, not started, or killed. */
+static void
+record_silence(struct qsend *q, struct work *w, const struct job *j)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		struct outcome o = { .index = j->rcpt[i],
+			.word = OUTCOME_TEMP, .time = wall(),
+			.code = SPAN("4.3.0"),
+			.text = SPAN("The delivery program did not report") };
+
+		if (w->route[o.index].kind != ROUTE_RUNNING)
+			continue;
+		w->route[o.index].kind = ROUTE_IDLE;
+		record(q, w, &o, true);
+	}
+}
+
+void
+work_job_done(struct qsend *q, struct job *j, int status)
+{
+	struct work *w = &q->works[j->work];
+
+	job_read(j);
+	if (j->program == QFRAME_REMOTE)
+		remote_done(q, w, j);
+	else if (j->program == QFRAME_DELIVER)
+		deliver_done(q, w, j, status);
+	else
+		bounce_done(q, w, status);
+	record_silence(q, w, j);
+	close(j->report);
+	buf_free(&j->text);
+	*j = (struct job){ .report = -1 };
+	q->njobs--;
+	w->running--;
+	work_step(q, w);
+}
+
+/* ---- the beginning ---- */
+
+static void
+bury(struct qsend *q, struct work *w, const char *what)
+{
+	complain(q, w, "damaged", what, errno);
+	if (queue_bury(&q->queue, id_of(q, w)) == -1 && errno != ENOENT) {
+		complain(q, w, "not-moved", "bad", errno);
+		put_off(q, w, FAULT_RETRY_MS, false);
+		return;
+	}
+	table_remove(&q->table, w->entry);
+	close_work(q, w);
+}
+
+static int
+load(struct qsend *q, struct work *w)
+{
+	const char *id = id_of(q, w);
+
+	w->fd = queue_file(q->queue.mess, id, false);
+	if (w->fd == -1)
+		return -1;
+	if (envelope_load(w->fd, &w->text, &w->arena, &w->envelope,
+		&w->start) == -1)
+		return -1;
+	if (!span_is(w->envelope.id, id)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	if (state_load(&q->queue, id, &w->envelope, &w->arena, &w->state) ==
+	    -1)
+		return -1;
+	w->routes = w->state.n + q->conf.recipients;
+	w->route = arena_alloc(&w->arena, w->routes, sizeof *w->route);
+	return w->route ? 0 : -1;
+}
+
+void
+work_open(struct qsend *q, uint32_t entry)
+{
+	struct work *w = q->works;
+
+	while (w->used)
+		w++;
+	*w = (struct work){ .used = true, .entry = entry, .fd = -1,
+		.text = buf_new(ENVELOPE_SIZE),
+		.unsaved = buf_new(STATE_SIZE),
+		.arena = arena_new(WORK_MEMORY) };
+	q->nworks++;
+	if (load(q, w) == 0) {
+		route_all(q, w, wall());
+		work_step(q, w);
+	} else if (errno == ENOENT) {
+		table_remove(&q->table, entry);
+		close_work(q, w);
+	} else if (errno == EBADMSG) {
+		bury(q, w, "message");
+	} else {
+		complain(q, w, "not-opened", "message", errno);
+		put_off(q, w, FAULT_RETRY_MS, false);
+	}
+}

@@ -1,0 +1,177 @@
+/* The message that tells a sender what could not be delivered. */
+#include "queue/report.h"
+
+#include "text/date.h"
+
+#include <errno.h>
+
+/* text as part of one line: printable ASCII, not too long. */
+static void
+put_clean(struct buf *out, struct span text)
+{
+	text = span_head(text, REPORT_FIELD);
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '\t')
+			c = ' ';
+		(void)buf_add_byte(out, c < 0x20 || c > 0x7e ? '?' : c);
+	}
+}
+
+/* A full buffer stays full, and is looked at once, at the end. */
+static void
+put(struct buf *out, const char *s)
+{
+	(void)buf_add_str(out, s);
+}
+
+static struct span
+address_of(const struct report *r, const struct rcpt *x)
+{
+	return r->envelope->rcpt[x->origin];
+}
+
+static void
+put_head(const struct report *r, struct buf *out)
+{
+	char date[DATE_TEXT];
+
+	put(out, "From: Mail Delivery System <MAILER-DAEMON@");
+	put(out, r->domain);
+	put(out, ">\nTo: <");
+	put_clean(out, r->envelope->sender);
+	put(out, ">\nSubject: Mail could not be delivered\nDate: ");
+	put(out, date_mail(r->now, date_zone(r->now), date));
+	put(out, "\nMessage-ID: <");
+	put(out, r->id);
+	put(out, "@");
+	put(out, r->hostname);
+	put(out, ">\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n"
+	         "Content-Type: multipart/report; "
+	         "report-type=delivery-status;\n\tboundary=\"");
+	put(out, r->boundary);
+	put(out, "\"\n\n");
+}
+
+static void
+put_boundary(const struct report *r, struct buf *out, const char *rest)
+{
+	put(out, "--");
+	put(out, r->boundary);
+	put(out, rest);
+}
+
+/* ---- for people ---- */
+
+static void
+put_rcpt_text(const struct report *r, const struct rcpt *x, struct buf *out)
+{
+	put(out, "\n<");
+	put_clean(out, address_of(r, x));
+	put(out, ">\n    ");
+	put_clean(out, x->code);
+	put(out, " ");
+	put_clean(out, x->text);
+	put(out, "\n");
+}
+
+static void
+put_text(const struct report *r, struct buf *out)
+{
+	size_t start = out->n, left_out = 0;
+
+	put_boundary(r, out,
+	    "\nContent-Type: text/plain; charset=us-ascii\n\n"
+	    "Your message could not be delivered to the addresses below.\n"
+	    "It will not be tried again; its header is attached.\n");
+	for (size_t i = 0; i < r->state->n; i++) {
+		const struct rcpt *x = &r->state->rcpt[i];
+
+		if (x->state != RCPT_PERM)
+			continue;
+		if (out->n - start < REPORT_TEXT - 3 * REPORT_FIELD)
+			put_rcpt_text(r, x, out);
+		else
+			left_out++;
+	}
+	if (left_out > 0)
+		(void)buf_addf(out, "\nand %zu more.\n", left_out);
+	put(out, "\n");
+}
+
+/* ---- for programs: RFC 3464 2.2 and 2.3 ---- */
+
+static void
+put_rcpt_fields(const struct report *r, const struct rcpt *x, bool brief,
+    struct buf *out)
+{
+	put(out, "\nFinal-Recipient: rfc822; ");
+	put_clean(out, address_of(r, x));
+	put(out, "\nAction: failed\nStatus: ");
+	put_clean(out, x->code);
+	if (!brief) {
+		put(out, "\nDiagnostic-Code: smtp; ");
+		put_clean(out, x->text);
+	}
+	put(out, "\n");
+}
+
+static void
+put_fields(const struct report *r, struct buf *out)
+{
+	size_t start = out->n;
+	char date[DATE_TEXT];
+
+	put_boundary(r, out,
+	    "\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; ");
+	put(out, r->hostname);
+	put(out, "\nArrival-Date: ");
+	put(out,
+	    date_mail(r->envelope->time, date_zone(r->envelope->time), date));
+	put(out, "\n");
+	for (size_t i = 0; i < r->state->n; i++) {
+		const struct rcpt *x = &r->state->rcpt[i];
+		size_t n = out->n - start;
+
+		if (x->state == RCPT_PERM &&
+		    n < REPORT_LIST - 3 * REPORT_FIELD)
+			put_rcpt_fields(r, x, n > REPORT_LIST / 2, out);
+	}
+	put(out, "\n");
+}
+
+static void
+put_original(const struct report *r, struct buf *out)
+{
+	struct span rest = r->header;
+	size_t start = out->n;
+
+	put_boundary(r, out, "\nContent-Type: text/rfc822-headers\n\n");
+	while (rest.n > 0 &&
+	    out->n - start < REPORT_HEADER - 2 * REPORT_FIELD) {
+		struct span line = span_take(&rest, '\n');
+
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (line.n == 0)
+			break;
+		put_clean(out, line);
+		put(out, "\n");
+	}
+	put(out, "\n");
+	put_boundary(r, out, "--\n");
+}
+
+int
+report_build(const struct report *r, struct buf *out)
+{
+	put_head(r, out);
+	put_text(r, out);
+	put_fields(r, out);
+	put_original(r, out);
+	if (!out->full)
+		return 0;
+	errno = ENOBUFS;
+	return -1;
+}
