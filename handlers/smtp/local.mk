@@ -13,5 +13,6 @@ handlers_smtp_remote_SOURCES = \
 handlers_smtp_remote_LDADD = lib/libpostern.a $(GNUTLS_LIBS) $(SECCOMP_LIBS) \
 	$(RESOLV_LIBS)
 
-TESTS += t/remote.t
-EXTRA_DIST += t/remote.t t/smtp/harness.py t/smtp/servers.py t/smtp/remote.py
+TESTS += t/remote.t t/smtpd.t
+EXTRA_DIST += t/remote.t t/smtpd.t t/smtp/harness.py t/smtp/servers.py \
+	t/smtp/remote.py t/smtp/smtpd.py
