@@ -8,6 +8,7 @@
  * Runs as: postern.conf's net_user, jailed before the first byte
  * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
  */
+#include "auth/sasl.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/io.h"
@@ -246,10 +247,19 @@ told(struct imap *s, enum frame_status status)
 }
 
 static enum verdict
+attempt(struct imap *s, struct span plain)
+{
+	if (out_flush(&s->l.c.out) == -1)
+		return LEAVE;
+	return told(s, login_attempt(&s->l, s->tag, plain, &s->session));
+}
+
+static enum verdict
 do_login(struct imap *s, struct span args)
 {
 	struct text user, password = { 0 };
-	enum frame_status status;
+	struct buf plain = buf_new(LOGIN_LINE);
+	enum verdict v;
 	enum parsed p;
 
 	if (!conn_may_login(&s->l.c)) {
@@ -257,16 +267,14 @@ do_login(struct imap *s, struct span args)
 		return ends_in_literal(args) ? bye(s, "Out of step") : GO_ON;
 	}
 	p = parse_login(s, args, &user, &password);
-	if (p != PARSED) {
-		explicit_bzero(&password, sizeof password);
-		return parse_failed(s, p);
-	}
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
-	status = login_password(&s->l, s->tag, span_of(user.p, user.n),
-	    span_of(password.p, password.n), &s->session);
+	if (p == PARSED)
+		/* Both are far below the buffer's limit. */
+		(void)sasl_plain_make(span_of(user.p, user.n),
+		    span_of(password.p, password.n), &plain);
 	explicit_bzero(&password, sizeof password);
-	return told(s, status);
+	v = p == PARSED ? attempt(s, buf_span(&plain)) : parse_failed(s, p);
+	buf_wipe(&plain);
+	return v;
 }
 
 /* The client's response to the empty challenge; *line is "*" to cancel. */
@@ -297,13 +305,7 @@ do_authenticate(struct imap *s, struct span args)
 		return bad(s, "BAD Cancelled");
 	/* RFC 4959 3: an initial response of no bytes is "=". */
 	sound = span_is(args, "=") || base64_decode(args, &plain);
-	if (!sound)
-		v = bad(s, "BAD Not base64");
-	else if (out_flush(&s->l.c.out) == -1)
-		v = LEAVE;
-	else
-		v = told(s, login_attempt(
-				&s->l, s->tag, buf_span(&plain), &s->session));
+	v = sound ? attempt(s, buf_span(&plain)) : bad(s, "BAD Not base64");
 	buf_wipe(&plain);
 	return v;
 }

@@ -9,6 +9,7 @@
  * Runs as: postern.conf's net_user, jailed before the first byte
  * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
  */
+#include "auth/sasl.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/io.h"
@@ -71,6 +72,14 @@ told(struct pop3 *s, enum frame_status status)
 }
 
 static enum verdict
+attempt(struct pop3 *s, struct span plain)
+{
+	if (out_flush(&s->l.c.out) == -1)
+		return LEAVE;
+	return told(s, login_attempt(&s->l, no_tag, plain, &s->session));
+}
+
+static enum verdict
 do_user(struct pop3 *s, struct span args)
 {
 	if (!conn_may_login(&s->l.c))
@@ -87,14 +96,19 @@ do_user(struct pop3 *s, struct span args)
 static enum verdict
 do_pass(struct pop3 *s, struct span args)
 {
+	struct buf plain = buf_new(LOGIN_LINE);
+	enum verdict v;
+
 	if (!conn_may_login(&s->l.c))
 		return refuse_clear(s);
 	if (s->nuser == 0)
 		return bad(s, "-ERR USER first");
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
-	return told(s, login_password(&s->l, no_tag, span_of(s->user, s->nuser),
-			   span_head(args, LOGIN_PASSWORD + 1), &s->session));
+	/* What is cut is too long for any frame, and refused. */
+	(void)sasl_plain_make(
+	    span_of(s->user, s->nuser), span_head(args, FRAME_DATA), &plain);
+	v = attempt(s, buf_span(&plain));
+	buf_wipe(&plain);
+	return v;
 }
 
 /* The client's response to the empty challenge; *line is "*" to cancel. */
@@ -111,15 +125,10 @@ static enum verdict
 auth_plain(struct pop3 *s, struct span response)
 {
 	struct buf plain = buf_new(LOGIN_LINE);
-	enum verdict v;
+	bool sound = span_is(response, "=") || base64_decode(response, &plain);
+	enum verdict v =
+	    sound ? attempt(s, buf_span(&plain)) : bad(s, "-ERR Not base64");
 
-	if (!span_is(response, "=") && !base64_decode(response, &plain))
-		v = bad(s, "-ERR Not base64");
-	else if (out_flush(&s->l.c.out) == -1)
-		v = LEAVE;
-	else
-		v = told(s, login_attempt(
-				&s->l, no_tag, buf_span(&plain), &s->session));
 	buf_wipe(&plain);
 	return v;
 }

@@ -1,7 +1,6 @@
 /* The common part of the login programs. */
 #include "net/login.h"
 
-#include "auth/sasl.h"
 #include "base/err.h"
 #include "base/io.h"
 
@@ -107,22 +106,6 @@ login_attempt(struct login *l, struct span tag, struct span plain, int *session)
 	if (a.status != FRAME_OK)
 		l->tries++;
 	return (enum frame_status)a.status;
-}
-
-enum frame_status
-login_password(struct login *l, struct span tag, struct span user,
-    struct span password, int *session)
-{
-	struct buf plain = buf_new(FRAME_DATA);
-	enum frame_status status = FRAME_REJECT;
-
-	*session = -1;
-	if (sasl_plain_make(user, password, &plain) == 0)
-		status = login_attempt(l, tag, buf_span(&plain), session);
-	else
-		l->tries++;
-	buf_wipe(&plain);
-	return status;
 }
 
 bool

@@ -49,10 +49,6 @@ int login_line(struct login *l, struct span *line);
 enum frame_status login_attempt(
     struct login *l, struct span tag, struct span plain, int *session);
 
-/* The same for a name and a password. */
-enum frame_status login_password(struct login *l, struct span tag,
-    struct span user, struct span password, int *session);
-
 /* True once there were auth_tries failures. */
 bool login_is_spent(const struct login *l);
 
