@@ -66,6 +66,9 @@ done
 """
 
 
+logs = set()
+
+
 class Site:
     """A root folder with users, a certificate and programs."""
 
@@ -129,6 +132,7 @@ class Site:
 
     def start(self, service, stdin, *args, **kw):
         self.log = self.root + "/log." + service
+        logs.add(self.log)
         extra = {} if self.uid is None else {
             "user": self.uid, "group": self.uid, "extra_groups": []}
         with open(self.log, "a") as log:
@@ -1076,5 +1080,11 @@ finally:
     for f in fronts:
         if f.process.poll() is None:
             f.process.kill()
+for path in logs:
+    if os.path.exists(path):
+        with open(path, errors="replace") as f:
+            text = re.search(r"(?s)(Sanitizer|runtime error).{,2000}", f.read())
+        if text:
+            ok(False, "a sanitizer's report in " + path, text.group())
 print("1..%d" % count)
 sys.exit(failures > 0)

@@ -33,7 +33,7 @@ start(const struct front *f, int end)
 	int secrets = open_below(c, "secrets.cdb");
 	int users = open_below(c, "users.cdb");
 	int fds[] = { end, -1, 2, secrets, users };
-	const char *env[] = { NULL };
+	const char *env[] = { FRONT_ENV NULL };
 	char path[PATH_MAX];
 	const char *argv[] = { path, "-r", c->root, NULL };
 	struct proc p = { .path = path,

@@ -26,6 +26,13 @@ enum {
 	FRONT_PAUSE_MS = 1000     /* after a failed accept or fork */
 };
 
+/* The environment of every program begins with this: nothing. */
+#ifdef POSTERN_SANITIZE
+#define FRONT_ENV "ASAN_OPTIONS=detect_leaks=0",
+#else
+#define FRONT_ENV
+#endif
+
 /* uid 0 means: nobody else, we are not root. */
 struct who {
 	uid_t uid;

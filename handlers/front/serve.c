@@ -68,7 +68,7 @@ static pid_t
 spawn(const struct link *l, const int *fds, size_t nfds)
 {
 	const struct front *f = l->front;
-	const char *env[] = { NULL };
+	const char *env[] = { FRONT_ENV NULL };
 	const char *argv[7] = { NULL };
 	char path[PATH_MAX];
 	struct proc p = { .path = path,
@@ -150,7 +150,8 @@ become(const struct link *l, const struct frame_request *q,
 	const struct front *f = l->front;
 	char tag[FRAME_TAG + 16], user[FRAME_USER + 8], root[PATH_MAX + 16];
 	const char *argv[] = { path, v->maildir, NULL };
-	const char *env[] = { tag, user, NULL, NULL };
+	const char *env[] = { FRONT_ENV tag, user,
+		f->conf.root[0] != '\0' ? root : NULL, NULL };
 	int fds[] = { fd, fd, 2 };
 	struct proc p = { .path = path,
 		.argv = argv,
@@ -164,8 +165,6 @@ become(const struct link *l, const struct frame_request *q,
 	    f->service->kind == SERVICE_POP3 ? "+OK" : q->tag);
 	snprintf(user, sizeof user, "USER=%s", v->user);
 	snprintf(root, sizeof root, "POSTERN_ROOT=%s", f->conf.root);
-	if (f->conf.root[0] != '\0')
-		env[2] = root;
 	signal(SIGPIPE, SIG_DFL);
 	(void)proc_exec(&p);
 	err_die_sys(EXIT_LATER, "start %s", path);
@@ -260,7 +259,7 @@ start_enqueue(const struct link *l, int end)
 	char user[FRAME_USER + 16], peer[FRONT_PEER + 16];
 	char path[PATH_MAX], root[PATH_MAX + 16];
 	const char *argv[] = { path, NULL };
-	const char *env[4] = { peer };
+	const char *env[] = { FRONT_ENV peer, NULL, NULL, NULL };
 	int fds[] = { end, end, 2 };
 	struct proc p = { .path = path,
 		.argv = argv,
@@ -269,7 +268,7 @@ start_enqueue(const struct link *l, int end)
 		.nfds = 3,
 		.uid = f->queue.uid,
 		.gid = f->queue.gid };
-	size_t n = 1;
+	size_t n = sizeof env / sizeof *env - 3;
 
 	snprintf(peer, sizeof peer, "SUBMIT_PEER=%s", l->peer);
 	snprintf(user, sizeof user, "SUBMIT_USER=%s", l->user);
