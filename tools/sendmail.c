@@ -231,12 +231,34 @@ put_address(struct sendmail *s, struct buf *out, struct span local,
 		(void)buf_add_str(out, s->conf.domain);
 }
 
+static bool
+is_host(struct span s)
+{
+	bool literal = span_at(s, 0) == '[' && span_ends(s, "]");
+
+	for (size_t i = literal; i < s.n - literal; i++) {
+		char c = s.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || c == '-' || c == '.' ||
+			(literal && c == ':')))
+			return false;
+	}
+	return true;
+}
+
 static void
 add_rcpt(struct sendmail *s, const struct address *a)
 {
 	struct buf text = buf_new(ENVELOPE_FIELD);
 	struct span copy;
 
+	if (!is_host(a->host) || a->mailbox.n == 0)
+		err_die(EX_DATAERR, "bad address: %.*s@%.*s",
+		    (int)span_head(a->mailbox, 256).n,
+		    a->mailbox.n ? a->mailbox.p : "",
+		    (int)span_head(a->host, 256).n,
+		    a->host.n ? a->host.p : "");
 	put_address(s, &text, a->mailbox, a->host);
 	copy = arena_copy(&s->arena, buf_span(&text));
 	if (text.full || copy.p == NULL)

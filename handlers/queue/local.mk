@@ -12,3 +12,5 @@ handlers_queue_deliver_SOURCES = %D%/deliver.c
 handlers_queue_deliver_LDADD = lib/libpostern.a $(SECCOMP_LIBS)
 handlers_queue_bounce_SOURCES = %D%/bounce.c
 tools_sendmail_SOURCES = tools/sendmail.c
+TESTS += t/queue.t
+EXTRA_DIST += t/queue.t

@@ -57,6 +57,20 @@ struct expansion {
 	struct buf list; /* those that are no alias, with commas */
 };
 
+/* Not the sender's fault: it waits. */
+static void
+local_fault(const struct routing *r, size_t i, const char *what)
+{
+	struct log l;
+
+	r->w->local_fault = true;
+	log_start(&l, "not-routed");
+	log_span(&l, "id", r->w->envelope.id);
+	log_span(&l, "to", r->w->state.rcpt[i].address);
+	log_str(&l, "what", what);
+	log_end(&l);
+}
+
 /* Adds the members of one alias; false: too many. */
 static bool
 add_members(const struct routing *r, struct expansion *x, struct span members)
@@ -163,7 +177,7 @@ take_expansion(const struct routing *r, size_t i, struct expansion *x,
 		result = EXPAND_TOO_MANY;
 	switch (result) {
 	case EXPAND_LATER:
-		r->w->local_fault = true;
+		local_fault(r, i, "users.cdb");
 		return;
 	case EXPAND_TOO_MANY:
 		outcome(r, i, OUTCOME_PERM, "5.2.4",
@@ -193,7 +207,7 @@ route_alias(const struct routing *r, size_t i, const char *members)
 	if (x.seen)
 		take_expansion(r, i, &x, expand(r, &x, span_str(members)));
 	else
-		r->w->local_fault = true;
+		local_fault(r, i, "memory");
 	arena_free(&x.arena);
 	buf_free(&x.list);
 }
@@ -209,13 +223,13 @@ route_local(const struct routing *r, size_t i,
 	struct route *to = &w->route[i];
 
 	if (users_maildir(&r->q->conf, record, path) == -1) {
-		w->local_fault = true;
+		local_fault(r, i, "path");
 		return;
 	}
 	to->maildir = arena_copy(&w->arena, span_str(path));
 	to->dest = arena_copy(&w->arena, span_str(record->key));
 	if (to->maildir.p == NULL || to->dest.p == NULL) {
-		w->local_fault = true;
+		local_fault(r, i, "memory");
 		return;
 	}
 	to->uid = record->uid;
@@ -241,7 +255,7 @@ route_one(const struct routing *r, size_t i)
 
 	switch (look_up(r, address, &record)) {
 	case USERS_TEMPFAIL:
-		r->w->local_fault = true;
+		local_fault(r, i, "users.cdb");
 		break;
 	case USERS_NONE:
 		outcome(r, i, OUTCOME_PERM, "5.1.1",
