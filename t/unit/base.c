@@ -251,6 +251,22 @@ test_proc(struct tap *t)
 
 #ifndef POSTERN_SANITIZE
 static int
+by_byte(const void *a, const void *b)
+{
+	return memcmp(a, b, 1);
+}
+
+/* The C library asks for the memory there is before it sorts much. */
+static int
+sort_many(void)
+{
+	char bytes[4096] = { 1 };
+
+	qsort(bytes, sizeof bytes, 1, by_byte);
+	return bytes[sizeof bytes - 1] != 1;
+}
+
+static int
 in_jail(enum jail_kind kind, const char *folder, int probe)
 {
 	struct jail j = { .kind = kind, .folder = folder };
@@ -264,6 +280,8 @@ in_jail(enum jail_kind kind, const char *folder, int probe)
 			_exit(open("inside", O_CREAT | O_WRONLY, 0600) == -1);
 		if (probe == 1)
 			_exit(open("/etc/passwd", O_RDONLY) != -1);
+		if (probe == 3)
+			_exit(sort_many());
 		(void)!socket(AF_INET, SOCK_STREAM, 0);
 		_exit(3);
 	}
@@ -284,6 +302,7 @@ test_jail(struct tap *t, const char *tmp)
 	ok(t, in_jail(JAIL_SESSION, tmp, 0) == 0, "a session's own folder");
 	ok(t, in_jail(JAIL_SESSION, tmp, 1) == 0, "and no other");
 	ok(t, in_jail(JAIL_SESSION, tmp, 2) == -SIGSYS, "and no network");
+	ok(t, in_jail(JAIL_SESSION, tmp, 3) == 0, "sorting works in a jail");
 	ok(t, in_jail(JAIL_NET, NULL, 1) == -SIGSYS, "login: no file");
 	ok(t, in_jail(JAIL_NET, NULL, 2) == -SIGSYS, "login: no socket");
 	ok(t, in_jail(JAIL_REMOTE, NULL, 1) == 0, "remote: no file");
