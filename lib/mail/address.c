@@ -176,7 +176,7 @@ domain_length(struct span s)
 		if (lex_is_blank((unsigned char)c) || c == '(') {
 			blank = true;
 		} else {
-			if (blank && !dot && c != '.')
+			if ((blank && !dot && c != '.') || c == '>')
 				return i;
 			blank = false;
 			dot = c == '.';

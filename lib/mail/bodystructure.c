@@ -10,20 +10,52 @@ struct writer {
 	struct buf *out;
 };
 
-/* ("name" "value" ...) or NIL. */
+static int
+add_param(struct writer *w, struct span name, bool extended,
+    struct span value)
+{
+	char text[128];
+	size_t n = name.n;
+
+	if (extended && n + 1 < sizeof text) {
+		memcpy(text, name.p, n);
+		text[n] = '*';
+		name = span_of(text, n + 1);
+	}
+	if (imap_string(name, w->out) == -1 ||
+	    buf_add_byte(w->out, ' ') == -1)
+		return -1;
+	return imap_string(value, w->out);
+}
+
+/* ("name" "value" ...) or NIL; what RFC 2231 cut in pieces is joined. */
 static int
 add_params(struct writer *w, const struct mime_param *p, size_t n)
 {
+	bool member[MIME_PARAMS] = { false }, extended = false;
+	struct buf joined = buf_new(4 * (size_t)MIME_HEADER);
+	char before = '(';
+	int r = 0;
+
 	if (n == 0)
 		return buf_add_str(w->out, "NIL");
-	for (size_t i = 0; i < n; i++) {
-		if (buf_add_byte(w->out, i == 0 ? '(' : ' ') == -1 ||
-		    imap_string(p[i].name, w->out) == -1 ||
-		    buf_add_byte(w->out, ' ') == -1 ||
-		    imap_string(p[i].value, w->out) == -1)
-			return -1;
+	for (size_t i = 0; i < n && r != -1; i++) {
+		struct span name;
+
+		if (member[i])
+			continue;
+		r = mime_param_join(p, n, i, member, &name, &extended,
+		    &joined);
+		if (r == -1 || buf_add_byte(w->out, before) == -1)
+			break;
+		before = ' ';
+		r = r == 1 ?
+		    add_param(w, name, extended, buf_span(&joined)) :
+		    add_param(w, p[i].name, false, p[i].value);
+		buf_reset(&joined);
 	}
-	return buf_add_byte(w->out, ')');
+	buf_free(&joined);
+	return w->out->full ? -1 : buf_add_byte(w->out, ')');
 }
 
 /* RFC 2045 5.2: a part that does not say what it is. */

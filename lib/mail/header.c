@@ -120,8 +120,7 @@ header_unfold(struct span value, struct buf *out)
 		value = span_skip(value, lf + 1);
 		while (folded && is_blank(span_at(line, 0)))
 			line = span_skip(line, 1);
-		while (value.n > 0 && line.n > 0 &&
-		    (line.p[line.n - 1] == '\r'))
+		if (span_ends(line, "\r")) /* trimmed, so a line end's */
 			line.n--;
 		if ((folded && buf_add_byte(out, ' ') == -1) ||
 		    buf_add_span(out, line) == -1)

@@ -91,6 +91,7 @@ imap_nstring(struct span s, struct buf *out)
 	return imap_string(s, out);
 }
 
+/* RFC 5322 2.2.3: the line ends go and nothing else. */
 int
 imap_nstring_folded(struct span value, struct buf *out)
 {
@@ -99,9 +100,10 @@ imap_nstring_folded(struct span value, struct buf *out)
 
 	if (value.p == NULL || span_find(value, '\n') == value.n)
 		return imap_nstring(value.p ? span_trim(value) : value, out);
-	if (value.n > MIME_HEADER)
-		value.n = MIME_HEADER;
-	(void)header_unfold(value, &b); /* no longer than the value */
+	value = span_trim(span_head(value, MIME_HEADER));
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] != '\r' && value.p[i] != '\n')
+			(void)buf_add_byte(&b, value.p[i]); /* there is room */
 	r = imap_string(buf_span(&b), out);
 	buf_free(&b);
 	return r;

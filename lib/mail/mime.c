@@ -204,9 +204,14 @@ static bool
 close_parts(struct parser *p, const struct mime_part *stop, struct mark end)
 {
 	/* Without an empty line the body is what did not look like header. */
-	if (p->in_header &&
-	    !end_header(p, p->has_stray ? p->stray : p->now))
-		return false;
+	while (p->in_header) {
+		bool empty = !p->has_stray;
+
+		if (!end_header(p, empty ? p->now : p->stray))
+			return false;
+		if (empty && is_message(p->part) && !open_inside(p))
+			return false;
+	}
 	for (; p->part != stop; p->part = p->part->parent) {
 		struct mime_part *part = p->part;
 		struct mark start = { part->body.at, part->body.wire,
@@ -304,7 +309,7 @@ header_line(struct parser *p, struct span line)
 	size_t n = line.n;
 	bool first = p->now.at == p->start.at;
 
-	if (line.p[0] == '\n' || (line.p[0] == '\r' && n == 2)) {
+	if (span_is(line, "\n") || span_is(line, "\r\n")) {
 		advance(p, n);
 		return end_header(p, p->now) && open_inside(p);
 	}

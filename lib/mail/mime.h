@@ -78,6 +78,16 @@ bool mime_param(const struct mime_param *p, size_t n, const char *name,
 int mime_param_utf8(const struct mime_param *p, size_t n, const char *name,
     struct buf *out);
 
+/*
+ * RFC 2231 6: "name*0", "name*1" ... joined, where p[i] is section 0 of a
+ * whole series.  1: the bare name, and the value appended to out (still
+ * encoded if *extended; it is then called "name*"); *member[j] is set for
+ * the sections.  0: p[i] stands for itself.  -1: ENOBUFS.
+ */
+int mime_param_join(const struct mime_param *p, size_t n, size_t i,
+    bool member[MIME_PARAMS], struct span *name, bool *extended,
+    struct buf *out);
+
 /* Decodes a body by its Content-Transfer-Encoding, appended to out. */
 int mime_decode(struct span body, struct span encoding, struct buf *out);
 

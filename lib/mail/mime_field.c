@@ -46,8 +46,8 @@ lower(struct span word, struct arena *a, struct span *out)
 	return 0;
 }
 
-/* Length of an unquoted value.  A file name may hold blanks: nobody means
- * anything else by `filename=my file.pdf'. */
+/* Length of an unquoted value.  A file name may hold blanks and what looks
+ * like a comment: nobody means anything else by `filename=my file (1).pdf'. */
 static size_t
 value_length(struct span s, bool is_name)
 {
@@ -55,8 +55,7 @@ value_length(struct span s, bool is_name)
 
 	while (n < s.n && s.p[n] != ';' && s.p[n] != '\r' &&
 	    s.p[n] != '\n') {
-		if (lex_is_blank((unsigned char)s.p[n]) &&
-		    (!is_name || span_at(s, n + 1) == '('))
+		if (lex_is_blank((unsigned char)s.p[n]) && !is_name)
 			break;
 		n++;
 	}
@@ -195,7 +194,9 @@ content_type(struct mime_part *part, struct span s,
 		part->type = span_str("application");
 		part->subtype = span_str("octet-stream");
 	}
-	skip_to_next(&s);
+	lex_skip(&s);
+	if (span_at(s, 0) == ';') /* `text/plain charset=utf-8' has none */
+		s = span_skip(s, 1);
 	return take_params(s, budget, a, &part->params, &part->nparams);
 }
 

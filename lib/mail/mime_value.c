@@ -7,6 +7,10 @@
 #include "text/charset.h"
 #include "text/qp.h"
 
+enum {
+	ALONE = MIME_PARAMS + 1 /* a number that no section has */
+};
+
 /* A parameter's name taken apart: "name", "name*", "name*3", "name*3*". */
 struct section {
 	bool numbered, extended;
@@ -82,9 +86,9 @@ take_charset(struct span *s)
 	return charset;
 }
 
-/* The parameter that is section `number' of name, or NULL.  With number
- * MIME_PARAMS + 1: the one that is not numbered, extended. */
-static const struct mime_param *
+/* The parameter that is section `number' of name; n if there is none.
+ * ALONE: the one that is extended and not numbered. */
+static size_t
 find(const struct mime_param *p, size_t n, struct span name,
     uint64_t number, bool *extended)
 {
@@ -95,10 +99,10 @@ find(const struct mime_param *p, size_t n, struct span name,
 			continue;
 		*extended = s.extended;
 		if (s.numbered ? s.number == number :
-		    s.extended && number > MIME_PARAMS)
-			return &p[i];
+		    s.extended && number == ALONE)
+			return i;
 	}
-	return NULL;
+	return n;
 }
 
 /* The bytes of the extended or continued value, before conversion: 1, 0:
@@ -107,18 +111,16 @@ static int
 gather(const struct mime_param *p, size_t n, struct span name,
     struct span *charset, struct buf *bytes)
 {
-	bool extended;
-	const struct mime_param *one = find(p, n, name, MIME_PARAMS + 1,
-	    &extended);
-	uint64_t number = one ? MIME_PARAMS : 0;
-	bool first = true;
+	bool extended, first = true;
+	uint64_t number = ALONE;
+	size_t i = find(p, n, name, number, &extended);
 
-	if (one == NULL)
-		one = find(p, n, name, number, &extended);
-	if (one == NULL)
+	if (i == n)
+		i = find(p, n, name, number = 0, &extended);
+	if (i == n)
 		return 0;
-	for (; one; one = find(p, n, name, ++number, &extended)) {
-		struct span value = one->value;
+	while (i < n) {
+		struct span value = p[i].value;
 
 		if (first && extended)
 			*charset = take_charset(&value);
@@ -126,8 +128,72 @@ gather(const struct mime_param *p, size_t n, struct span name,
 		if ((extended ? add_percent(value, bytes) :
 		    buf_add_span(bytes, value)) == -1)
 			return -1;
-		if (number == MIME_PARAMS)
-			break;
+		i = number == ALONE ? n :
+		    find(p, n, name, ++number, &extended);
+	}
+	return 1;
+}
+
+/* True for what may stand bare in an extended value: attribute-char. */
+static bool
+is_attribute_char(unsigned char c)
+{
+	return c > ' ' && c < 0x7f && !strchr("*'%()<>@,;:\\\"/[]?=", c);
+}
+
+static int
+add_section(struct span value, bool encode, struct buf *out)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+
+		if ((encode && !is_attribute_char(c) ?
+		    buf_addf(out, "%%%02X", c) :
+		    buf_add_byte(out, value.p[i])) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* How many sections of that name there are, in any order. */
+static size_t
+count_sections(const struct mime_param *p, size_t n, struct span name)
+{
+	size_t count = 0;
+	struct section s;
+
+	for (size_t i = 0; i < n; i++)
+		count += parse_name(p[i].name, name, &s) && s.numbered;
+	return count;
+}
+
+int
+mime_param_join(const struct mime_param *p, size_t n, size_t i,
+    bool member[MIME_PARAMS], struct span *name, bool *extended,
+    struct buf *out)
+{
+	size_t order[MIME_PARAMS], count = 0, total;
+	bool more = false;
+	struct section s;
+
+	*name = span_head(p[i].name, span_find(p[i].name, '*'));
+	if (!parse_name(p[i].name, *name, &s) || !s.numbered || s.number > 0)
+		return 0;
+	*extended = s.extended;
+	total = count_sections(p, n, *name);
+	while (count < total) {
+		i = find(p, n, *name, count, &more);
+		if (i == n || (more && !*extended))
+			return 0;
+		order[count++] = i;
+	}
+	for (size_t j = 0; j < count; j++) {
+		struct span value = p[order[j]].value;
+
+		(void)parse_name(p[order[j]].name, *name, &s);
+		member[order[j]] = true;
+		if (add_section(value, *extended && !s.extended, out) == -1)
+			return -1;
 	}
 	return 1;
 }
