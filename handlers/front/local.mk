@@ -26,3 +26,9 @@ EXTRA_DIST += %D%/postern-imap.socket.in %D%/postern-imaps.socket.in \
 	%D%/postern-submissions.socket.in %D%/postern@.service.in
 TESTS += t/front.t
 EXTRA_DIST += t/front.t t/front.py
+check_PROGRAMS += t/fuzz/imap-login t/fuzz/pop3-login
+t_fuzz_imap_login_SOURCES = t/fuzz/imap-login.c t/fuzz/login.h t/fuzz/driver.c
+t_fuzz_imap_login_LDADD = $(handlers_imap_imap_login_LDADD)
+t_fuzz_pop3_login_SOURCES = t/fuzz/pop3-login.c t/fuzz/login.h t/fuzz/driver.c
+t_fuzz_pop3_login_LDADD = $(handlers_pop3_pop3_login_LDADD)
+EXTRA_DIST += t/fuzz/seeds/imap-login t/fuzz/seeds/pop3-login

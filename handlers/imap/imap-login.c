@@ -79,6 +79,17 @@ bad(struct imap *s, const char *why)
 	return bye(s, "Too many bad commands");
 }
 
+/* After a read that gave r and no line. */
+static enum verdict
+no_line(struct imap *s, int r)
+{
+	if (r == -1 && errno == ETIMEDOUT)
+		return bye(s, "Login took too long");
+	if (r == -1 && errno == EMSGSIZE)
+		return bye(s, "Line too long");
+	return LEAVE;
+}
+
 static void
 capabilities(struct imap *s)
 {
@@ -277,16 +288,6 @@ do_login(struct imap *s, struct span args)
 	return v;
 }
 
-/* The client's response to the empty challenge; *line is "*" to cancel. */
-static int
-ask_response(struct imap *s, struct span *line)
-{
-	out_str(&s->l.c.out, "+ \r\n");
-	if (out_flush(&s->l.c.out) == -1)
-		return -1;
-	return in_line(&s->l.c.in, line);
-}
-
 static enum verdict
 do_authenticate(struct imap *s, struct span args)
 {
@@ -294,17 +295,22 @@ do_authenticate(struct imap *s, struct span args)
 	struct buf plain = buf_new(LOGIN_LINE);
 	enum verdict v;
 	bool sound;
+	int r = 1;
 
 	if (!span_is_nocase(mechanism, "PLAIN"))
 		return bad(s, "NO No such mechanism");
 	if (!conn_may_login(&s->l.c))
 		return answer(s, "NO [PRIVACYREQUIRED] STARTTLS first");
-	if (args.n == 0 && ask_response(s, &args) != 1)
-		return LEAVE;
+	if (args.n == 0) {
+		out_str(&s->l.c.out, "+ \r\n");
+		r = login_line(&s->l, &args);
+	}
+	if (r == 0 || (r == -1 && errno != EBADMSG))
+		return no_line(s, r);
 	if (span_is(args, "*"))
 		return bad(s, "BAD Cancelled");
 	/* RFC 4959 3: an initial response of no bytes is "=". */
-	sound = span_is(args, "=") || base64_decode(args, &plain);
+	sound = r == 1 && (span_is(args, "=") || base64_decode(args, &plain));
 	v = sound ? attempt(s, buf_span(&plain)) : bad(s, "BAD Not base64");
 	buf_wipe(&plain);
 	return v;
@@ -427,13 +433,9 @@ next(struct imap *s)
 	struct span line;
 	int r = login_line(&s->l, &line);
 
-	if (r == 0)
-		return LEAVE;
-	if (r == -1 && errno == ETIMEDOUT)
-		return bye(s, "Login took too long");
-	if (r == -1 && errno == EMSGSIZE)
-		return bye(s, "Line too long");
-	return command(s, line, r == 1);
+	if (r == 1 || (r == -1 && errno == EBADMSG))
+		return command(s, line, r == 1);
+	return no_line(s, r);
 }
 
 int

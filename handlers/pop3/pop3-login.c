@@ -53,6 +53,19 @@ bad(struct pop3 *s, const char *line)
 	return ++s->l.errors < LOGIN_ERRORS ? GO_ON : BYE;
 }
 
+/* After a read that gave r and no line. */
+static enum verdict
+no_line(struct pop3 *s, int r)
+{
+	if (r == 0)
+		return LEAVE;
+	if (errno == EBADMSG)
+		return bad(s, "-ERR A bare CR, LF or NUL");
+	say(s, errno == ETIMEDOUT ? "-ERR Login took too long"
+				  : "-ERR Line too long");
+	return BYE;
+}
+
 static enum verdict
 refuse_clear(struct pop3 *s)
 {
@@ -111,16 +124,6 @@ do_pass(struct pop3 *s, struct span args)
 	return v;
 }
 
-/* The client's response to the empty challenge; *line is "*" to cancel. */
-static int
-ask_response(struct pop3 *s, struct span *line)
-{
-	out_str(&s->l.c.out, "+ \r\n");
-	if (out_flush(&s->l.c.out) == -1)
-		return -1;
-	return in_line(&s->l.c.in, line);
-}
-
 static enum verdict
 auth_plain(struct pop3 *s, struct span response)
 {
@@ -137,6 +140,7 @@ static enum verdict
 do_auth(struct pop3 *s, struct span args)
 {
 	struct span mechanism = span_take(&args, ' ');
+	int r = 1;
 
 	if (!conn_may_login(&s->l.c))
 		return refuse_clear(s);
@@ -148,8 +152,12 @@ do_auth(struct pop3 *s, struct span args)
 	}
 	if (!span_is_nocase(mechanism, "PLAIN"))
 		return bad(s, "-ERR No such mechanism");
-	if (args.n == 0 && ask_response(s, &args) != 1)
-		return LEAVE;
+	if (args.n == 0) {
+		say(s, "+ ");
+		r = login_line(&s->l, &args);
+	}
+	if (r != 1)
+		return no_line(s, r);
 	if (span_is(args, "*"))
 		return bad(s, "-ERR Cancelled");
 	return auth_plain(s, args);
@@ -231,15 +239,7 @@ next(struct pop3 *s)
 	struct span line;
 	int r = login_line(&s->l, &line);
 
-	if (r == 1)
-		return run(s, line);
-	if (r == 0)
-		return LEAVE;
-	if (errno == EBADMSG)
-		return bad(s, "-ERR A bare CR, LF or NUL");
-	say(s, errno == ETIMEDOUT ? "-ERR Login took too long"
-				  : "-ERR Line too long");
-	return BYE;
+	return r == 1 ? run(s, line) : no_line(s, r);
 }
 
 int

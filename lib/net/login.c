@@ -69,7 +69,10 @@ login_begin(struct login *l, int argc, char *argv[], int *code)
 		return false;
 	}
 	*code = 0;
-	return login_tls(l) == 0;
+	if (login_tls(l) == 0)
+		return true;
+	conn_linger(&l->c);
+	return false;
 }
 
 int
@@ -101,6 +104,8 @@ login_attempt(struct login *l, struct span tag, struct span plain, int *session)
 	    frame_ask(FRAME_FD, &q, &a, session) == -1)
 		a.status = FRAME_TEMPFAIL;
 	explicit_bzero(&q, sizeof q);
+	/* The password is in what was read, too. */
+	explicit_bzero(l->c.in.buf, l->c.in.start);
 	if (a.status == FRAME_OK && (*session == -1) != (l->c.tls == NULL))
 		a.status = FRAME_TEMPFAIL;
 	if (a.status != FRAME_OK)

@@ -44,7 +44,7 @@ int login_line(struct login *l, struct span *line);
  * Asks front whether this SASL PLAIN message proves who the client is.
  * FRAME_OK: *session is the socket to relay to, or -1 where the program
  * must exit at once, because front speaks on.  All output must have been
- * flushed.
+ * flushed.  Lines that were read before are cleared.
  */
 enum frame_status login_attempt(
     struct login *l, struct span tag, struct span plain, int *session);
