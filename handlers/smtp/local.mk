@@ -16,3 +16,8 @@ handlers_smtp_remote_LDADD = lib/libpostern.a $(GNUTLS_LIBS) $(SECCOMP_LIBS) \
 TESTS += t/remote.t t/smtpd.t
 EXTRA_DIST += t/remote.t t/smtpd.t t/smtp/harness.py t/smtp/servers.py \
 	t/smtp/remote.py t/smtp/smtpd.py
+
+check_PROGRAMS += t/unit/smtp.t
+TESTS += t/unit/smtp.t
+t_unit_smtp_t_SOURCES = t/unit/smtp.c
+t_unit_smtp_t_LDADD = lib/libpostern.a $(RESOLV_LIBS)

@@ -84,13 +84,15 @@ static int
 read_mx(ns_msg *m, const ns_rr *rr, struct dns_mx *mx)
 {
 	const unsigned char *data = ns_rr_rdata(*rr);
+	int n;
 
 	/* Two bytes of preference and at least one of a name. */
 	if (ns_rr_class(*rr) != ns_c_in || ns_rr_rdlen(*rr) < 3)
 		return -1;
 	mx->preference = (uint16_t)(data[0] << 8 | data[1]);
-	if (dn_expand(ns_msg_base(*m), ns_msg_end(*m), data + 2, mx->name,
-		sizeof mx->name) == -1)
+	n = dn_expand(ns_msg_base(*m), ns_msg_end(*m), data + 2, mx->name,
+	    sizeof mx->name);
+	if (n == -1 || n + 2 > ns_rr_rdlen(*rr))
 		return -1;
 	if (mx->name[0] == '\0')
 		return 0;
