@@ -21,3 +21,16 @@ check_PROGRAMS += t/unit/smtp.t
 TESTS += t/unit/smtp.t
 t_unit_smtp_t_SOURCES = t/unit/smtp.c
 t_unit_smtp_t_LDADD = lib/libpostern.a $(RESOLV_LIBS)
+
+check_PROGRAMS += t/fuzz/dns t/fuzz/smtp-data t/fuzz/smtp-header \
+	t/fuzz/smtp-path t/fuzz/smtp-reply
+t_fuzz_dns_SOURCES = t/fuzz/dns.c t/fuzz/driver.c
+t_fuzz_dns_LDADD = lib/libpostern.a $(RESOLV_LIBS)
+t_fuzz_smtp_data_SOURCES = t/fuzz/smtp-data.c t/fuzz/driver.c
+t_fuzz_smtp_header_SOURCES = t/fuzz/smtp-header.c handlers/smtp/header.c \
+	t/fuzz/driver.c
+t_fuzz_smtp_path_SOURCES = t/fuzz/smtp-path.c t/fuzz/driver.c
+t_fuzz_smtp_reply_SOURCES = t/fuzz/smtp-reply.c t/fuzz/driver.c
+EXTRA_DIST += t/fuzz/seeds/dns t/fuzz/seeds/smtp-data \
+	t/fuzz/seeds/smtp-header t/fuzz/seeds/smtp-path \
+	t/fuzz/seeds/smtp-reply
