@@ -283,10 +283,39 @@ canonical(struct span name, char out[MAILBOX_NAME])
 }
 
 static int
-rename_inbox(const struct account *a, const char *to)
+move_all(const struct account *a, struct mailbox *inbox, struct span to)
 {
-	errno = ENOTSUP;
-	return -1;
+	size_t n = inbox->n;
+	struct buf which = buf_new(SIZE_MAX / 2), uids = which;
+	size_t *w = (void *)buf_room(&which, n * sizeof *w);
+	uint32_t *u = (void *)buf_room(&uids, n * sizeof *u), validity;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		w[i] = i;
+	r = mailbox_move(inbox, w, n, a, to, u, &validity);
+	buf_free(&which);
+	buf_free(&uids);
+	return r;
+}
+
+/* The messages are in the new mailbox before they leave INBOX. */
+static int
+rename_inbox(const struct account *a, struct span to)
+{
+	struct mailbox *inbox;
+	int r, error;
+
+	if (account_create(a, to) == -1)
+		return -1;
+	inbox = mailbox_open(a, span_str("INBOX"), false);
+	if (inbox == NULL)
+		return -1;
+	r = inbox->n > 0 ? move_all(a, inbox, to) : 0;
+	error = errno;
+	mailbox_close(inbox);
+	errno = error;
+	return r;
 }
 
 int
@@ -298,7 +327,7 @@ account_rename(const struct account *a, struct span from, struct span to)
 	if (canonical(from, old) == -1 || canonical(to, fresh) == -1)
 		return -1;
 	if (strcmp(old, "INBOX") == 0)
-		return rename_inbox(a, fresh);
+		return rename_inbox(a, span_str(fresh));
 	if (strcmp(old, fresh) != 0 && is_at_or_below(fresh, old)) {
 		errno = EINVAL;
 		return -1;

@@ -9,7 +9,9 @@
  * hold back EXPUNGE as RFC 3501 5.5 and 7.4.1 ask.
  *
  * Functions answer 0, or -1 with errno; ETIMEDOUT means that another
- * process held the lock for too long (MAILBOX_LOCK_MS).
+ * process held the lock for too long (MAILBOX_LOCK_MS), ESTALE that
+ * UIDVALIDITY is another now, so that this view is of no more use, and
+ * EROFS that the mailbox (or this session) is read-only.
  */
 #ifndef POSTERN_STORE_MAILBOX_H
 #define POSTERN_STORE_MAILBOX_H
@@ -113,15 +115,29 @@ int mailbox_expunge(struct mailbox *m, const size_t *which, size_t n);
  * Copies n messages to the end of the mailbox `to' (hard links where they
  * can be), with flags, keywords and INTERNALDATE: all or none.  uids[i]
  * gets the new UID of which[i]; *uidvalidity that of the target.  ENOENT:
- * no such mailbox.  Works for the mailbox itself too.
+ * no such mailbox; EIDRM: a message was expunged meanwhile, nothing was
+ * copied.  Works for the mailbox itself too.  Keywords for which the target
+ * has no room are left out.
  */
 int mailbox_copy(struct mailbox *m, const size_t *which, size_t n,
     const struct account *a, struct span to, uint32_t *uids,
     uint32_t *uidvalidity);
 
 /*
- * Adds a finished draft (IMAP APPEND): durable, with flags and keywords by
- * name.  *uid and *uidvalidity as for APPENDUID.
+ * The same, and the messages leave this mailbox (IMAP MOVE): the copies are
+ * durable before the first one goes.  They keep their bases, and so their
+ * instance ids, where the target has no such base.  After a crash in
+ * between both mailboxes have them.
+ */
+int mailbox_move(struct mailbox *m, const size_t *which, size_t n,
+    const struct account *a, struct span to, uint32_t *uids,
+    uint32_t *uidvalidity);
+
+/*
+ * Adds a draft (IMAP APPEND): durable, with flags and keywords by name.  The
+ * draft may have been begun in any mailbox of the account, INBOX for one,
+ * and is used up, whatever the answer.  *uid and *uidvalidity as for
+ * APPENDUID.
  */
 int mailbox_append(const struct account *a, struct span name,
     struct maildir_draft *d, unsigned flags, const struct span *keywords,

@@ -1,0 +1,314 @@
+/* Flags, keywords and expunges of a session's own. */
+#include "base/durable.h"
+#include "store/folder.h"
+#include "store/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* One batch under the lock. */
+struct change {
+	struct mailbox *m;
+	struct batch f;
+	struct scan_times before;
+	bool looked;       /* all names have been looked up */
+	bool in_cur, in_new; /* folders that were changed */
+};
+
+/*
+ * The times that the folder has after our own change stand for the view
+ * only where nobody else had changed it before; a change of others between
+ * our two looks is found because ours is not proven.
+ */
+void
+change_times(struct mailbox *m, struct batch *f,
+    const struct scan_times *before)
+{
+	struct scan_times after;
+
+	if (scan_same(before, &m->state->times) && scan_stat(m, &after) == 0)
+		batch_times(f, &after);
+}
+
+static int
+begin(struct change *c, struct mailbox *m)
+{
+	*c = (struct change){ .m = m };
+	if (m->read_only) {
+		errno = EROFS;
+		return -1;
+	}
+	if (view_lock(m) == -1)
+		return -1;
+	c->f = batch_begin();
+	if (scan_stat(m, &c->before) == 0)
+		return 0;
+	view_unlock(m);
+	return -1;
+}
+
+/* The journal first: on a journaling file system its commit holds the
+ * renames, too, and the folders cost nothing more. */
+static int
+end(struct change *c, int result)
+{
+	struct mailbox *m = c->m;
+	bool marks = m->state->marks;
+	int error = errno;
+
+	if (c->in_cur || c->in_new)
+		change_times(m, &c->f, &c->before);
+	m->state->marks = false;
+	if (journal_append(m, &c->f, true) == -1 ||
+	    (c->in_cur && durable_sync(m->state->cur) == -1) ||
+	    (c->in_new && durable_sync(m->state->fresh) == -1)) {
+		result = -1;
+		error = errno;
+	}
+	m->state->marks = marks;
+	batch_free(&c->f);
+	view_unlock(m);
+	errno = error;
+	return result;
+}
+
+static unsigned
+changed_flags(unsigned old, enum flag_op op, unsigned flags)
+{
+	if (op == FLAGS_ADD)
+		return old | flags;
+	return op == FLAGS_REMOVE ? old & ~flags : flags;
+}
+
+static uint64_t
+changed_keywords(uint64_t old, enum flag_op op, uint64_t keywords)
+{
+	if (op == FLAGS_ADD)
+		return old | keywords;
+	return op == FLAGS_REMOVE ? old & ~keywords : keywords;
+}
+
+/* Looks once for where everything is: 0, or -1 with errno. */
+static int
+look(struct change *c)
+{
+	if (c->looked) {
+		errno = ENOENT;
+		return -1;
+	}
+	c->looked = true;
+	return read_names(c->m);
+}
+
+/* Gives the file the name that goes with its flags. */
+static int
+rename_file(struct change *c, size_t i, unsigned flags,
+    char name[MAILDIR_NAME])
+{
+	const struct message *msg = &c->m->msgs[i];
+
+	if (maildir_rename(span_str(msg->name), msg->in_new ? msg->uid : 0,
+	        flags, name) == -1)
+		return -1;
+	if (!msg->in_new && strcmp(name, msg->name) == 0)
+		return read_exists(c->m->state->cur, name) == 1 ? 0 : -1;
+	if (durable_move(read_dir_of(c->m, msg), msg->name, c->m->state->cur,
+	        name) == -1)
+		return -1;
+	c->in_cur = true;
+	c->in_new |= msg->in_new;
+	return 0;
+}
+
+struct wish {
+	enum flag_op op;
+	unsigned flags;
+	uint64_t keywords;
+};
+
+/*
+ * Another program may have renamed the file since we last looked: then its
+ * flags are those of its present name, and the session does not know them.
+ */
+static int
+store_renamed(struct change *c, size_t i, const struct wish *w,
+    unsigned *flags, char name[MAILDIR_NAME])
+{
+	struct message *msg = &c->m->msgs[i];
+	struct maildir_name parsed;
+
+	if (look(c) == -1 || !maildir_parse(span_str(msg->name), &parsed))
+		return -1;
+	if (parsed.flags != msg->flags && !msg->changed) {
+		msg->changed = true;
+		c->m->nchanged++;
+	}
+	*flags = changed_flags(parsed.flags, w->op, w->flags);
+	return rename_file(c, i, *flags, name);
+}
+
+static int
+store_one(struct change *c, size_t i, const struct wish *w)
+{
+	const struct message *msg = &c->m->msgs[i];
+	unsigned flags = changed_flags(msg->flags, w->op, w->flags);
+	uint64_t keywords = changed_keywords(msg->keywords, w->op,
+	    w->keywords);
+	char name[MAILDIR_NAME];
+	int r = 0;
+
+	if (msg->gone ||
+	    (flags == msg->flags && keywords == msg->keywords))
+		return 0;
+	if (flags != msg->flags) {
+		r = rename_file(c, i, flags, name);
+		if (r == -1 && errno == ENOENT)
+			r = store_renamed(c, i, w, &flags, name);
+		/* Gone: the next sync says so. */
+		if (r == -1)
+			return errno == ENOENT ? 0 : -1;
+	}
+	batch_flags(&c->f, msg->uid, flags, keywords);
+	if (flags != msg->flags && (c->looked || msg->in_new))
+		batch_name(&c->f, msg->uid, name, false);
+	return 0;
+}
+
+int
+mailbox_store(struct mailbox *m, const size_t *which, size_t n,
+    enum flag_op op, unsigned flags, uint64_t keywords)
+{
+	const struct wish w = { op, flags & FLAG_ALL, keywords };
+	struct change c;
+	int r = 0;
+
+	if (begin(&c, m) == -1)
+		return -1;
+	for (size_t k = 0; r == 0 && k < n; k++)
+		r = store_one(&c, which[k], &w);
+	return end(&c, r);
+}
+
+/* A copy that was cut off has its file in tmp/ still. */
+static int
+unlink_unfinished(const struct mailbox *m, const char *name)
+{
+	int tmp = folder_open(m->state->dir, "tmp"), r, error;
+
+	if (tmp == -1)
+		return -1;
+	r = unlinkat(tmp, name, 0);
+	error = errno;
+	close(tmp);
+	errno = error;
+	return r;
+}
+
+static int
+unlink_file(struct change *c, size_t i)
+{
+	const struct message *msg = &c->m->msgs[i];
+
+	if (unlinkat(read_dir_of(c->m, msg), msg->name, 0) == -1)
+		return -1;
+	if (msg->in_new)
+		c->in_new = true;
+	else
+		c->in_cur = true;
+	return 0;
+}
+
+static int
+expunge_one(struct change *c, size_t i)
+{
+	const struct message *msg = &c->m->msgs[i];
+	int r;
+
+	if (msg->gone)
+		return 0;
+	r = unlink_file(c, i);
+	if (r == -1 && errno == ENOENT)
+		r = unlink_unfinished(c->m, msg->name);
+	if (r == -1 && errno == ENOENT && look(c) == 0)
+		r = unlink_file(c, i);
+	if (r == -1 && errno != ENOENT)
+		return -1;
+	batch_gone(&c->f, msg);
+	return 0;
+}
+
+int
+mailbox_expunge(struct mailbox *m, const size_t *which, size_t n)
+{
+	struct change c;
+	int r = 0;
+
+	if (begin(&c, m) == -1)
+		return -1;
+	for (size_t k = 0; r == 0 && k < n; k++)
+		r = expunge_one(&c, which[k]);
+	return end(&c, r);
+}
+
+/* An atom of RFC 3501 9, so that it can be sent as a flag. */
+static bool
+is_keyword(struct span s)
+{
+	if (s.n == 0 || s.n >= MAILBOX_KEYWORD)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' ||
+		    strchr("(){%*\"\\]", s.p[i]))
+			return false;
+	return true;
+}
+
+size_t
+view_keyword_slot(const struct mailbox *m, struct span keyword)
+{
+	for (size_t i = 0; i < m->nkeywords; i++)
+		if (span_is_nocase(keyword, m->keyword[i]))
+			return i;
+	return SIZE_MAX;
+}
+
+static int
+add_keyword(struct mailbox *m, struct span keyword, uint64_t *bit)
+{
+	struct change c;
+	size_t slot;
+	int r;
+
+	if (begin(&c, m) == -1)
+		return -1;
+	slot = view_keyword_slot(m, keyword);
+	if (slot == SIZE_MAX && m->nkeywords < MAILBOX_KEYWORDS) {
+		slot = m->nkeywords;
+		batch_keyword(&c.f, slot, keyword);
+	}
+	errno = ENOSPC;
+	r = end(&c, slot == SIZE_MAX ? -1 : 0);
+	if (r == 0)
+		*bit = UINT64_C(1) << slot;
+	return r;
+}
+
+int
+mailbox_keyword(struct mailbox *m, struct span keyword, bool create,
+    uint64_t *bit)
+{
+	size_t slot = view_keyword_slot(m, keyword);
+
+	if (slot != SIZE_MAX) {
+		*bit = UINT64_C(1) << slot;
+		return 1;
+	}
+	if (!create)
+		return 0;
+	if (!is_keyword(keyword)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return add_keyword(m, keyword, bit) == -1 ? -1 : 1;
+}

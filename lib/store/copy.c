@@ -1,0 +1,450 @@
+/* Messages into another mailbox: copies, moves, appends. */
+#include "base/durable.h"
+#include "base/io.h"
+#include "store/folder.h"
+#include "store/state.h"
+#include "store/sum.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	UNSYNCED_S = 60, /* by then the kernel has written a file by itself */
+	NEAR_THE_END = 1000000
+};
+
+/* The target, locked; what goes into it in one frame. */
+struct target {
+	struct mailbox *m;
+	int tmp;
+	struct batch f;
+	struct scan_times before;
+	uint32_t uid;
+	uint64_t keyword[MAILBOX_KEYWORDS]; /* of the source, in the target */
+	size_t nkeywords;                   /* with those in f */
+	char fresh[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
+};
+
+/* UIDs that are used up are renewed by a session that has all messages. */
+static int
+renew_uids(const struct account *a, struct span name)
+{
+	struct mailbox *m = mailbox_open(a, name, false);
+
+	if (m)
+		mailbox_close(m);
+	return m ? 0 : -1;
+}
+
+static int
+target_begin(struct target *t, const struct account *a, struct span name,
+    bool light)
+{
+	*t = (struct target){ .tmp = -1 };
+	t->m = view_open(a, name, true, light);
+	if (t->m && t->m->uidnext > UINT32_MAX - NEAR_THE_END) {
+		view_free(t->m);
+		t->m = renew_uids(a, name) == 0
+		    ? view_open(a, name, true, light)
+		    : NULL;
+	}
+	if (t->m == NULL)
+		return -1;
+	t->tmp = folder_open(t->m->state->dir, "tmp");
+	if (t->tmp != -1 && view_lock(t->m) == 0) {
+		t->f = batch_begin();
+		t->uid = t->m->uidnext;
+		t->nkeywords = t->m->nkeywords;
+		if (scan_stat(t->m, &t->before) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+/* A view without messages cannot write a snapshot; once in a while one that
+ * has them is loaded for it.  The journal serves if that fails. */
+static void
+tend(const struct account *a, struct span name)
+{
+	struct mailbox *m = view_open(a, name, true, false);
+
+	if (m == NULL)
+		return;
+	if (view_lock(m) == 0) {
+		(void)index_write_if_due(m);
+		view_unlock(m);
+	}
+	view_free(m);
+}
+
+static void
+target_end(struct target *t, const struct account *a, struct span name)
+{
+	int error = errno;
+	bool large = false;
+
+	batch_free(&t->f);
+	if (t->tmp != -1)
+		close(t->tmp);
+	if (t->m) {
+		const struct mailbox_state *s = t->m->state;
+
+		large = s->offset > JOURNAL_LEAST &&
+		    s->offset > s->index_size;
+		if (s->locked)
+			view_unlock(t->m);
+		view_free(t->m);
+	}
+	if (large)
+		tend(a, name);
+	errno = error;
+}
+
+/* The target's bit for a keyword, which is added where it is new; 0 where
+ * there is no room. */
+static uint64_t
+target_keyword(struct target *t, struct span keyword)
+{
+	size_t slot = view_keyword_slot(t->m, keyword);
+
+	if (slot == SIZE_MAX)
+		for (size_t i = t->m->nkeywords; i < t->nkeywords; i++)
+			if (span_is_nocase(keyword, t->fresh[i]))
+				slot = i;
+	if (slot != SIZE_MAX)
+		return UINT64_C(1) << slot;
+	if (t->nkeywords == MAILBOX_KEYWORDS ||
+	    span_copy(keyword, t->fresh[t->nkeywords], MAILBOX_KEYWORD) ==
+	        -1)
+		return 0;
+	batch_keyword(&t->f, t->nkeywords, keyword);
+	return UINT64_C(1) << t->nkeywords++;
+}
+
+static uint64_t
+translate_keywords(struct target *t, const struct mailbox *from,
+    uint64_t keywords)
+{
+	uint64_t out = 0;
+
+	for (size_t i = 0; i < from->nkeywords; i++) {
+		if (!(keywords >> i & 1))
+			continue;
+		if (t->keyword[i] == 0)
+			t->keyword[i] = target_keyword(t,
+			    span_str(from->keyword[i]));
+		out |= t->keyword[i];
+	}
+	return out;
+}
+
+/* The file name of a message in cur/. */
+static int
+full_name(const char *base, const struct message *msg, char out[MAILDIR_NAME])
+{
+	char plain[MAILDIR_NAME * 2];
+	int n = snprintf(plain, sizeof plain, "%s,S=%llu,W=%llu", base,
+	    (unsigned long long)msg->size, (unsigned long long)msg->wire);
+
+	if (n < 0 || n >= MAILDIR_NAME) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return maildir_rename(span_str(plain), msg->uid, msg->flags, out);
+}
+
+static int
+copy_bytes(int from, int to)
+{
+	char chunk[32768];
+	ssize_t n;
+
+	while ((n = io_read_full(from, chunk, sizeof chunk)) > 0)
+		if (io_write(to, chunk, (size_t)n) == -1)
+			return -1;
+	return (int)n;
+}
+
+/* Where no second name can be had: the bytes. */
+static int
+copy_file(struct target *t, int from, const struct stat *st, const char *name)
+{
+	struct timespec times[2] = { st->st_atim, st->st_mtim };
+	struct durable d;
+
+	if (durable_begin(&d, t->tmp, name) == -1)
+		return -1;
+	if (copy_bytes(from, d.fd) == -1 || futimens(d.fd, times) == -1 ||
+	    fsync(d.fd) == -1) {
+		durable_abort(&d);
+		return -1;
+	}
+	return close(d.fd);
+}
+
+/* Other programs may have delivered it without an fsync. */
+static int
+settle_bytes(int fd, const struct stat *st)
+{
+	int64_t now;
+	uint32_t usec;
+
+	io_wall(&now, &usec);
+	if (st->st_mtime < now - UNSYNCED_S && st->st_ctime < now - UNSYNCED_S)
+		return 0;
+	return fsync(fd);
+}
+
+/* The message i as `name' in the target's tmp/. */
+static int
+put_link(struct target *t, struct mailbox *m, size_t i, const char *name)
+{
+	uint64_t size;
+	struct stat st;
+	int fd = mailbox_read(m, i, &size), r = -1, error;
+
+	if (fd == -1) {
+		errno = errno == ENOENT ? EIDRM : errno;
+		return -1;
+	}
+	if (fstat(fd, &st) == 0 && settle_bytes(fd, &st) == 0) {
+		const struct message *msg = &m->msgs[i];
+
+		r = linkat(read_dir_of(m, msg), msg->name, t->tmp, name, 0);
+		if (r == -1 && errno != EEXIST && errno != ENOSPC &&
+		    errno != EDQUOT)
+			r = copy_file(t, fd, &st, name);
+	}
+	error = errno;
+	close(fd);
+	errno = error;
+	return r;
+}
+
+static bool
+has_base(const struct mailbox *m, const struct message *msg)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->msgs[i].id == msg->id)
+			return true;
+	return false;
+}
+
+static int
+choose_base(const struct target *t, const struct message *msg, bool keep,
+    char base[MAILDIR_NAME])
+{
+	struct span own = scan_base(msg->name);
+
+	if (!keep || own.n >= MAILDIR_BASE || has_base(t->m, msg))
+		return maildir_base(base);
+	return span_copy(own, base, MAILDIR_NAME);
+}
+
+/* Copies before it can be seen: linked in tmp/, noted in the frame. */
+static int
+prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
+{
+	struct message msg = m->msgs[i];
+	char base[MAILDIR_NAME], full[MAILDIR_NAME];
+	struct span copy;
+
+	if (msg.gone) {
+		errno = EIDRM;
+		return -1;
+	}
+	msg.uid = t->uid;
+	msg.in_new = false;
+	msg.keywords = translate_keywords(t, m, msg.keywords);
+	if (choose_base(t, &m->msgs[i], keep, base) == -1 ||
+	    full_name(base, &msg, full) == -1 ||
+	    put_link(t, m, i, full) == -1)
+		return -1;
+	msg.id = sum_id(span_str(base));
+	copy = arena_copy(&t->m->state->names, span_str(full));
+	msg.name = copy.p;
+	batch_new(&t->f, &msg);
+	memcpy(name, &copy.p, sizeof *name);
+	t->uid++;
+	return 0;
+}
+
+static void
+drop_links(struct target *t, char *const *names, size_t n)
+{
+	int error = errno;
+
+	for (size_t k = 0; k < n; k++)
+		(void)unlinkat(t->tmp, names[k], 0);
+	errno = error;
+}
+
+/*
+ * Committed: whoever scans next finishes what we cannot.  But other
+ * programs cannot see it in tmp/, so that a failure is undone if it can be.
+ */
+static int
+undo(struct target *t, char *const *names, size_t n, uint32_t first)
+{
+	struct batch f = batch_begin();
+	int error = errno, r;
+
+	for (size_t k = 0; k < n; k++) {
+		struct message msg = { .uid = first + (uint32_t)k,
+			.id = sum_id(scan_base(names[k])) };
+
+		batch_gone(&f, &msg);
+	}
+	r = journal_append(t->m, &f, true);
+	batch_free(&f);
+	if (r == -1)
+		return 0;
+	drop_links(t, names, n);
+	for (size_t k = 0; k < n; k++)
+		(void)unlinkat(t->m->state->cur, names[k], 0);
+	errno = error;
+	return -1;
+}
+
+static int
+publish(struct target *t, char *const *names, size_t n, uint32_t first)
+{
+	struct batch f;
+
+	for (size_t k = 0; k < n; k++)
+		if (durable_move(t->tmp, names[k], t->m->state->cur,
+		        names[k]) == -1)
+			return undo(t, names, n, first);
+	if (durable_sync(t->m->state->cur) == -1)
+		return undo(t, names, n, first);
+	f = batch_begin();
+	change_times(t->m, &f, &t->before);
+	(void)journal_append(t->m, &f, false);
+	batch_free(&f);
+	return 0;
+}
+
+/* names has room for n. */
+static int
+copy_locked(struct target *t, struct mailbox *m, const size_t *which,
+    size_t n, bool keep, char **names)
+{
+	uint32_t first = t->uid;
+	size_t k;
+
+	for (k = 0; k < n; k++)
+		if (prepare(t, m, which[k], keep, &names[k]) == -1)
+			break;
+	if (k == n && durable_sync(t->tmp) == 0 &&
+	    journal_append(t->m, &t->f, true) == 0)
+		return publish(t, names, n, first);
+	drop_links(t, names, k);
+	return -1;
+}
+
+static int
+copy_all(struct mailbox *m, const size_t *which, size_t n,
+    const struct account *a, struct span to, bool keep, uint32_t *uids,
+    uint32_t *uidvalidity)
+{
+	struct buf names = buf_new(SIZE_MAX / 2);
+	char *room = buf_room(&names, n * sizeof(char *));
+	struct target t;
+	int r = target_begin(&t, a, to, !keep);
+
+	if (r == 0) {
+		*uidvalidity = t.m->uidvalidity;
+		for (size_t k = 0; k < n; k++)
+			uids[k] = t.uid + (uint32_t)k;
+		r = copy_locked(&t, m, which, n, keep,
+		    (char **)(void *)room);
+	}
+	target_end(&t, a, to);
+	buf_free(&names);
+	return r;
+}
+
+int
+mailbox_copy(struct mailbox *m, const size_t *which, size_t n,
+    const struct account *a, struct span to, uint32_t *uids,
+    uint32_t *uidvalidity)
+{
+	return copy_all(m, which, n, a, to, false, uids, uidvalidity);
+}
+
+int
+mailbox_move(struct mailbox *m, const size_t *which, size_t n,
+    const struct account *a, struct span to, uint32_t *uids,
+    uint32_t *uidvalidity)
+{
+	if (m->read_only || !m->state->writable) {
+		errno = EROFS;
+		return -1;
+	}
+	if (copy_all(m, which, n, a, to, true, uids, uidvalidity) == -1)
+		return -1;
+	return mailbox_expunge(m, which, n);
+}
+
+static int
+append_locked(struct target *t, struct maildir_draft *d, struct message *msg)
+{
+	struct mailbox *m = t->m;
+	char name[MAILDIR_NAME];
+	int error;
+
+	if (full_name(d->base, msg, name) == -1 ||
+	    durable_publish(&d->file, m->state->cur, name) == -1)
+		return -1;
+	msg->name = name;
+	msg->id = sum_id(span_str(d->base));
+	batch_new(&t->f, msg);
+	change_times(m, &t->f, &t->before);
+	if (durable_sync(m->state->cur) == 0 &&
+	    journal_append(m, &t->f, true) == 0)
+		return 0;
+	error = errno;
+	unlinkat(m->state->cur, name, 0);
+	errno = error;
+	return -1;
+}
+
+static int
+fill_message(struct message *msg, const struct maildir_draft *d,
+    unsigned flags)
+{
+	struct stat st;
+
+	if (fstat(d->file.fd, &st) == -1)
+		return -1;
+	*msg = (struct message){ .flags = flags & FLAG_ALL,
+		.date = st.st_mtime, .size = d->size, .wire = d->wire };
+	return 0;
+}
+
+int
+mailbox_append(const struct account *a, struct span name,
+    struct maildir_draft *d, unsigned flags, const struct span *keywords,
+    size_t nkeywords, int64_t date, uint32_t *uid, uint32_t *uidvalidity)
+{
+	struct target t = { .tmp = -1 };
+	struct message msg;
+	int r = -1;
+
+	/* Most of the wait for the disk comes before the lock. */
+	if (maildir_finish(d, date) == 0 && fsync(d->file.fd) == 0 &&
+	    fill_message(&msg, d, flags) == 0 &&
+	    target_begin(&t, a, name, true) == 0) {
+		for (size_t i = 0; i < nkeywords; i++)
+			msg.keywords |= target_keyword(&t, keywords[i]);
+		*uid = msg.uid = t.uid;
+		*uidvalidity = t.m->uidvalidity;
+		r = append_locked(&t, d, &msg);
+	}
+	target_end(&t, a, name);
+	maildir_abort(d);
+	return r;
+}

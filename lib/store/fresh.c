@@ -1,0 +1,194 @@
+/* New files in cur/ and new/: what they are and in which order they came. */
+#include "base/durable.h"
+#include "base/io.h"
+#include "base/num.h"
+#include "store/folder.h"
+#include "store/state.h"
+#include "store/sum.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int
+folder_of(const struct mailbox *m, const struct sighting *at)
+{
+	return at->in_new ? m->state->fresh : m->state->cur;
+}
+
+/* A byte more for each LF that no CR stands before. */
+static int
+count_wire(int fd, uint64_t *size, uint64_t *wire)
+{
+	char chunk[32768], last = '\0';
+	ssize_t n;
+
+	*size = *wire = 0;
+	while ((n = io_read_full(fd, chunk, sizeof chunk)) > 0) {
+		*size += (uint64_t)n;
+		*wire += (uint64_t)n;
+		for (ssize_t i = 0; i < n; i++) {
+			*wire += chunk[i] == '\n' && last != '\r';
+			last = chunk[i];
+		}
+		if (*size > SCAN_LARGEST)
+			break;
+	}
+	return n == -1 ? -1 : 0;
+}
+
+/* The numbers in the name, where they fit; else those of the bytes. */
+static void
+fill_size(const struct mailbox *m, struct sighting *at,
+    const struct maildir_name *name, uint64_t size)
+{
+	struct stat st;
+	int fd;
+
+	at->msg.size = at->msg.wire = size;
+	if (name->size == size && name->wire >= size &&
+	    name->wire / 2 <= size) {
+		at->msg.wire = name->wire;
+		return;
+	}
+	fd = folder_file(folder_of(m, at), at->name, &st);
+	if (fd == -1)
+		return;
+	if (count_wire(fd, &at->msg.size, &at->msg.wire) == -1)
+		at->msg.size = at->msg.wire = size;
+	close(fd);
+}
+
+/* 1; 0: no message; -1. */
+static int
+fill(const struct mailbox *m, struct scan *s, struct sighting *at)
+{
+	struct maildir_name name;
+	struct stat st;
+
+	if (fstatat(folder_of(m, at), at->name, &st, AT_SYMLINK_NOFOLLOW) ==
+	    -1) {
+		s->dirty = true;
+		return errno == ENOENT ? 0 : -1;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > SCAN_LARGEST ||
+	    !maildir_parse(span_str(at->name), &name))
+		return 0;
+	at->msg = (struct message){ .flags = name.flags, .date = st.st_mtime,
+		.id = sum_id(name.base), .name = at->name,
+		.in_new = at->in_new };
+	fill_size(m, at, &name, (uint64_t)st.st_size);
+	return 1;
+}
+
+/* Seconds and microseconds at the front of a base, as far as they go. */
+static void
+arrival(const char *name, uint64_t *sec, uint64_t *usec)
+{
+	struct span s = span_str(name);
+
+	*sec = *usec = 0;
+	if (num_take(&s, INT64_MAX, sec) && span_starts(s, ".M")) {
+		s = span_skip(s, 2);
+		(void)num_take(&s, INT64_MAX, usec);
+	}
+}
+
+static int
+by_arrival(const void *a, const void *b)
+{
+	const struct sighting *x = a, *y = b;
+	uint64_t xs, xu, ys, yu;
+	int r;
+
+	arrival(x->name, &xs, &xu);
+	arrival(y->name, &ys, &yu);
+	if (xs != ys)
+		return xs < ys ? -1 : 1;
+	if (xu != yu)
+		return xu < yu ? -1 : 1;
+	r = strcmp(x->name, y->name);
+	return r ? r : x->in_new - y->in_new;
+}
+
+void
+scan_mend_double(struct mailbox *m, struct scan *s,
+    const struct sighting *other, int keep_dir, const char *keep)
+{
+	int dir = folder_of(m, other);
+	char base[MAILDIR_BASE], name[MAILDIR_NAME * 2];
+	struct stat st, kept;
+	int n;
+
+	if (!m->state->locked || m->read_only ||
+	    fstatat(dir, other->name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    fstatat(keep_dir, keep, &kept, AT_SYMLINK_NOFOLLOW) == -1)
+		return;
+	s->dirty = true;
+	if (st.st_ino == kept.st_ino && st.st_dev == kept.st_dev) {
+		(void)unlinkat(dir, other->name, 0);
+		return;
+	}
+	if (maildir_base(base) == -1)
+		return;
+	n = snprintf(name, sizeof name, "%s%s", base,
+	    other->name + scan_base(other->name).n);
+	if (n > 0 && n < MAILDIR_NAME)
+		(void)durable_move(dir, other->name, dir, name);
+	else
+		(void)durable_move(dir, other->name, dir, base);
+}
+
+static bool
+same_base(const struct sighting *a, const struct sighting *b)
+{
+	return span_eq(scan_base(a->name), scan_base(b->name));
+}
+
+/* Names with one base may have others between them, as "," and ":" are not
+ * the least of all bytes: so each is compared with the kept ones of the
+ * same arrival. */
+static bool
+is_double(struct mailbox *m, struct scan *s, const struct sighting *at,
+    size_t kept, const struct sighting *one)
+{
+	uint64_t sec, usec, ks, ku;
+
+	arrival(one->name, &sec, &usec);
+	while (kept-- > 0) {
+		arrival(at[kept].name, &ks, &ku);
+		if (ks != sec || ku != usec)
+			return false;
+		if (same_base(&at[kept], one)) {
+			scan_mend_double(m, s, one, folder_of(m, &at[kept]),
+			    at[kept].name);
+			return true;
+		}
+	}
+	return false;
+}
+
+int
+scan_fill(struct mailbox *m, struct scan *s)
+{
+	size_t n, good = 0, kept = 0;
+	struct sighting *at = sightings(&s->fresh, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		int r = fill(m, s, &at[i]);
+
+		if (r == -1)
+			return -1;
+		if (r == 1)
+			at[good++] = at[i];
+	}
+	if (good > 0)
+		qsort(at, good, sizeof *at, by_arrival);
+	for (size_t i = 0; i < good; i++)
+		if (!is_double(m, s, at, kept, &at[i]))
+			at[kept++] = at[i];
+	s->fresh.n = kept * sizeof *at;
+	return 0;
+}

@@ -1,0 +1,128 @@
+/* Message files: where they are now, and their bytes. */
+#include "store/folder.h"
+#include "store/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+int
+read_dir_of(const struct mailbox *m, const struct message *msg)
+{
+	return msg->in_new ? m->state->fresh : m->state->cur;
+}
+
+/* 1, 0, or -1 with errno. */
+int
+read_exists(int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISREG(st.st_mode) ? 1 : 0;
+	return errno == ENOENT ? 0 : -1;
+}
+
+int
+read_names(struct mailbox *m)
+{
+	struct scan s;
+	struct sighting *at;
+	size_t n;
+	int r = scan_folder(m, &s);
+
+	at = sightings(&s.moved, &n);
+	for (size_t k = 0; r == 0 && k < n; k++)
+		if (s.seen.p[at[k].i] != 2 ||
+		    read_exists(read_dir_of(m, &m->msgs[at[k].i]),
+		        m->msgs[at[k].i].name) == 0)
+			r = view_set_name(m, at[k].i, span_str(at[k].name),
+			    at[k].in_new);
+	scan_free(&s);
+	return r;
+}
+
+static int
+open_message(const struct mailbox *m, size_t i, uint64_t *size)
+{
+	struct stat st;
+	int fd = folder_file(read_dir_of(m, &m->msgs[i]), m->msgs[i].name,
+	    &st);
+
+	if (fd != -1)
+		*size = (uint64_t)st.st_size;
+	return fd;
+}
+
+/* A copy that was cut off between its two steps: the file is in tmp/. */
+static int
+open_unfinished(const struct mailbox *m, size_t i, uint64_t *size)
+{
+	int tmp = folder_open(m->state->dir, "tmp"), fd, error;
+	struct stat st;
+
+	if (tmp == -1)
+		return -1;
+	fd = folder_file(tmp, m->msgs[i].name, &st);
+	error = errno;
+	close(tmp);
+	errno = error;
+	if (fd != -1)
+		*size = (uint64_t)st.st_size;
+	return fd;
+}
+
+int
+mailbox_read(struct mailbox *m, size_t i, uint64_t *size)
+{
+	int fd;
+
+	if (m->msgs[i].gone) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = open_message(m, i, size);
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	fd = open_unfinished(m, i, size);
+	if (fd != -1 || errno != ENOENT)
+		return fd;
+	if (read_names(m) == -1)
+		return -1;
+	return open_message(m, i, size);
+}
+
+static uint32_t
+hint_of(struct span file, uint32_t most)
+{
+	struct maildir_name name;
+
+	if (!maildir_parse(file, &name) || name.uid > most)
+		return 0;
+	return name.uid;
+}
+
+uint32_t
+read_uid_hint(const struct mailbox *m)
+{
+	uint32_t next = m->uidnext, most;
+	int fd = folder_open(m->state->dir, "cur");
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (dir == NULL) {
+		if (fd != -1)
+			close(fd);
+		return next;
+	}
+	most = next < UINT32_MAX - UID_GAP - 1 ? next + UID_GAP
+	                                       : UINT32_MAX - 2;
+	while ((e = readdir(dir)) != NULL) {
+		uint32_t uid = hint_of(span_str(e->d_name), most);
+
+		next = uid >= next ? uid + 1 : next;
+	}
+	closedir(dir);
+	return next;
+}

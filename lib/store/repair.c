@@ -1,0 +1,342 @@
+/*
+ * A view from the folder and whatever is left of index and journal.
+ *
+ * UIDVALIDITY stays only where it is proven that every UID still names the
+ * message that it named: the index is gone, the journal is whole, and the
+ * files' own `,U=' make up exactly the set that the journal's head says.
+ */
+#include "base/durable.h"
+#include "base/io.h"
+#include "store/lock.h"
+#include "store/state.h"
+#include "store/sum.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	HINT_MOST = 0x7fffffff,
+	MODSEQ_GAP = 1000000
+};
+
+struct repair {
+	struct mailbox *m;
+	struct scan s;
+	struct journal_head h;
+	bool head, index; /* which of the two could be read */
+	bool whole;       /* the journal was read to its end */
+	bool proven;
+};
+
+static void
+forget_all(struct mailbox *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		m->msgs[i].gone = true;
+	m->ngone = m->n;
+	mailbox_forget(m);
+	buf_reset(&m->state->vanished);
+	m->state->in_new = 0;
+	m->nkeywords = 0;
+	m->uidnext = 1;
+}
+
+static void
+read_journal(struct repair *r)
+{
+	struct mailbox *m = r->m;
+	struct mailbox_state *s = m->state;
+	bool torn;
+
+	if (!r->index) {
+		m->uidvalidity = r->h.uidvalidity;
+		m->uidnext = r->h.uidnext;
+		m->highestmodseq = r->h.modseq;
+		s->mailbox_id = r->h.mailbox_id;
+		s->generation = r->h.generation;
+	} else if (s->generation != r->h.generation) {
+		return;
+	}
+	s->seed = r->h.seed;
+	s->offset = JOURNAL_HEAD;
+	r->whole = journal_tail(m, &torn) == 0 &&
+	    (!torn || journal_is_damaged(m) == 0);
+	mailbox_forget(m);
+}
+
+static int
+salvage(struct repair *r)
+{
+	struct mailbox *m = r->m;
+	int index = index_load(m);
+
+	if (index == -1 && errno != EBADMSG)
+		return -1;
+	r->index = index == 1;
+	if (!r->index)
+		forget_all(m);
+	r->head = m->state->journal != -1 &&
+	    journal_head_load(m->state->journal, &r->h) == 1;
+	if (r->head)
+		read_journal(r);
+	if (r->head && m->uidvalidity < r->h.uidvalidity)
+		m->uidvalidity = r->h.uidvalidity;
+	if (r->head && m->state->generation < r->h.generation)
+		m->state->generation = r->h.generation;
+	return 0;
+}
+
+static uint32_t
+hint_of(const struct sighting *at)
+{
+	struct maildir_name name;
+
+	return maildir_parse(span_str(at->name), &name) ? name.uid : 0;
+}
+
+/* The journal's own messages are known by their bases and not fresh. */
+static void
+prove(struct repair *r)
+{
+	uint64_t digest = r->m->state->lost_digest;
+	uint64_t count = r->m->state->lost_count;
+	size_t n;
+	const struct sighting *at = sightings(&r->s.fresh, &n);
+
+	if (r->index || !r->head || !r->whole)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t uid = hint_of(&at[i]);
+
+		if (uid == 0 || uid >= r->h.uidnext)
+			continue;
+		digest += sum_message(uid, at[i].msg.id);
+		count++;
+	}
+	r->proven = count == r->h.count && digest == r->h.digest;
+}
+
+static bool
+is_taken(const struct buf *uids, uint32_t uid)
+{
+	const uint32_t *at = (const void *)uids->p;
+
+	for (size_t low = 0, high = uids->n / sizeof *at; low < high;) {
+		size_t middle = low + (high - low) / 2;
+
+		if (at[middle] == uid)
+			return true;
+		if (at[middle] < uid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Hints that more than one file has. */
+static struct buf
+repeated_hints(const struct sighting *at, size_t n)
+{
+	struct buf all = buf_new(SIZE_MAX / 2);
+	uint32_t *uid;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t hint = hint_of(&at[i]);
+
+		(void)buf_add(&all, &hint, sizeof hint);
+	}
+	if (n == 0)
+		return all;
+	uid = (uint32_t *)(void *)all.p;
+	qsort(uid, n, sizeof *uid, by_value);
+	for (size_t i = 1; i < n; i++)
+		if (uid[i] == uid[i - 1])
+			uid[kept++] = uid[i];
+	all.n = kept * sizeof *uid;
+	return all;
+}
+
+static bool
+may_keep(const struct repair *r, const struct buf *repeated, uint32_t hint)
+{
+	if (hint == 0 || hint > HINT_MOST || is_taken(repeated, hint))
+		return false;
+	if (r->proven)
+		return hint < r->h.uidnext;
+	return view_at(r->m, hint) == SIZE_MAX;
+}
+
+/* First those that keep their UID, then the others behind all UIDs. */
+static int
+adopt(struct repair *r)
+{
+	struct mailbox *m = r->m;
+	size_t n, old = m->n;
+	struct sighting *at = sightings(&r->s.fresh, &n);
+	struct buf repeated = repeated_hints(at, n);
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t hint = hint_of(&at[i]);
+
+		if (!may_keep(r, &repeated, hint))
+			continue;
+		at[i].msg.uid = hint;
+		if (m->uidnext <= hint)
+			m->uidnext = hint + 1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (at[i].msg.uid == 0)
+			at[i].msg.uid = m->uidnext++;
+		at[i].msg.modseq = m->highestmodseq;
+		if (view_add(m, &at[i].msg, span_str(at[i].name)) == -1)
+			break;
+	}
+	buf_free(&repeated);
+	return m->n == old + n ? 0 : -1;
+}
+
+/* What was saved, as the folder shows it. */
+static int
+compare(struct repair *r)
+{
+	struct mailbox *m = r->m;
+	size_t n;
+	const struct sighting *at = sightings(&r->s.moved, &n);
+
+	for (size_t k = 0; k < n; k++) {
+		struct maildir_name name;
+
+		if (r->s.seen.p[at[k].i] == 2 ||
+		    !maildir_parse(span_str(at[k].name), &name))
+			continue;
+		if (view_set_name(m, at[k].i, span_str(at[k].name),
+		        at[k].in_new) == -1)
+			return -1;
+		m->msgs[at[k].i].flags = name.flags;
+		m->msgs[at[k].i].modseq = m->highestmodseq;
+	}
+	for (size_t i = 0; i < m->n; i++)
+		if (r->s.seen.p[i] == 0)
+			view_gone(m, i, m->highestmodseq);
+	return 0;
+}
+
+static int
+choose_numbers(struct repair *r)
+{
+	struct mailbox *m = r->m;
+	struct mailbox_state *s = m->state;
+	const struct scan_times *t = &r->s.times;
+
+	if (r->proven)
+		m->highestmodseq++;
+	else if (r->head || r->index)
+		m->highestmodseq += MODSEQ_GAP;
+	if (s->mailbox_id == 0 &&
+	    getrandom(&s->mailbox_id, sizeof s->mailbox_id, 0) == -1)
+		return -1;
+	if (r->proven)
+		return 0;
+	if (s->memory) {
+		int64_t sec = t->cur.tv_sec > t->fresh.tv_sec
+		    ? t->cur.tv_sec
+		    : t->fresh.tv_sec;
+
+		m->uidvalidity = sec > 0 && sec < UINT32_MAX ? (uint32_t)sec
+		                                             : 1;
+		return 0;
+	}
+	m->uidvalidity = lock_uidvalidity(s->account, m->uidvalidity);
+	return m->uidvalidity > 0 ? 0 : -1;
+}
+
+/* A second name for what was found damaged, for whoever wants to know. */
+static void
+keep_aside(const struct mailbox *m, const char *name)
+{
+	char aside[64];
+	struct stat st;
+	int64_t sec;
+	uint32_t usec;
+
+	if (fstatat(m->state->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    st.st_size == 0)
+		return;
+	io_wall(&sec, &usec);
+	snprintf(aside, sizeof aside, "%s.bad-%lld.%06lu", name,
+	    (long long)sec, (unsigned long)usec);
+	(void)!linkat(m->state->dir, name, m->state->dir, aside, 0);
+}
+
+static int
+rebuild(struct repair *r)
+{
+	struct mailbox *m = r->m;
+
+	if (salvage(r) == -1 || scan_folder(m, &r->s) == -1 ||
+	    scan_fill(m, &r->s) == -1)
+		return -1;
+	prove(r);
+	if (choose_numbers(r) == -1 || compare(r) == -1 || adopt(r) == -1)
+		return -1;
+	view_sort(m);
+	if (!r->s.dirty)
+		m->state->times = r->s.times;
+	if (m->state->memory)
+		return 0;
+	if (!r->proven)
+		keep_aside(m, JOURNAL_NAME);
+	if (!r->index)
+		keep_aside(m, INDEX_NAME);
+	return index_write(m);
+}
+
+int
+repair_view(struct mailbox *m)
+{
+	struct repair r = { .m = m };
+	int result, error;
+	bool light = m->state->light;
+
+	m->state->light = false;
+	result = rebuild(&r);
+	m->state->light = light;
+	error = errno;
+	scan_free(&r.s);
+	errno = error;
+	return result;
+}
+
+/* UIDs are used up: all messages get new ones, in the order they have. */
+int
+repair_renumber(struct mailbox *m)
+{
+	uint32_t value = lock_uidvalidity(m->state->account, m->uidvalidity);
+
+	if (value == 0)
+		return -1;
+	mailbox_forget(m);
+	m->uidvalidity = value;
+	m->uidnext = 1;
+	for (size_t i = 0; i < m->n; i++)
+		m->msgs[i].uid = m->uidnext++;
+	m->state->stale = true;
+	if (index_write(m) == -1)
+		return -1;
+	errno = ESTALE;
+	return -1;
+}

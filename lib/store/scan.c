@@ -1,0 +1,227 @@
+/* What lies in cur/ and new/, compared with what is known. */
+#include "base/io.h"
+#include "store/folder.h"
+#include "store/state.h"
+#include "store/sum.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	/* A clock tick, where times have parts of a second; and where not. */
+	FINE_MS = 50,
+	COARSE_MS = 2000,
+	PASSES = 4
+};
+
+struct span
+scan_base(const char *name)
+{
+	return span_of(name, strcspn(name, ",:"));
+}
+
+static bool
+same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+bool
+scan_same(const struct scan_times *a, const struct scan_times *b)
+{
+	return same_time(&a->cur, &b->cur) && same_time(&a->fresh, &b->fresh);
+}
+
+int
+scan_stat(const struct mailbox *m, struct scan_times *t)
+{
+	struct stat cur, fresh;
+
+	if (fstat(m->state->cur, &cur) == -1 ||
+	    fstat(m->state->fresh, &fresh) == -1)
+		return -1;
+	t->cur = cur.st_mtim;
+	t->fresh = fresh.st_mtim;
+	t->proven = false;
+	return 0;
+}
+
+static bool
+is_young(const struct timespec *t)
+{
+	int64_t sec, ms, limit = t->tv_nsec ? FINE_MS : COARSE_MS;
+	uint32_t usec;
+
+	io_wall(&sec, &usec);
+	sec -= t->tv_sec;
+	if (sec > 60 || sec < -60)
+		return false;
+	ms = sec * 1000 + (int64_t)usec / 1000 - t->tv_nsec / 1000000;
+	return ms < limit && ms > -limit;
+}
+
+/* May something have changed since, that left these times as they are? */
+bool
+scan_is_young(const struct scan_times *t)
+{
+	return is_young(&t->cur) || is_young(&t->fresh);
+}
+
+static uint32_t *
+table_slot(const struct scan *s, uint64_t id, size_t step)
+{
+	size_t slots = s->table.n / sizeof(uint32_t);
+
+	return (uint32_t *)(void *)s->table.p + ((id + step) & (slots - 1));
+}
+
+static int
+make_table(const struct mailbox *m, struct scan *s)
+{
+	size_t slots = 16;
+	char *p;
+
+	while (slots < m->n * 2)
+		slots *= 2;
+	s->table = buf_new(slots * sizeof(uint32_t));
+	s->seen = buf_new(m->n + 1);
+	p = buf_room(&s->table, slots * sizeof(uint32_t));
+	if (p == NULL || buf_room(&s->seen, m->n + 1) == NULL)
+		return -1;
+	memset(p, 0, slots * sizeof(uint32_t));
+	memset(s->seen.p, 0, m->n + 1);
+	s->table.n = slots * sizeof(uint32_t);
+	for (size_t i = 0; i < m->n; i++) {
+		size_t step = 0;
+
+		if (m->msgs[i].gone)
+			continue;
+		while (*table_slot(s, m->msgs[i].id, step) != 0)
+			step++;
+		*table_slot(s, m->msgs[i].id, step) = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+static size_t
+look_up(const struct mailbox *m, const struct scan *s, struct span base)
+{
+	uint64_t id = sum_id(base);
+
+	for (size_t step = 0;; step++) {
+		uint32_t at = *table_slot(s, id, step);
+
+		if (at == 0)
+			return SIZE_MAX;
+		if (m->msgs[at - 1].id == id &&
+		    span_eq(scan_base(m->msgs[at - 1].name), base))
+			return at - 1;
+	}
+}
+
+/* The first pass takes in everything, later ones what was missing. */
+static int
+see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
+    bool first)
+{
+	struct sighting got = { .in_new = in_new };
+	struct maildir_name name;
+
+	if (!maildir_parse(span_str(file), &name))
+		return 0;
+	got.i = look_up(m, s, name.base);
+	if (got.i != SIZE_MAX) {
+		const struct message *msg = &m->msgs[got.i];
+
+		if (!first && s->seen.p[got.i])
+			return 0;
+		s->seen.p[got.i] = 1;
+		if (msg->in_new == in_new && strcmp(msg->name, file) == 0) {
+			s->seen.p[got.i] = 2;
+			return 0;
+		}
+	} else if (!first) {
+		s->dirty = true;
+		return 0;
+	}
+	got.name = arena_copy(&s->text, span_str(file)).p;
+	return buf_add(got.i == SIZE_MAX ? &s->fresh : &s->moved, &got,
+	    sizeof got);
+}
+
+static int
+read_folder(const struct mailbox *m, struct scan *s, bool in_new, bool first)
+{
+	int fd = openat(in_new ? m->state->fresh : m->state->cur, ".",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	int error;
+
+	if (dir == NULL) {
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	while (errno = 0, (e = readdir(dir)) != NULL)
+		if ((e->d_type == DT_REG || e->d_type == DT_UNKNOWN) &&
+		    see(m, s, e->d_name, in_new, first) == -1)
+			break;
+	error = errno;
+	closedir(dir);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+static size_t
+count_missing(const struct mailbox *m, const struct scan *s)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		missing += !m->msgs[i].gone && s->seen.p[i] == 0;
+	return missing;
+}
+
+/*
+ * new/ first: what moves to cur/ meanwhile is seen twice and not missed.  A
+ * file that is renamed while cur/ is read may be missed, so that nothing
+ * counts as missing that a second reading finds.
+ */
+int
+scan_folder(struct mailbox *m, struct scan *s)
+{
+	*s = (struct scan){ .text = arena_new(SIZE_MAX / 2),
+		.moved = buf_new(SIZE_MAX / 2),
+		.fresh = buf_new(SIZE_MAX / 2) };
+	if (make_table(m, s) == -1 || scan_stat(m, &s->times) == -1)
+		return -1;
+	s->times.proven = !scan_is_young(&s->times);
+	for (unsigned pass = 0; pass < PASSES; pass++) {
+		struct scan_times before, after;
+
+		if (scan_stat(m, &before) == -1 ||
+		    read_folder(m, s, true, pass == 0) == -1 ||
+		    read_folder(m, s, false, pass == 0) == -1 ||
+		    scan_stat(m, &after) == -1)
+			return -1;
+		s->missing = count_missing(m, s);
+		if (s->missing == 0 ||
+		    (pass > 0 && scan_same(&before, &after)))
+			break;
+	}
+	return 0;
+}
+
+void
+scan_free(struct scan *s)
+{
+	arena_free(&s->text);
+	buf_free(&s->table);
+	buf_free(&s->seen);
+	buf_free(&s->moved);
+	buf_free(&s->fresh);
+}

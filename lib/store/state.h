@@ -1,0 +1,230 @@
+/*
+ * The inside of a mailbox (see STORE): for lib/store only.
+ *
+ * All functions answer 0, or -1 with errno, where nothing else is said.
+ * EBADMSG: the index or the journal contradicts itself.
+ */
+#ifndef POSTERN_STORE_STATE_H
+#define POSTERN_STORE_STATE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "store/mailbox.h"
+
+#include <sys/stat.h>
+#include <time.h>
+
+enum {
+	JOURNAL_HEAD = 64,
+	JOURNAL_FRAME = 24,           /* head of a frame */
+	JOURNAL_FRAME_MAX = 1 << 27,  /* bytes of a frame */
+	JOURNAL_BATCH = 1 << 20,      /* what a sync puts into one frame */
+	JOURNAL_LEAST = 65536,        /* no snapshot for less than that */
+	JOURNAL_RESERVE = 4096,       /* bytes kept allocated for expunges */
+	VANISHED = 8192,              /* expunges kept on record */
+	UID_GAP = 1000000             /* a hint above uidnext + this is a lie */
+};
+
+#define JOURNAL_NAME "postern.journal"
+#define INDEX_NAME "postern.index"
+
+/* For which times of cur/ and new/ the view is true. */
+struct scan_times {
+	struct timespec cur, fresh;
+	bool proven; /* a change in the same clock tick is in, too */
+};
+
+struct journal_head {
+	uint32_t uidvalidity;
+	uint64_t generation, mailbox_id;
+	/* what the snapshot of the same generation says */
+	uint32_t uidnext, count;
+	uint64_t modseq, digest;
+	uint32_t seed; /* own checksum; that of the frames begins with it */
+};
+
+struct vanished {
+	uint32_t uid;
+	uint64_t modseq;
+};
+
+struct mailbox_state {
+	struct arena home; /* where mailbox and state lie */
+	int account;       /* the Maildir that has the counter */
+	int dir, cur, fresh;
+	int journal;       /* -1: not open */
+	bool writable;     /* the journal is open for writing */
+	bool memory;       /* nothing can be kept here: UIDs are ours alone */
+	bool light;        /* only the head is loaded, no messages */
+	bool locked;
+	bool ahead;        /* the snapshot is newer than the journal */
+	bool marks;        /* changes are news to the session */
+	bool stale;        /* UIDVALIDITY changed: this view is dead */
+	uint64_t mailbox_id;
+	uint64_t generation, offset;
+	uint32_t seed;
+	uint64_t index_size;
+	uint64_t base_digest; /* of the snapshot, as is base_count */
+	uint32_t base_count;
+	struct scan_times times;
+	struct buf msgs;     /* struct message */
+	struct buf vanished; /* struct vanished */
+	uint64_t vanished_floor;
+	struct arena names;
+	size_t names_dead; /* bytes in names that nobody uses */
+	size_t in_new;     /* messages not gone that lie in new/ */
+	/* EXPUNGE records of messages that were not there: repair.c */
+	uint64_t lost_digest;
+	uint32_t lost_count;
+	int watch, inotify, timer;
+};
+
+/* view.c: the messages in memory. */
+struct mailbox *view_make(int account, int folder, bool light);
+void view_free(struct mailbox *m);
+int view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new);
+int view_add(struct mailbox *m, const struct message *msg, struct span name);
+void view_flags(struct mailbox *m, size_t i, unsigned flags,
+    uint64_t keywords, uint64_t modseq);
+void view_gone(struct mailbox *m, size_t i, uint64_t modseq);
+int view_keyword(struct mailbox *m, size_t slot, struct span name);
+/* The index of the message with just this uid, not gone; or SIZE_MAX. */
+size_t view_at(const struct mailbox *m, uint32_t uid);
+size_t view_keyword_slot(const struct mailbox *m, struct span keyword);
+uint64_t view_digest(const struct mailbox *m, uint32_t *count);
+void view_tidy(struct mailbox *m);
+/* In the order of UIDs, without those that are gone. */
+void view_sort(struct mailbox *m);
+
+/* batch.c: one batch of the journal. */
+struct batch {
+	struct buf b;
+	uint32_t n;  /* records */
+	bool counts; /* something that a client sees: a new modseq */
+	uint32_t gap; /* added to the modseq */
+};
+struct batch batch_begin(void);
+void batch_free(struct batch *f);
+void batch_new(struct batch *f, const struct message *msg);
+void batch_flags(struct batch *f, uint32_t uid, unsigned flags,
+    uint64_t keywords);
+void batch_name(struct batch *f, uint32_t uid, const char *name, bool in_new);
+void batch_gone(struct batch *f, const struct message *msg);
+void batch_keyword(struct batch *f, size_t slot, struct span name);
+void batch_times(struct batch *f, const struct scan_times *t);
+void batch_uidnext(struct batch *f, uint32_t uidnext);
+/* Ends the frame: its bytes. */
+struct span batch_end(struct batch *f, uint64_t modseq, uint32_t seed);
+/* The length of the frame that begins s: 0 when there is none that is
+ * whole and good. */
+size_t batch_check(struct span s, uint32_t seed);
+/* Takes a good frame into the view. */
+int batch_apply(struct mailbox *m, struct span frame);
+
+/* journal.c: the file. */
+void journal_head_write(char out[JOURNAL_HEAD], struct journal_head *h);
+bool journal_head_read(struct span in, struct journal_head *h);
+/* 1; 0: no good head; -1. */
+int journal_head_load(int fd, struct journal_head *h);
+/* Opens or creates the journal; sets writable. */
+int journal_open(struct mailbox *m);
+/* 1: the open journal is the one in the folder; 0: not; -1. */
+int journal_is_current(const struct mailbox *m);
+/* Waits for the disk; where that fails the view is dead. */
+int journal_sync(struct mailbox *m);
+/* Takes in the frames behind the offset; *torn: bytes are left. */
+int journal_tail(struct mailbox *m, bool *torn);
+/* Is there a good frame behind the first bad one?  1, 0, -1. */
+int journal_is_damaged(const struct mailbox *m);
+/* Under the lock: cuts what is left, or EBADMSG for damage. */
+int journal_cut(struct mailbox *m);
+/* Under the lock: writes the frame (where there is something in it), waits
+ * for the disk where durable is set, and takes it in. */
+int journal_append(struct mailbox *m, struct batch *f, bool durable);
+
+/* index.c: the snapshot. */
+/* 1; 0: no index; -1, EBADMSG. */
+int index_load(struct mailbox *m);
+/* Under the lock: a new snapshot and a new generation of the journal. */
+int index_write(struct mailbox *m);
+/* Under the lock: the same, where the journal has outgrown the index. */
+int index_write_if_due(struct mailbox *m);
+/* Under the lock: the journal of the generation that the index waits for. */
+int index_finish(struct mailbox *m);
+
+/* load.c: from the files to the view, and keeping up with them. */
+int view_load(struct mailbox *m);
+int view_follow(struct mailbox *m);
+/* The lock, and everything known up to now. */
+int view_lock(struct mailbox *m);
+void view_unlock(struct mailbox *m);
+
+/* repair.c: under the lock, an empty view, no good index or journal. */
+int repair_view(struct mailbox *m);
+int repair_renumber(struct mailbox *m);
+
+/* scan.c: what lies in cur/ and new/. */
+enum {
+	SCAN_LARGEST = 2147483647 /* a longer file is no message */
+};
+struct sighting {
+	size_t i;         /* the message, SIZE_MAX for a new one */
+	const char *name; /* in the scan's arena */
+	bool in_new;
+	struct message msg; /* of a new one */
+};
+struct scan {
+	struct arena text;
+	struct buf table; /* uint32_t: index of a message + 1, by id */
+	struct buf seen;  /* a byte for each message */
+	struct buf moved, fresh; /* struct sighting */
+	struct scan_times times; /* before reading */
+	size_t missing;
+	bool dirty; /* something is to be looked at again */
+};
+int scan_folder(struct mailbox *m, struct scan *s);
+/* fresh.c: what the new files are, in the order of their arrival; those
+ * that are no messages are dropped. */
+int scan_fill(struct mailbox *m, struct scan *s);
+/* A second file with the base of another (kept: its name in keep_dir) gets
+ * a base of its own, or goes where both are one file. */
+void scan_mend_double(struct mailbox *m, struct scan *s,
+    const struct sighting *other, int keep_dir, const char *keep);
+void scan_free(struct scan *s);
+int scan_stat(const struct mailbox *m, struct scan_times *t);
+bool scan_is_young(const struct scan_times *t);
+bool scan_same(const struct scan_times *a, const struct scan_times *b);
+struct span scan_base(const char *name);
+static inline struct sighting *
+sightings(const struct buf *b, size_t *n)
+{
+	*n = b->n / sizeof(struct sighting);
+	return (struct sighting *)(void *)b->p;
+}
+
+/* read.c */
+int read_dir_of(const struct mailbox *m, const struct message *msg);
+/* Finds the present names of all messages, without telling the session. */
+int read_names(struct mailbox *m);
+int read_exists(int dir, const char *name);
+/* A UID that is above all hints in file names that can be believed, and at
+ * least uidnext. */
+uint32_t read_uid_hint(const struct mailbox *m);
+
+/* copy.c, change.c */
+/* After a change of our own: what to record, so that no change of others
+ * in between is lost. */
+void change_times(struct mailbox *m, struct batch *f,
+    const struct scan_times *before);
+
+/* mailbox.c: a view of the mailbox, loaded and not yet synced. */
+struct mailbox *view_open(const struct account *a, struct span name,
+    bool read_only, bool light);
+
+/* watch.c */
+void watch_drain(struct mailbox *m);
+void watch_close(struct mailbox *m);
+/* The session has to look again in a moment. */
+void watch_again(struct mailbox *m);
+
+#endif

@@ -1,0 +1,355 @@
+/* Keeping a mailbox in step with its folder. */
+#include "base/durable.h"
+#include "store/folder.h"
+#include "store/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum {
+	NEAR_THE_END = 1000000 /* UIDs left when all get new ones */
+};
+
+/* A file that gets its name once the journal is on the disk. */
+struct move {
+	int from;
+	const char *name;
+	uint32_t uid;
+};
+
+/* One round: what was seen, what goes into the journal, what is moved. */
+struct round {
+	struct mailbox *m;
+	struct scan s;
+	struct batch f;
+	struct buf moves; /* struct move */
+	bool counts;
+};
+
+static int
+flush(struct round *r)
+{
+	r->counts |= r->f.counts;
+	if (journal_append(r->m, &r->f, false) == -1)
+		return -1;
+	batch_free(&r->f);
+	r->f = batch_begin();
+	return 0;
+}
+
+static int
+flush_if_large(struct round *r)
+{
+	return r->f.b.n > JOURNAL_BATCH ? flush(r) : 0;
+}
+
+/* The message has another name now: its flags are what the name says. */
+static void
+take_name(struct round *r, const struct sighting *at)
+{
+	const struct message *msg = &r->m->msgs[at->i];
+	struct maildir_name name;
+
+	if (!maildir_parse(span_str(at->name), &name))
+		return;
+	if (name.flags != msg->flags)
+		batch_flags(&r->f, msg->uid, name.flags, msg->keywords);
+	batch_name(&r->f, msg->uid, at->name, at->in_new);
+}
+
+static int
+moved_one(struct round *r, const struct sighting *at)
+{
+	struct mailbox *m = r->m;
+	const struct message *msg = &m->msgs[at->i];
+	int dir = at->in_new ? m->state->fresh : m->state->cur;
+	int here = read_exists(dir, at->name);
+
+	if (here <= 0)
+		return here;
+	if (r->s.seen.p[at->i] == 2) {
+		int old = read_exists(read_dir_of(m, msg), msg->name);
+
+		if (old == 1)
+			scan_mend_double(m, &r->s, at, read_dir_of(m, msg),
+			    msg->name);
+		if (old != 0)
+			return old == -1 ? -1 : 0;
+	}
+	take_name(r, at);
+	r->s.seen.p[at->i] = 3;
+	return flush_if_large(r);
+}
+
+static int
+moved(struct round *r)
+{
+	size_t n;
+	const struct sighting *at = sightings(&r->s.moved, &n);
+
+	for (size_t k = 0; k < n; k++) {
+		if (r->s.seen.p[at[k].i] == 3) {
+			r->s.dirty = true;
+			continue;
+		}
+		if (moved_one(r, &at[k]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* A copy that died between its two steps left the file in tmp/. */
+static bool
+finish_copy(struct round *r, int tmp, const struct message *msg)
+{
+	if (tmp == -1 || !r->m->state->locked ||
+	    durable_move(tmp, msg->name, r->m->state->cur, msg->name) == -1)
+		return false;
+	r->s.dirty = true;
+	return true;
+}
+
+static int
+missing(struct round *r)
+{
+	struct mailbox *m = r->m;
+	int tmp, result = 0;
+
+	if (r->s.missing == 0)
+		return 0;
+	tmp = folder_open(m->state->dir, "tmp");
+	for (size_t i = 0; result == 0 && i < m->n; i++) {
+		if (m->msgs[i].gone || r->s.seen.p[i] != 0 ||
+		    finish_copy(r, tmp, &m->msgs[i]))
+			continue;
+		batch_gone(&r->f, &m->msgs[i]);
+		result = flush_if_large(r);
+	}
+	if (tmp != -1)
+		close(tmp);
+	return result;
+}
+
+static void
+plan_move(struct round *r, int from, const char *name, uint32_t uid)
+{
+	struct move mv = { .from = from, .uid = uid };
+
+	mv.name = arena_copy(&r->s.text, span_str(name)).p;
+	(void)buf_add(&r->moves, &mv, sizeof mv);
+}
+
+/* The name of a message in cur/: with its UID, where there is room. */
+static void
+name_in_cur(const char *name, uint32_t uid, unsigned flags,
+    char out[MAILDIR_NAME])
+{
+	if (maildir_rename(span_str(name), uid, flags, out) == -1)
+		(void)span_copy(span_str(name), out, MAILDIR_NAME);
+}
+
+/* What others (STATUS, EXAMINE) gave UIDs to and left in new/. */
+static int
+leave_new(struct round *r)
+{
+	struct mailbox *m = r->m;
+
+	if (m->read_only || m->state->in_new == 0)
+		return 0;
+	for (size_t i = 0; i < m->n; i++) {
+		const struct message *msg = &m->msgs[i];
+		char name[MAILDIR_NAME];
+
+		if (msg->gone || !msg->in_new)
+			continue;
+		name_in_cur(msg->name, msg->uid, msg->flags, name);
+		plan_move(r, m->state->fresh, msg->name, msg->uid);
+		batch_name(&r->f, msg->uid, name, false);
+		if (flush_if_large(r) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+fresh_one(struct round *r, struct sighting *at)
+{
+	struct mailbox *m = r->m;
+	struct maildir_name parsed;
+	char name[MAILDIR_NAME];
+	int from = at->in_new ? m->state->fresh : m->state->cur;
+	bool wrong = maildir_parse(span_str(at->name), &parsed) &&
+	    parsed.uid > 0 && parsed.uid != at->msg.uid;
+
+	if (!m->read_only && (at->in_new || wrong)) {
+		name_in_cur(at->name, at->msg.uid, at->msg.flags, name);
+		at->msg.name = name;
+		at->msg.in_new = false;
+		plan_move(r, from, at->name, at->msg.uid);
+	}
+	batch_new(&r->f, &at->msg);
+}
+
+static int
+fresh(struct round *r)
+{
+	struct mailbox *m = r->m;
+	size_t n;
+	struct sighting *at;
+	uint32_t uid = m->uidnext;
+
+	/* In a folder that we cannot write, UIDs are not ours to give. */
+	if (!m->state->writable && !m->state->memory)
+		return 0;
+	if (scan_fill(m, &r->s) == -1)
+		return -1;
+	at = sightings(&r->s.fresh, &n);
+	for (size_t k = 0; k < n; k++) {
+		at[k].msg.uid = uid++;
+		fresh_one(r, &at[k]);
+		if (flush_if_large(r) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Whose first session we are. */
+static void
+mark_recent(struct round *r, const struct move *mv)
+{
+	size_t i = view_at(r->m, mv->uid);
+
+	if (i != SIZE_MAX && mv->from == r->m->state->fresh)
+		r->m->msgs[i].recent = true;
+}
+
+/*
+ * The journal knows the names already, so that nothing is lost when we die
+ * here: the files are found by their bases.
+ */
+static void
+carry_out(struct round *r)
+{
+	struct mailbox *m = r->m;
+	const struct move *mv = (const void *)r->moves.p;
+	size_t n = r->moves.n / sizeof *mv;
+
+	for (size_t k = 0; k < n; k++) {
+		size_t i = view_at(m, mv[k].uid);
+
+		mark_recent(r, &mv[k]);
+		if (i == SIZE_MAX ||
+		    durable_move(mv[k].from, mv[k].name, m->state->cur,
+		        m->msgs[i].name) == -1)
+			r->s.dirty = true;
+	}
+}
+
+static int
+record_times(struct round *r, const struct scan_times *before)
+{
+	struct scan_times t = r->s.times;
+
+	if (r->s.dirty)
+		return 0;
+	if (r->moves.n > 0) {
+		if (!scan_same(before, &r->s.times))
+			return 0;
+		if (scan_stat(r->m, &t) == -1)
+			return -1;
+	}
+	if (scan_same(&t, &r->m->state->times) &&
+	    t.proven == r->m->state->times.proven)
+		return 0;
+	batch_times(&r->f, &t);
+	return flush(r);
+}
+
+static int
+take_in(struct round *r)
+{
+	struct scan_times before;
+
+	if (scan_folder(r->m, &r->s) == -1 || moved(r) == -1 ||
+	    missing(r) == -1 || flush(r) == -1 || leave_new(r) == -1 ||
+	    fresh(r) == -1 || flush(r) == -1)
+		return -1;
+	if (r->counts && journal_sync(r->m) == -1)
+		return -1;
+	if (scan_stat(r->m, &before) == -1)
+		return -1;
+	carry_out(r);
+	return record_times(r, &before);
+}
+
+static int
+one_round(struct mailbox *m)
+{
+	struct round r = { .m = m, .f = batch_begin(),
+		.moves = buf_new(SIZE_MAX / 2) };
+	int result, error;
+
+	if (m->uidnext > UINT32_MAX - NEAR_THE_END && !m->state->memory)
+		return repair_renumber(m);
+	result = take_in(&r);
+	error = errno;
+	batch_free(&r.f);
+	scan_free(&r.s);
+	buf_free(&r.moves);
+	errno = error;
+	return result;
+}
+
+/* 1 the folder is to be read; 0; -1. */
+static int
+is_due(struct mailbox *m)
+{
+	const struct mailbox_state *s = m->state;
+	struct scan_times now;
+
+	if (scan_stat(m, &now) == -1)
+		return -1;
+	if (!scan_same(&now, &s->times) || (s->in_new > 0 && !m->read_only))
+		return 1;
+	if (s->times.proven)
+		return 0;
+	if (!scan_is_young(&now))
+		return 1;
+	watch_again(m);
+	return 0;
+}
+
+static int
+sync_locked(struct mailbox *m)
+{
+	int r, error;
+
+	if (view_lock(m) == -1)
+		return -1;
+	r = is_due(m);
+	if (r == 1)
+		r = one_round(m);
+	/* The journal serves as it is, should this fail. */
+	if (r == 0)
+		(void)index_write_if_due(m);
+	error = errno;
+	view_unlock(m);
+	errno = error;
+	return r;
+}
+
+int
+mailbox_sync(struct mailbox *m)
+{
+	int r;
+
+	watch_drain(m);
+	if (view_follow(m) == -1)
+		return -1;
+	r = is_due(m);
+	if (r == 1)
+		r = m->state->writable ? sync_locked(m) : one_round(m);
+	view_tidy(m);
+	return r;
+}
