@@ -34,3 +34,9 @@ t_fuzz_smtp_reply_SOURCES = t/fuzz/smtp-reply.c t/fuzz/driver.c
 EXTRA_DIST += t/fuzz/seeds/dns t/fuzz/seeds/smtp-data \
 	t/fuzz/seeds/smtp-header t/fuzz/seeds/smtp-path \
 	t/fuzz/seeds/smtp-reply
+
+check_PROGRAMS += t/unit/dns
+TESTS += t/dns.t
+EXTRA_DIST += t/dns.t t/smtp/dns.py
+t_unit_dns_SOURCES = t/unit/dns.c
+t_unit_dns_LDADD = lib/libpostern.a $(RESOLV_LIBS)
