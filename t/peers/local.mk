@@ -1,4 +1,4 @@
-peers_tests = %D%/curl.t %D%/mail.t %D%/mbsync.t %D%/msmtp.t %D%/mutt.t \
+peers_tests = %D%/curl.t %D%/inetd.t %D%/mail.t %D%/mbsync.t %D%/msmtp.t %D%/mutt.t \
 	%D%/procs.t %D%/python.t %D%/swaks.t %D%/try.t
 TESTS += t/man.t t/shelves.t t/linked.t
 EXTRA_DIST += t/man.t t/shelves.t t/linked.t t/bare $(peers_tests) \

@@ -110,25 +110,4 @@ exec 5>&-
 wait "$holder"; ok $? "the sessions ended well"
 same() { ours >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
 wait_for same; ok $? "nothing of them is left"
-
-# A listener that a supervisor starts leaves when it is idle.
-if command -v systemd-socket-activate >/dev/null; then
-	sed -i '/^listen_idle_s/d' "$root/etc/postern/postern.conf"
-	echo 'listen_idle_s 1' >>"$root/etc/postern/postern.conf"
-	port=$((IMAP_PORT + 1))
-	systemd-socket-activate -l "127.0.0.1:$port" \
-	    "$root/usr/libexec/postern/front" -r "$root" imap \
-	    2>"$tmp/activate" </dev/null &
-	activate=$!
-	wait_for grep -q Listening "$tmp/activate"
-	said=$(printf 'a LOGOUT\r\n' | timeout 10 curl -sS --max-time 5 \
-	    "telnet://127.0.0.1:$port" 2>&1)
-	like "$said" '^\* OK .*' "a socket of a supervisor is served"
-	ended() { ! kill -0 "$activate" 2>/dev/null; }
-	wait_for ended; ok $? "nothing stays after the idle time"
-	wait "$activate"
-	is $? 0 "it went without an error"
-else
-	skip "idle" "systemd-socket-activate is not installed"
-fi
 done_testing
