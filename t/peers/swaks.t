@@ -59,7 +59,7 @@ for port in "$SUBMISSION_PORT:--tls" "$SMTPS_PORT:--tls-on-connect"; do
 	    --auth-user "$MAIL_USER" --auth-password wrong \
 	    --from "$MAIL_ADDR" --to "$MAIL_ADDR2"
 	is $? 28 "a bad password is refused (${port#*:})"
-	like "$said" '<(\*\*|~\*|~\* |<\*\*).*535' "with 535"
+	like "$said" '^<(~\*|\*\*).*535' "with 535"
 	send --port "${port%%:*}" "${port#*:}" --auth PLAIN \
 	    --auth-user nobody --auth-password "$MAIL_PASS" \
 	    --from "$MAIL_ADDR" --to "$MAIL_ADDR2"
