@@ -171,6 +171,7 @@ main(int argc, char **argv)
 
 	err_program("bounce");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
 	while ((c = getopt(argc, argv, "r:")) != -1) {
 		if (c != 'r')

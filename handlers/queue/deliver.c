@@ -201,6 +201,7 @@ main(int argc, char **argv)
 
 	err_program("deliver");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
 	while ((c = getopt(argc, argv, "r:")) != -1)
 		if (c != 'r')

@@ -257,6 +257,7 @@ main(int argc, char **argv)
 
 	err_program("enqueue");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
 	q.reader.in = &q.in;
 	start(&q, argc, argv);

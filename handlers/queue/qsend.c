@@ -324,6 +324,7 @@ main(int argc, char **argv)
 
 	err_program("qsend");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
 	options(&q, argc, argv);
 	if (geteuid() == 0)
