@@ -49,7 +49,9 @@ static const int common_calls[] = {
 
 /* What a session does to files below its folder (and iconv's modules). */
 static const int session_calls[] = {
-	SCMP_SYS(access), SCMP_SYS(chdir), SCMP_SYS(fchmod),
+	SCMP_SYS(access), SCMP_SYS(chdir), SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait),
+	SCMP_SYS(fchmod),
 	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fadvise64),
 	SCMP_SYS(fallocate), SCMP_SYS(fdatasync), SCMP_SYS(fstatfs),
 	SCMP_SYS(fsync), SCMP_SYS(ftruncate), SCMP_SYS(getcwd),
