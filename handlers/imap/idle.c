@@ -1,0 +1,82 @@
+/* IDLE (RFC 2177). */
+#include "session.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <poll.h>
+
+enum {
+	/* Where changes are not signalled (another host's, on a shared file
+	 * system; no inotify) they are looked for. */
+	LOOK_MS = 60 * 1000,
+	LOOK_BLIND_MS = 10 * 1000
+};
+
+/* Until input or a change comes, or it is time to look, or too late.
+ * 1: input; 0: look; -1 with errno. */
+static int
+wait_for_either(struct imap *s, int watch)
+{
+	struct pollfd fds[2] = { { .fd = s->in.fd, .events = POLLIN },
+		{ .fd = watch, .events = POLLIN } };
+	int64_t left = s->in.deadline_ms - io_now_ms();
+	int64_t look = watch == -1 ? LOOK_BLIND_MS : LOOK_MS;
+	int r;
+
+	if (left <= 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (s->box && look < left)
+		left = look;
+	r = poll(fds, 2, (int)left);
+	if (r == -1)
+		return errno == EINTR ? 0 : -1;
+	return fds[0].revents != 0;
+}
+
+/* Tells of changes until input comes: 1, or -1 with errno. */
+static int
+watch_mailbox(struct imap *s)
+{
+	int watch = s->box ? mailbox_watch(s->box) : -1;
+	int r = 0;
+
+	while (r == 0 && !s->done) {
+		/* What came before the watch began is found here. */
+		reply_changes(s);
+		if (out_flush(&s->out) == -1)
+			return -1;
+		/* Input that comes from no descriptor is always there. */
+		r = s->in.start < s->in.end || s->in.fd == -1
+		    ? 1 : wait_for_either(s, watch);
+	}
+	return r;
+}
+
+void
+cmd_idle(struct imap *s, struct parse *p)
+{
+	struct span line = { NULL, 0 };
+	int r;
+
+	if (!parse_end(p)) {
+		reply_bad(s, p->error);
+		return;
+	}
+	shown_close(&s->shown);
+	out_str(&s->out, "+ idling\r\n");
+	in_deadline(&s->in, (int64_t)s->conf->imap_idle_s * 1000);
+	r = watch_mailbox(s);
+	if (s->done)
+		return;
+	if (r == 1)
+		r = session_line(s, &line);
+	if (r == 1 && span_is_nocase(line, "DONE"))
+		reply_ok(s, "Done");
+	else if (r == 1 || (r == -1 && (errno == EBADMSG || errno == EMSGSIZE)))
+		reply_bad(s, "DONE is expected");
+	else
+		session_end(s, r);
+}

@@ -1,0 +1,124 @@
+/*
+ * imapd: one IMAP session on a Maildir, for somebody who is logged in.
+ *
+ * Reads commands from fd 0, answers on fd 1, logs to fd 2; reads
+ * postern.conf for its limits, then only what lies below the Maildir.
+ * Runs as the owner of the Maildir, never as root for a network connection.
+ * With AUTH_TAG in its environment it answers that command of the login
+ * program and logs one line at its end, else it greets with PREAUTH.
+ * Exits with 0 at LOGOUT or the end of the input, 111 where it cannot
+ * serve, 100 where it was started wrongly.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/jail.h"
+#include "base/log.h"
+#include "session.h"
+
+/* A socket that front gave us is as good as the network behind it. */
+static bool
+is_network(const char *tag)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof a;
+
+	if (getsockname(0, (struct sockaddr *)&a, &n) == -1)
+		return false;
+	return tag || a.ss_family == AF_INET || a.ss_family == AF_INET6;
+}
+
+static const char *
+login_tag(void)
+{
+	const char *tag = getenv("AUTH_TAG");
+	struct arena a = arena_new(0);
+	struct parse p = parse_of(span_str(tag), &a);
+
+	if (tag == NULL)
+		return NULL;
+	parse_tag(&p);
+	if (!parse_end(&p))
+		err_die(EXIT_NEVER, "AUTH_TAG is not a tag");
+	return tag;
+}
+
+static void
+enter_jail(const char *maildir)
+{
+	struct jail j = { .kind = JAIL_SESSION, .folder = maildir };
+	int landlock;
+
+	/* Read the time zone while its file can be read. */
+	tzset();
+	if (jail_enter(&j, &landlock) == -1)
+		err_die_sys(EXIT_LATER, "cannot enter the jail");
+}
+
+static void
+log_session(const char *user, const char *end)
+{
+	struct log l;
+
+	log_start(&l, "logout");
+	log_str(&l, "user", user ? user : "");
+	log_str(&l, "end", end ? end : "closed");
+	log_end(&l);
+}
+
+static void
+serve(struct imap *s, const char *tag)
+{
+	struct buf in = buf_new(LINE_BYTES), out = buf_new(OUT_BYTES);
+	const char *user = getenv("USER");
+
+	/* Not cleared: pages that no input reaches are never touched. */
+	s->in = in_fd(0, buf_room(&in, LINE_BYTES), LINE_BYTES);
+	s->in.lf_ok = isatty(0);
+	s->out = out_fd(1, buf_room(&out, OUT_BYTES), OUT_BYTES);
+	s->out.timeout_ms = WRITE_MS;
+	s->arena = arena_new(ARENA_BYTES);
+	s->command = buf_new(COMMAND_BYTES);
+	s->shown = shown_none();
+	session_run(s, tag, user);
+	if (tag)
+		log_session(user, s->end);
+	arena_free(&s->arena);
+	buf_free(&s->command);
+	buf_free(&in);
+	buf_free(&out);
+}
+
+int
+main(int argc, char **argv)
+{
+	char error[CONF_ERROR];
+	const char *root = NULL, *tag;
+	struct conf conf;
+	struct imap s = { .conf = &conf };
+	int c;
+
+	err_program("imapd");
+	if (log_rescue_stderr() == -1)
+		return EXIT_LATER;
+	while ((c = getopt(argc, argv, "r:")) == 'r')
+		root = optarg;
+	if (c != -1 || optind + 1 != argc)
+		err_die(EXIT_NEVER, "usage: imapd [-r root] maildir");
+	tag = login_tag();
+	if (geteuid() == 0 && is_network(tag))
+		err_die(EXIT_NEVER, "not as root for a network connection");
+	if (conf_load(&conf, root, error) == -1)
+		err_die(EXIT_LATER, "%s", error);
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	if (account_open(&s.account, argv[optind], false) == -1)
+		err_die_sys(EXIT_LATER, "%s", argv[optind]);
+	enter_jail(argv[optind]);
+	serve(&s, tag);
+	return 0;
+}

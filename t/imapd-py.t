@@ -1,0 +1,407 @@
+#!/usr/bin/python3
+"""imapd with Python's imaplib and with two raw sessions at once."""
+import email
+import glob
+import imaplib
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+stage = os.environ.get("POSTERN_STAGE", "")
+program = os.path.join(stage, "imapd")
+if not os.access(program, os.X_OK):
+    print("1..0 # SKIP imapd is not built")
+    sys.exit(0)
+os.environ.pop("AUTH_TAG", None)
+os.environ.pop("POSTERN_ROOT", None)
+os.environ["TZ"] = "UTC"
+tmp = tempfile.mkdtemp(prefix="postern-t.")
+tests = failed = 0
+
+
+def ok(good, name, *why):
+    global tests, failed
+    tests += 1
+    print(("ok" if good else "not ok"), tests, "-", name)
+    if not good:
+        failed += 1
+        for w in why:
+            print("#", repr(w)[:600])
+
+
+def same(got, wanted, name):
+    ok(got == wanted, name, got, wanted)
+
+
+def maildir(name):
+    path = os.path.join(tmp, name)
+    for sub in ("cur", "new", "tmp"):
+        os.makedirs(os.path.join(path, sub))
+    return path
+
+
+def put(box, name, text, sub="new"):
+    temporary = os.path.join(box, "tmp", name)
+    with open(temporary, "wb") as f:
+        f.write(text)
+    os.rename(temporary, os.path.join(box, sub, name))
+
+
+def wire(text):
+    return re.sub(rb"(?<!\r)\n", b"\r\n", text).replace(b"\0", b"\x80")
+
+
+class Raw:
+    """A session that sees every byte."""
+
+    def __init__(self, box):
+        self.p = subprocess.Popen([program, "-r", tmp, box],
+                                  stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, bufsize=0)
+        self.rest = b""
+        self.n = 0
+        self.line()
+
+    def fill(self, timeout):
+        r, _, _ = select.select([self.p.stdout], [], [], timeout)
+        if not r:
+            raise TimeoutError
+        data = os.read(self.p.stdout.fileno(), 65536)
+        if not data:
+            raise EOFError
+        self.rest += data
+
+    def line(self, timeout=20):
+        """One response, with its literals."""
+        out = b""
+        while True:
+            while b"\r\n" not in self.rest:
+                self.fill(timeout)
+            line, self.rest = self.rest.split(b"\r\n", 1)
+            out += line
+            m = re.search(rb"\{(\d+)\}$", line)
+            if not m:
+                return out
+            n = int(m.group(1))
+            while len(self.rest) < n:
+                self.fill(timeout)
+            out += b"\r\n" + self.rest[:n]
+            self.rest = self.rest[n:]
+
+    def send(self, data):
+        self.p.stdin.write(data)
+
+    def cmd(self, text):
+        """The untagged responses, then the tagged one without its tag."""
+        self.n += 1
+        tag = b"t%d " % self.n
+        if isinstance(text, str):
+            text = text.encode()
+        self.send(tag + text + b"\r\n")
+        out = []
+        while True:
+            line = self.line()
+            if line.startswith(tag):
+                return out + [line[len(tag):]]
+            out.append(line)
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.stdout.read()
+        return self.p.wait(20)
+
+
+plain = (b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>\n"
+         b"To: alice@example.org, Bob <bob@example.net>\n"
+         b"Subject: =?utf-8?b?R3LDvMOfZQ==?=\n"
+         b"Message-ID: <1@example.org>\n"
+         b"Date: Mon, 2 Mar 2020 23:30:00 -0500\n"
+         b"\nHello W\xc3\xb6rld\n.\n..\nlast line without end")
+mixed = (b"From: a@example.org\nSubject: parts\nMIME-Version: 1.0\n"
+         b"Content-Type: multipart/mixed; boundary=\"x\"\n\npreamble\n"
+         b"--x\nContent-Type: text/plain; charset=iso-8859-1\n"
+         b"Content-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe\n"
+         b"--x\nContent-Type: message/rfc822\n\n"
+         b"From: inner@example.org\nSubject: inside\n\ninner body\n"
+         b"--x\nContent-Type: application/octet-stream; name=a.bin\n"
+         b"Content-Disposition: attachment; filename=a.bin\n"
+         b"Content-Transfer-Encoding: base64\n\nAAECAw==\n--x--\nepilogue\n")
+odd = b"Subject: odd\r\n\r\nCRLF line\r\nLF line\nbare\rCR\nNUL\0\n"
+headless = b"Subject: only a header\n"
+
+
+def test_imaplib():
+    box = maildir("lib")
+    put(box, "1000000001.M1P1.h", plain)
+    put(box, "1000000002.M1P1.h", mixed)
+    put(box, "1000000003.M1P1.h:2,S", odd, "cur")
+    c = imaplib.IMAP4_stream("exec %s -r %s %s" % (program, tmp, box))
+    same(c.state, "AUTH", "imaplib: PREAUTH")
+    ok("UIDPLUS" in c.capabilities, "capabilities")
+    same(c.select(), ("OK", [b"3"]), "select")
+    same(c.noop()[0], "OK", "noop")
+    same(c.check()[0], "OK", "check")
+    same(c.namespace(), ("OK", [b'(("" "/")) NIL NIL']), "namespace")
+    typ, data = c.fetch("1:3", "(RFC822.SIZE BODY.PEEK[])")
+    bodies = [d for d in data if isinstance(d, tuple)]
+    for text, d in zip((plain, mixed, odd), bodies):
+        ok(d[1] == wire(text), "BODY[] is what was stored", d[1])
+        size = int(re.search(rb"RFC822.SIZE (\d+)", d[0]).group(1))
+        same(size, len(d[1]), "RFC822.SIZE is its length")
+    typ, data = c.fetch("1", "(ENVELOPE FLAGS)")
+    ok(b'"Mon, 2 Mar 2020 23:30:00 -0500"' in data[0] and
+       b'"<1@example.org>"' in data[0], "ENVELOPE", data)
+    ok(b"\\Seen" not in data[0], "PEEK leaves \\Seen alone", data)
+    typ, data = c.fetch("1", "(BODY[TEXT])")
+    same(data[0][1], wire(plain).split(b"\r\n\r\n", 1)[1], "BODY[TEXT]")
+    ok(b"FLAGS (\\Seen" in data[1], "BODY[] sets \\Seen and says so", data)
+    typ, data = c.fetch("2", "(BODYSTRUCTURE)")
+    ok(re.search(rb'"message" "rfc822".*"octet-stream"', data[0],
+                 re.I | re.S), "BODYSTRUCTURE", data)
+    typ, data = c.fetch("2", "FULL")
+    ok(all(w in data[0] for w in (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE",
+                                  b"ENVELOPE", b"BODY (")), "FULL", data)
+    want = {
+        "BODY[1]": b"Gr=FC=DFe",
+        "BODY[1.MIME]": b"Content-Type: text/plain; charset=iso-8859-1\r\n"
+        b"Content-Transfer-Encoding: quoted-printable\r\n\r\n",
+        "BODY[2.HEADER]": b"From: inner@example.org\r\n"
+        b"Subject: inside\r\n\r\n",
+        "BODY[2.TEXT]": b"inner body",
+        "BODY[2.1]": b"inner body",
+        "BODY[2.HEADER.FIELDS (SUBJECT)]": b"Subject: inside\r\n\r\n",
+        "BODY[3]": b"AAECAw==",
+        "BODY[HEADER.FIELDS.NOT (Subject From)]":
+        b"MIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/mixed; boundary=\"x\"\r\n\r\n",
+        "RFC822.HEADER": wire(mixed).split(b"\r\n\r\n")[0] + b"\r\n\r\n",
+        "RFC822.TEXT": wire(mixed).split(b"\r\n\r\n", 1)[1],
+        "RFC822": wire(mixed),
+        "BODY[]<5.10>": wire(mixed)[5:15],
+    }
+    for item, text in want.items():
+        typ, data = c.fetch("2", "(%s)" % item)
+        same(data[0][1] if isinstance(data[0], tuple) else data, text, item)
+    same(c.store("1", "-FLAGS", "(\\Seen)")[1], [b"1 (FLAGS (\\Recent))"],
+         "store -FLAGS")
+    same(c.store("1", "+FLAGS", "(\\Flagged mine $Forwarded)")[1],
+         [b"1 (FLAGS (\\Flagged $Forwarded mine \\Recent))"], "store +FLAGS")
+    same(c.store("1", "FLAGS.SILENT", "\\Answered")[1], [None],
+         "store .SILENT")
+    same(c.search(None, "ANSWERED"), ("OK", [b"1"]), "search")
+    same(c.search(None, "FROM", '"inner"')[1], [b""], "search From")
+    same(c.search(None, "BODY", '"inner body"')[1], [b"2"], "search BODY")
+    same(c.search(None, "TEXT", '"inside"')[1], [b"2"],
+         "search TEXT: attached header")
+    c.literal = "grÜße".encode()
+    same(c.search("UTF-8", "TEXT")[1], [b"1 2"],
+         "search: decoded, in any case")
+    c.literal = "JÜRGEN".encode()
+    same(c.search("UTF-8", "FROM")[1], [b"1"], "search: encoded word")
+    same(c.search(None, "SENTON", "2-Mar-2020")[1], [b"1"],
+         "search SENTON disregards the zone")
+    same(c.search(None, "HEADER", "Message-ID", '"<1@"')[1], [b"1"],
+         "search HEADER")
+    same(c.create("Saved")[0], "OK", "create")
+    same(c.subscribe("Saved")[0], "OK", "subscribe")
+    same(c.lsub()[1], [b'() "/" "Saved"'], "lsub")
+    typ, data = c.copy("1:2", "Saved")
+    ok(re.match(rb"\[COPYUID \d+ 1:2 1:2\]", data[0]), "COPYUID", data)
+    same(c.status("Saved", "(MESSAGES UIDNEXT)")[1],
+         [b'"Saved" (MESSAGES 2 UIDNEXT 3)'], "status")
+    same(c.copy("1", "Nowhere")[0], "NO", "copy to nothing")
+    typ, data = c.append("Saved", "(\\Draft)",
+                         '"01-Jan-2021 12:00:00 +0100"', wire(plain))
+    ok(re.match(rb"\[APPENDUID \d+ 3\]", data[0]), "APPENDUID", data)
+    same(c.rename("Saved", "Kept")[0], "OK", "rename")
+    c.store("3", "+FLAGS", "(\\Deleted)")
+    same(c.expunge(), ("OK", [b"3"]), "expunge")
+    same(c.uid("FETCH", "1:*", "(FLAGS)")[1][1],
+         b"2 (UID 2 FLAGS (\\Seen \\Recent))", "uid fetch")
+    c.store("1:2", "+FLAGS", "(\\Deleted)")
+    same(c.uid("EXPUNGE", "2")[0], "OK", "uid expunge")
+    same(c.fetch("1:*", "UID")[1], [b"1 (UID 1)"], "of those UIDs only")
+    same(c.select("Kept"), ("OK", [b"3"]), "select again")
+    typ, data = c.fetch("3", "(INTERNALDATE FLAGS BODY.PEEK[])")
+    ok(b'"01-Jan-2021 11:00:00 +0000"' in data[0][0] and
+       data[0][1] == wire(plain), "what was appended", data)
+    typ, data = c.uid("MOVE", "1", "INBOX")
+    same(typ, "OK", "move")
+    same(c.fetch("1:*", "UID")[1], [b"1 (UID 2)", b"2 (UID 3)"],
+         "what was moved is gone here")
+    same(c.close()[0], "OK", "close")
+    same(c.select(), ("OK", [b"2"]), "and is there")
+    same(c.unsubscribe("Saved")[0], "OK", "unsubscribe")
+    c.close()
+    same(c.select(), ("OK", [b"1"]), "close expunged")
+    same(c.delete("Kept")[0], "OK", "delete")
+    same(c.logout()[0], "BYE", "logout")
+
+
+def test_two_sessions():
+    box = maildir("two")
+    for i in range(4):
+        put(box, "100000000%d.M1P1.h" % i, b"Subject: %d\n\nx\n" % i)
+    a, b = Raw(box), Raw(box)
+    a.cmd("select inbox")
+    b.cmd("select inbox")
+    a.cmd("store 2 +flags (\\Flagged new)")
+    out = b.cmd("noop")
+    ok(any(re.match(rb"\* FLAGS .*new", x) for x in out),
+       "a new keyword is announced", out)
+    ok(any(re.match(rb"\* 2 FETCH \(FLAGS \(\\Flagged new", x) for x in out),
+       "flags of another session", out)
+    a.cmd("store 1 +flags.silent (\\Deleted)")
+    b.cmd("noop")
+    same(a.cmd("expunge")[0], b"* 1 EXPUNGE", "expunge")
+    for text in ("fetch 1:4 flags", "store 2 +flags (\\Seen)",
+                 "search all"):
+        out = b.cmd(text)
+        ok(not any(b"EXPUNGE" in x for x in out), "no EXPUNGE in " + text,
+           out)
+    ok(b.cmd("fetch 1 body.peek[]")[-1].startswith(b"NO [EXPUNGEISSUED]"),
+       "FETCH of what is gone")
+    ok(any(b"* 1 EXPUNGE" == x for x in b.cmd("uid search all")),
+       "EXPUNGE in a UID command")
+    same(b.cmd("fetch 1:* uid")[:3], [b"* 1 FETCH (UID 2)",
+                                      b"* 2 FETCH (UID 3)",
+                                      b"* 3 FETCH (UID 4)"], "renumbered")
+    # IDLE: delivery, another session's flags, mv by hand, expunge.
+    b.send(b"i1 IDLE\r\n")
+    while not b.line().startswith(b"+"):
+        pass
+    put(box, "1000000009.M1P1.h", b"Subject: 9\n\nx\n")
+    same(b.line(), b"* 4 EXISTS", "IDLE: a delivery")
+    b.line()
+    a.cmd("store 1 +flags (\\Answered)")
+    ok(re.match(rb"\* 1 FETCH \(FLAGS \(\\Answered", b.line()),
+       "IDLE: another session's flag")
+    old = glob.glob(os.path.join(box, "cur", "1000000002.*"))[0]
+    os.rename(old, re.sub(r":2,.*", ":2,FS", old))
+    out = b.line()
+    ok(re.match(rb"\* 2 FETCH \(FLAGS \(\\Flagged \\Seen", out),
+       "IDLE: another program's flag", out)
+    a.cmd("store 1 +flags (\\Deleted)")
+    b.line()
+    a.cmd("expunge")
+    same(b.line(), b"* 1 EXPUNGE", "IDLE: another session's EXPUNGE")
+    os.unlink(glob.glob(os.path.join(box, "cur", "1000000002.*"))[0])
+    same(b.line(), b"* 1 EXPUNGE", "IDLE: another program's rm")
+    b.send(b"done\r\n")
+    same(b.line(), b"i1 OK Done", "DONE")
+    b.send(b"i2 IDLE\r\nDONE\r\ni3 NOOP\r\n")
+    out = [b.line(), b.line(), b.line()]
+    same(out[1:], [b"i2 OK Done", b"i3 OK Done"], "IDLE, all at once")
+    # a mailbox that another session deletes
+    a.cmd("create gone")
+    a.cmd("select gone")
+    b.cmd("delete gone")
+    try:
+        out = a.cmd("noop")
+    except EOFError:
+        out = []
+    ok(b.cmd("list \"\" gone")[0].startswith(b"OK"), "delete", out)
+    same((a.close(), b.close()), (0, 0), "both end well")
+
+
+def test_large():
+    box = maildir("large")
+    line = b"0123456789" * 7 + b"\n"
+    text = b"Subject: large\n\n" + line * 150000
+    put(box, "1000000001.M1P1.h,S=5,W=7", text)
+    want = wire(text)
+    s = Raw(box)
+    s.cmd("select inbox")
+    out = s.cmd("fetch 1 body.peek[]")[0]
+    head, body = out.split(b"\r\n", 1)
+    ok(b"{%d}" % len(want) in head and body[:-1] == want,
+       "10 MB: literal length is bytes sent, whatever the name says", head)
+    same(s.cmd("fetch 1 rfc822.size")[0],
+         b"* 1 FETCH (RFC822.SIZE %d)" % len(want), "RFC822.SIZE is true")
+    got = b""
+    start = time.monotonic()
+    while len(got) < len(want):
+        out = s.cmd("fetch 1 body.peek[]<%d.262145>" % len(got))[0]
+        got += out.split(b"\r\n", 1)[1][:-1]
+    ok(got == want, "by parts")
+    ok(time.monotonic() - start < 10, "parts cost what they send")
+    for at in (0, 15, 16, 17, 70, 87, 88, 89, 65535, 65536, 65537, 5000000):
+        out = s.cmd("fetch 1 body.peek[]<%d.3>" % at)[0]
+        same(out.split(b"\r\n", 1)[1][:-1], want[at:at + 3], "at %d" % at)
+    with open("/proc/%d/status" % s.p.pid) as f:
+        peak = int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
+    if "SANITIZE" not in os.environ and \
+            b"__asan" not in open(program, "rb").read():
+        ok(peak < 8192, "memory stays bounded", peak)
+    s.close()
+
+
+def test_append():
+    box = maildir("append")
+    s = Raw(box)
+    text = wire(plain)
+    s.send(b"a APPEND inbox {%d}\r\n" % len(text))
+    ok(s.line().startswith(b"+"), "APPEND: go on")
+    for i in range(0, len(text), 7):
+        s.send(text[i:i + 7])
+    s.send(b"\r\n")
+    ok(re.match(rb"a OK \[APPENDUID \d+ 1\]", s.line()), "APPEND in pieces")
+    s.cmd("select inbox")
+    out = s.cmd("fetch 1 body.peek[]")[0]
+    ok(text in out, "as it was sent", out)
+    s.send(b"b APPEND {5}\r\n")
+    ok(s.line().startswith(b"+"), "a mailbox name as a literal")
+    s.send(b"inbox {%d+}\r\n%s\r\n" % (len(text), text))
+    out = [s.line(), s.line(), s.line()]
+    ok(b"* 2 EXISTS" in out and out[-1].startswith(b"b OK"),
+       "APPEND to the selected mailbox", out)
+    # cut by SIGKILL: nothing shows
+    s.send(b"c APPEND inbox {1000+}\r\nSubject: x\r\n")
+    time.sleep(0.05)
+    s.p.kill()
+    s.p.wait()
+    s = Raw(box)
+    same(s.cmd("status inbox (messages)")[0],
+         b'* STATUS "INBOX" (MESSAGES 2)', "killed in APPEND: nothing shows")
+    s.close()
+
+
+def test_odd():
+    box = maildir("odd")
+    put(box, "1000000001.M1P1.h", odd)
+    put(box, "1000000002.M1P1.h", headless)
+    put(box, "1000000003.M1P1.h", b"\n\nbody\n")
+    put(box, "1000000004.M1P1.h", b"\n")
+    s = Raw(box)
+    s.cmd("select inbox")
+    for i, text in ((1, odd), (2, headless), (3, b"\n\nbody\n"), (4, b"\n")):
+        w = wire(text)
+        parts = {}
+        for item in ("", "HEADER", "TEXT"):
+            out = s.cmd("fetch %d body.peek[%s]" % (i, item))
+            parts[item] = out[0].split(b"\r\n", 1)[1][:-1]
+        same(parts[""], w, "odd %d whole" % i)
+        same(parts["HEADER"] + parts["TEXT"], w, "odd %d in two" % i)
+        out = s.cmd("fetch %d (bodystructure envelope body[1])" % i)
+        ok(out[-1].startswith(b"OK"), "odd %d structure" % i, out)
+    s.close()
+
+
+try:
+    for test in (test_imaplib, test_two_sessions, test_large, test_append,
+                 test_odd):
+        try:
+            test()
+        except Exception as e:
+            ok(False, test.__name__ + " ran to its end", e,
+               sys.exc_info()[2].tb_next and
+               sys.exc_info()[2].tb_next.tb_lineno)
+finally:
+    shutil.rmtree(tmp, ignore_errors=True)
+print("1..%d" % tests)
+sys.exit(1 if failed else 0)
