@@ -1,0 +1,256 @@
+/* Reading folders. */
+#include "fs.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/*
+ * Cookies are places, not counts, so a listing that is read in pieces shows
+ * everything once, whatever comes and goes meanwhile.
+ */
+enum {
+	SELF = 1,
+	PARENT,
+	README,
+	FOLDER = 16,
+	FILES = 16,
+	FACT_FILES = 64,
+	ATTACH = 128,
+	PARTS = 256
+};
+
+static const uint64_t messages = UINT64_C(1) << 32; /* then the UID */
+
+struct list {
+	fuse_req_t req;
+	struct buf bytes;
+	size_t size;
+	uint64_t from;
+	bool plus, full;
+};
+
+static void
+add_entry(struct list *l, const char *name, const struct fuse_entry_param *e,
+    uint64_t cookie)
+{
+	size_t room = l->size - l->bytes.n, n;
+	char *to = l->bytes.p + l->bytes.n;
+
+	if (l->plus)
+		n = fuse_add_direntry_plus(
+		    l->req, to, room, name, e, (off_t)cookie);
+	else
+		n = fuse_add_direntry(
+		    l->req, to, room, name, &e->attr, (off_t)cookie);
+	l->full = n > room;
+	if (!l->full)
+		l->bytes.n += n;
+}
+
+/* An entry without attributes: the kernel asks when it wants them. */
+static void
+add_name(struct list *l, const char *name, const struct node *n, bool folder,
+    uint64_t cookie)
+{
+	struct fuse_entry_param e = { 0 };
+
+	if (l->full || cookie <= l->from)
+		return;
+	e.attr.st_ino = node_inode(n);
+	e.attr.st_mode = folder ? S_IFDIR : S_IFREG;
+	add_entry(l, name, &e, cookie);
+}
+
+static void
+add_message(
+    struct fs *fs, struct list *l, enum tree_kind tree, const struct where *w)
+{
+	struct node n = { .kind = lookup_view(fs, tree), .id = w->e->id };
+	struct fuse_entry_param e = { 0 };
+	char spare[NAMES_SIZE], name[NAMES_SIZE];
+	const char *stem = content_stem(fs, w, spare);
+
+	if (stem == NULL)
+		return;
+	snprintf(name, sizeof name, "%.140s%s", stem, lookup_suffix(fs, tree));
+	/* A size that is not known yet costs a rendering: not here. */
+	if (attr_message(fs, &n, w, &e.attr)) {
+		e.ino = node_inode(&n);
+		e.entry_timeout = e.attr_timeout = attr_keep(fs, &n);
+	}
+	add_entry(l, name, &e, messages + w->m->uid);
+}
+
+static void
+add_messages(struct fs *fs, struct list *l, const struct node *dir)
+{
+	const struct mailbox *box = tree_folder(&fs->tree, dir->folder)->box;
+	size_t i = 0;
+
+	if (l->from > messages)
+		i = mailbox_find(box, (uint32_t)(l->from - messages) + 1);
+	for (; i < box->n && !l->full; i++) {
+		struct where w = tree_at(&fs->tree, dir->folder, i);
+
+		if (w.m->gone || w.m->flags & FLAG_DELETED)
+			continue;
+		add_message(fs, l, dir->tree, &w);
+	}
+}
+
+static void
+add_dots(struct list *l, const struct node *dir)
+{
+	add_name(l, ".", dir, true, SELF);
+	add_name(l, "..", dir, true, PARENT);
+}
+
+static int
+list_box(struct fs *fs, struct list *l, const struct node *dir)
+{
+	struct node n = { .kind = NODE_README };
+
+	if (tree_refresh(&fs->tree) == -1)
+		return -1;
+	if (dir->folder >= tree_count(&fs->tree)) {
+		errno = ESTALE;
+		return -1;
+	}
+	add_dots(l, dir);
+	if (dir->folder == 0 && dir->tree == TREE_TEXT)
+		add_name(l, "README", &n, false, README);
+	for (uint32_t i = 1; i < tree_count(&fs->tree); i++) {
+		struct folder *f = tree_folder(&fs->tree, i);
+
+		n = (struct node){
+			.kind = NODE_FOLDER, .tree = dir->tree, .folder = i
+		};
+		if (f->there && f->parent == dir->folder)
+			add_name(l, f->name, &n, true, FOLDER + i);
+	}
+	if (l->full || !tree_folder(&fs->tree, dir->folder)->is_box)
+		return 0;
+	if (tree_sync(&fs->tree, dir->folder) == -1)
+		return -1;
+	add_messages(fs, l, dir);
+	return 0;
+}
+
+/* True if an attachment before this one has the name; notes it. */
+static bool
+is_taken(struct buf *seen, const char name[NAMES_SIZE])
+{
+	for (size_t at = 0; at < seen->n; at += NAMES_SIZE)
+		if (strcmp(seen->p + at, name) == 0)
+			return true;
+	(void)buf_add(seen, name, NAMES_SIZE); /* MIME_PARTS of them fit */
+	return false;
+}
+
+static void
+add_attachments(
+    struct fs *fs, struct list *l, const struct node *dir, const struct show *v)
+{
+	const struct mime_part *p = NULL;
+	struct buf seen = buf_new((size_t)MIME_PARTS * NAMES_SIZE);
+	char name[NAMES_SIZE] = "", unique[NAMES_SIZE + 12];
+	uint32_t number = 0;
+
+	while (show_attachment(v, &fs->tree.names, &p, &number, name)) {
+		struct node n = {
+			.kind = NODE_ATTACHMENT, .id = dir->id, .part = number
+		};
+		bool taken = is_taken(&seen, name);
+
+		snprintf(unique, sizeof unique, "%u_%s", number, name);
+		add_name(l, taken ? unique : name, &n, false, PARTS + number);
+	}
+	buf_free(&seen);
+}
+
+static void
+add_parts(struct list *l, const struct node *dir, const struct show *v)
+{
+	const struct mime_part *p = show_part(v, dir->part), *c;
+	char name[16];
+
+	for (uint32_t i = 1; p && (c = show_child(p, i)) != NULL; i++) {
+		struct node n = { .kind = NODE_PART,
+			.id = dir->id,
+			.part = show_number(v, c) };
+
+		snprintf(name, sizeof name, "%u", i);
+		add_name(l, name, &n, true, PARTS + i);
+	}
+}
+
+static void
+add_files(struct list *l, const struct node *dir)
+{
+	struct node n = { .id = dir->id, .part = dir->part };
+
+	n.kind = NODE_FILE;
+	for (n.file = 0; n.file < SHOW_FILES; n.file++)
+		add_name(l, show_file_name((enum show_file)n.file), &n, false,
+		    FILES + n.file);
+	if (dir->kind != NODE_MESSAGE)
+		return;
+	n.kind = NODE_FACT;
+	for (n.file = 0; n.file < FACTS; n.file++)
+		add_name(l, fact_name((enum fact)n.file), &n, false,
+		    FACT_FILES + n.file);
+	n.kind = NODE_ATTACH;
+	n.file = 0;
+	add_name(l, "attach", &n, true, ATTACH);
+}
+
+static int
+list_message(struct fs *fs, struct list *l, const struct node *dir)
+{
+	struct buf bytes = buf_new(FS_MESSAGE);
+	struct show v;
+	int r;
+
+	add_dots(l, dir);
+	if (dir->kind != NODE_ATTACH)
+		add_files(l, dir);
+	if (l->full || content_is_bad(fs, dir->id))
+		return 0;
+	r = content_message(fs, dir->id, &bytes);
+	if (r == 0) {
+		content_guard(fs, dir->id);
+		r = show_open(&v, buf_span(&bytes));
+		if (r == 0 && dir->kind == NODE_ATTACH)
+			add_attachments(fs, l, dir, &v);
+		else if (r == 0)
+			add_parts(l, dir, &v);
+		show_close(&v);
+		content_guard(fs, 0);
+	}
+	buf_free(&bytes);
+	return r;
+}
+
+void
+list_folder(struct fs *fs, fuse_req_t req, const struct node *dir, size_t size,
+    off_t from, bool plus)
+{
+	struct list l = { .req = req,
+		.bytes = buf_new(1 << 20),
+		.from = (uint64_t)from,
+		.plus = plus };
+	int r;
+
+	l.size = size < 1 << 19 ? size : 1 << 19;
+	if (buf_room(&l.bytes, l.size) == NULL)
+		r = -1;
+	else if (dir->kind == NODE_FOLDER)
+		r = list_box(fs, &l, dir);
+	else
+		r = list_message(fs, &l, dir);
+	if (r == -1 && l.bytes.n == 0)
+		fuse_reply_err(req, errno ? errno : EIO);
+	else
+		fuse_reply_buf(req, l.bytes.p, l.bytes.n);
+	buf_free(&l.bytes);
+}
