@@ -14,16 +14,38 @@ handlers_pop3_pop3_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(SECCOMP_LIBS)
 dist_man_MANS += %D%/front.8 %D%/checkpw.8 handlers/imap/imap-login.8 \
 	handlers/pop3/pop3-login.8
-front_units = %D%/postern-imap.socket %D%/postern-imaps.socket \
+front_units = %D%/postern@.service \
+	%D%/postern-imap.socket %D%/postern-imaps.socket \
 	%D%/postern-pop3.socket %D%/postern-pop3s.socket \
 	%D%/postern-smtp.socket %D%/postern-submission.socket \
-	%D%/postern-submissions.socket %D%/postern@.service
-nodist_systemdsystemunit_DATA += $(front_units)
-CLEANFILES += $(front_units)
-EXTRA_DIST += %D%/postern-imap.socket.in %D%/postern-imaps.socket.in \
+	%D%/postern-submissions.socket
+# One instance for each connection: the same sockets, another service.
+front_each = \
+	%D%/postern-imap-each.socket %D%/postern-imaps-each.socket \
+	%D%/postern-pop3-each.socket %D%/postern-pop3s-each.socket \
+	%D%/postern-smtp-each.socket %D%/postern-submission-each.socket \
+	%D%/postern-submissions-each.socket \
+	%D%/postern-imap-each@.service %D%/postern-imaps-each@.service \
+	%D%/postern-pop3-each@.service %D%/postern-pop3s-each@.service \
+	%D%/postern-smtp-each@.service %D%/postern-submission-each@.service \
+	%D%/postern-submissions-each@.service
+$(front_each): %D%/local.mk
+each_source = MaxConnectionsPerSource=50
+%D%/postern-%-each.socket: %D%/postern-%.socket.in
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed \
+	    -e 's/^Documentation=.*/&\nConflicts=postern-$*.socket/' \
+	    -e 's/^Service=.*/Accept=yes\nMaxConnections=1000\n$(each_source)/' \
+	    $< >$@
+%D%/postern-%-each@.service: %D%/postern-each@.service.in
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@service@|$*|g' \
+	    -e 's|@pkglibexecdir@|$(pkglibexecdir)|g' $< >$@
+nodist_systemdsystemunit_DATA += $(front_units) $(front_each)
+CLEANFILES += $(front_units) $(front_each)
+EXTRA_DIST += %D%/postern@.service.in %D%/postern-each@.service.in \
+	%D%/postern-imap.socket.in %D%/postern-imaps.socket.in \
 	%D%/postern-pop3.socket.in %D%/postern-pop3s.socket.in \
 	%D%/postern-smtp.socket.in %D%/postern-submission.socket.in \
-	%D%/postern-submissions.socket.in %D%/postern@.service.in
+	%D%/postern-submissions.socket.in
 TESTS += t/front.t
 EXTRA_DIST += t/front.t t/front.py
 check_PROGRAMS += t/fuzz/imap-login t/fuzz/pop3-login
