@@ -125,7 +125,8 @@ safe_name(struct span s, struct buf *out)
 	    (span_at(buf_span(out), digits) >= '0' &&
 		span_at(buf_span(out), digits) <= '9'))
 		digits++;
-	return prefix || span_at(buf_span(out), digits) == '_';
+	return prefix ||
+	    (digits > 0 && span_at(buf_span(out), digits) == '_');
 }
 
 /* At most ATTACH_NAME bytes, with the extension if that is short. */

@@ -187,10 +187,15 @@ reference(struct span s, uint32_t *c)
 static void
 take_reference(struct state *s)
 {
-	uint32_t c = '&';
+	uint32_t c;
 	size_t n = reference(s->rest, &c);
 
-	s->rest = span_skip(s->rest, n > 0 ? n : 1);
+	if (n == 0) {
+		add_text(s, span_head(s->rest, 1));
+		s->rest = span_skip(s->rest, 1);
+		return;
+	}
+	s->rest = span_skip(s->rest, n);
 	if (c == 0xa0 || c == '\n' || c == '\t' || c == ' ') {
 		s->space = true;
 	} else if (c != 0) {
