@@ -36,10 +36,14 @@ make_parents(const struct conf *c)
 	static const char *const parts[] = { "var", "var/spool" };
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (conf_path(c, parts[i], path) == -1 ||
-		    (mkdir(path, 0755) == -1 && errno != EEXIST))
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (conf_path(c, parts[i], path) == -1)
 			return -1;
+		/* Others pass, whatever the umask. */
+		if (mkdir(path, 0755) == 0 ? chmod(path, 0755) == -1
+					   : errno != EEXIST)
+			return -1;
+	}
 	if (conf_path(c, QUEUE_FOLDER, path) == -1 ||
 	    (mkdir(path, 0700) == -1 && errno != EEXIST))
 		return -1;

@@ -41,6 +41,10 @@ confined() { # PID NAME
 	    "$2 is in the empty folder"
 }
 
+is "$(stat -c %a "$root/var/spool" "$root/run/postern" | tr '\n' ' ')" \
+    "755 755 " "the folders above what is whose are open"
+is "$(stat -c '%a %u' "$root/var/spool/postern")" "700 $queue" \
+    "the queue is the queue's user's"
 ours >"$tmp/before"
 echo "# before:"
 sed 's/^/# /' "$tmp/before"
