@@ -169,6 +169,8 @@ class Front:
 
 
 class Session:
+    crashes = []  # of all sessions
+
     def __init__(self, root, service="smtp", peer="192.0.2.7", clear=False,
                  passwords=None, verdict=b"K q1\n", enqueue=OK, users=True,
                  tls_files=True, early=b""):
@@ -290,6 +292,9 @@ class Session:
             log += more
         os.close(self.log_fd)
         self.log = log.decode("latin-1")
+        if self.status != 0 or "Sanitizer" in self.log or \
+                "runtime error" in self.log:
+            Session.crashes.append((self.status, self.log))
         return self.log
 
     def message(self, body, sender=b"a@out.test", rcpt=b"alice@example.test"):

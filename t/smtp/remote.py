@@ -10,6 +10,7 @@ from harness import STAGE, Tap, make_root
 from servers import Dns, Sink, Smtp, a, aaaa, mx, name, packet
 
 tap = Tap()
+crashes = []
 tmp = sys.argv[1]
 root = make_root(tmp + "/root")
 CERT = (root + "/etc/postern/tls/cert.pem", root + "/etc/postern/tls/key.pem")
@@ -43,6 +44,9 @@ def run(domain="far.test", rcpts=(b"bob@far.test",), args=None,
             timeout=60)
     run.log = p.stderr.decode("latin-1")
     run.status = p.returncode
+    if p.returncode not in (0, 100) or b"Sanitizer" in p.stderr or \
+            b"runtime error" in p.stderr:
+        crashes.append((p.returncode, p.stderr))
     return p.stdout.decode("latin-1")
 
 
@@ -295,4 +299,5 @@ conf("route * localhost:%d\n" % server.port)
 begins(run("any.test", rcpts=(b"x@any.test",)), "0 ok", "a smarthost")
 server.close()
 
+tap.eq(crashes, [], "every run ended by itself")
 tap.done()

@@ -746,4 +746,5 @@ for part in (good_cases, refusals, addresses, database, queue_trouble,
         start = time.time()
         part()
         print("# %s: %.1f s" % (part.__name__, time.time() - start))
+tap.eq(Session.crashes, [], "every session ended by itself")
 tap.done()
