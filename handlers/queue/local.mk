@@ -14,3 +14,11 @@ handlers_queue_bounce_SOURCES = %D%/bounce.c
 tools_sendmail_SOURCES = tools/sendmail.c
 TESTS += t/queue.t
 EXTRA_DIST += t/queue.t
+dist_man_MANS += %D%/enqueue.8 %D%/qspawn.8 %D%/qsend.8 %D%/deliver.8 \
+	%D%/bounce.8 tools/sendmail.8
+queue_units = %D%/postern-queue.service %D%/postern-queue.socket \
+	%D%/postern-queue.timer
+nodist_systemdsystemunit_DATA += $(queue_units)
+CLEANFILES += $(queue_units)
+EXTRA_DIST += %D%/postern-queue.service.in %D%/postern-queue.socket.in \
+	%D%/postern-queue.timer.in

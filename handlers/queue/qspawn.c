@@ -42,7 +42,7 @@ struct qspawn {
 	struct conf conf;
 	uid_t queue_uid, net_uid;
 	gid_t queue_gid, net_gid;
-	bool root, once;
+	bool root, once, create;
 	int channel, signals;
 	pid_t qsend;
 	int qsend_status;
@@ -380,14 +380,16 @@ serve(struct qspawn *q)
 static void
 options(struct qspawn *q, int argc, char **argv)
 {
-	static const char usage[] = "usage: qspawn [-1] [-r root]";
+	static const char usage[] = "usage: qspawn [-1c] [-r root]";
 	char error[CONF_ERROR];
 	const char *root = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "1r:")) != -1)
+	while ((c = getopt(argc, argv, "1cr:")) != -1)
 		if (c == '1')
 			q->once = true;
+		else if (c == 'c')
+			q->create = true;
 		else if (c == 'r')
 			root = optarg;
 		else
@@ -396,6 +398,24 @@ options(struct qspawn *q, int argc, char **argv)
 		err_die(EXIT_NEVER, "%s", usage);
 	if (conf_load(&q->conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
+}
+
+/*
+ * Root without its usual capabilities cannot even look into the queue: then
+ * it has been made by a run with -c.
+ */
+static void
+make_queue(const struct qspawn *q)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (conf_path(&q->conf, QUEUE_FOLDER, path) == -1)
+		err_die_sys(EXIT_LATER, "queue");
+	if (q->root && !q->create && stat(path, &st) == 0)
+		return;
+	if (queue_create(&q->conf) == -1)
+		err_die_sys(EXIT_LATER, "%s", path);
 }
 
 int
@@ -411,8 +431,9 @@ main(int argc, char **argv)
 	q.child = arena_alloc(&q.arena, QFRAME_SLOTS, sizeof *q.child);
 	if (q.child == NULL)
 		err_nomem();
-	if (queue_create(&q.conf) == -1)
-		err_die_sys(EXIT_LATER, "queue");
+	make_queue(&q);
+	if (q.create)
+		return 0;
 	q.signals = watch_signals();
 	if (q.signals == -1)
 		err_die_sys(EXIT_LATER, "signals");
