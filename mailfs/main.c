@@ -24,7 +24,7 @@
 
 struct options {
 	const char *root;
-	bool foreground;
+	bool foreground, others;
 	enum tree_kind listed;
 	char maildir[PATH_MAX], mountpoint[PATH_MAX];
 	struct stat owner; /* of the Maildir */
@@ -51,6 +51,10 @@ take_option(struct options *o, struct span name)
 	}
 	if (span_is(name, "view=eml")) {
 		o->listed = TREE_EML;
+		return;
+	}
+	if (span_is(name, "allow_other")) {
+		o->others = true;
 		return;
 	}
 	if (span_starts(name, "x-") || name.n == 0)
@@ -147,7 +151,8 @@ check_owner(struct options *o)
 
 /*
  * fusermount3 mounts for a user.  Root mounts for somebody else: only that
- * uid may then enter, and not even root.
+ * uid may then enter, and not even root, unless others are allowed; then
+ * owner and modes decide, which the kernel compares.
  */
 static int
 mount_it(const struct options *o, struct fuse_session *session)
@@ -162,8 +167,9 @@ mount_it(const struct options *o, struct fuse_session *session)
 		return -1;
 	snprintf(text, sizeof text,
 	    "fd=%d,rootmode=40000,user_id=%lu,group_id=%lu,"
-	    "default_permissions",
-	    fd, (unsigned long)o->owner.st_uid, (unsigned long)o->owner.st_gid);
+	    "default_permissions%s",
+	    fd, (unsigned long)o->owner.st_uid, (unsigned long)o->owner.st_gid,
+	    o->others ? ",allow_other" : "");
 	if (mount("postern-mailfs", o->mountpoint, "fuse.postern-mailfs",
 		MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME,
 		text) == -1)
@@ -173,12 +179,15 @@ mount_it(const struct options *o, struct fuse_session *session)
 }
 
 static struct fuse_session *
-new_session(struct fs *fs)
+new_session(const struct options *o, struct fs *fs)
 {
 	char name[] = "postern-mailfs", flag[] = "-o";
-	char list[] = "ro,nosuid,nodev,noexec,noatime,default_permissions,"
-		      "fsname=postern-mailfs,subtype=postern-mailfs";
-	char *argv[] = { name, flag, list, NULL };
+	char own[] = "ro,nosuid,nodev,noexec,noatime,default_permissions,"
+		     "fsname=postern-mailfs,subtype=postern-mailfs";
+	char others[] = "ro,nosuid,nodev,noexec,noatime,default_permissions,"
+			"fsname=postern-mailfs,subtype=postern-mailfs,"
+			"allow_other";
+	char *argv[] = { name, flag, o->others ? others : own, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
 
 	return fuse_session_new(
@@ -209,7 +218,7 @@ start_fs(const struct options *o, struct fs *fs)
 	fs->gid = o->owner.st_gid;
 	fs->listed = o->listed;
 	fs->started = time(NULL);
-	fs->session = new_session(fs);
+	fs->session = new_session(o, fs);
 	if (fs->session == NULL)
 		err_die(EXIT_LATER, "fuse session");
 }
