@@ -46,8 +46,9 @@ EXTRA_DIST += %D%/postern@.service.in %D%/postern-each@.service.in \
 	%D%/postern-pop3.socket.in %D%/postern-pop3s.socket.in \
 	%D%/postern-smtp.socket.in %D%/postern-submission.socket.in \
 	%D%/postern-submissions.socket.in
-TESTS += t/front.t
-EXTRA_DIST += t/front.t t/front.py
+TESTS += t/front.t t/front-rights.t
+EXTRA_DIST += t/front.t t/front.py t/front-rights.t t/front-rights.py \
+	t/frontlib.py
 check_PROGRAMS += t/fuzz/imap-login t/fuzz/pop3-login
 t_fuzz_imap_login_SOURCES = t/fuzz/imap-login.c t/fuzz/login.h t/fuzz/driver.c
 t_fuzz_imap_login_LDADD = $(handlers_imap_imap_login_LDADD)

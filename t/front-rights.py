@@ -1,0 +1,355 @@
+"""Sockets, caps, rights, and programs that were taken over."""
+import base64
+import os
+import re
+import resource
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+from frontlib import (FAKE, OWNER, PLAIN, ROOT, SANITIZED, STAGE, TMP, USERS,
+                      Client, Front, Site, context, finish, login, logs, ok,
+                      skip, wait_for)
+
+# --- sockets -----------------------------------------------------------------
+
+def test_sockets(site):
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    client = socket.create_connection(server.getsockname())
+    conn, _ = server.accept()
+    p = site.start("imap", conn)
+    conn.close()
+    c = Client(client)
+    ok(login(c).startswith("a OK stub"), "a connected socket on fd 0")
+    c.send("LOGOUT\r\n")
+    ok(c.rest() == "bye\n" and p.wait(10) == 0, "the process was the session")
+    pair = socket.socketpair()
+    p = site.start("pop3", pair[0])
+    pair[0].close()
+    c = Client.__new__(Client)
+    c.sock, c.buf = pair[1], b""
+    ok(c.line().startswith("+OK"), "a socket without an address")
+    c.close()
+    ok(p.wait(10) == 0, "ends with its client")
+    p = site.start("imap", subprocess.DEVNULL)
+    ok(p.wait(10) == 100, "what is no socket is refused")
+    # systemd's way: fd 3 and 4, LISTEN_FDS, LISTEN_PID.
+    fast = Site("activated", listen_idle_s=1)
+    listeners = []
+    for _ in range(2):
+        s = socket.socket()
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        listeners.append(s)
+    fds = [os.dup(s.fileno()) for s in listeners]
+
+    def arrange():
+        high = [os.dup2(fd, 50 + i) for i, fd in enumerate(fds)]
+        for i, fd in enumerate(high):
+            os.dup2(fd, 3 + i)
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2")
+        os.execv(STAGE + "/front", [STAGE + "/front", "-r", fast.root, "imap"])
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+            arrange()
+        finally:
+            os._exit(99)
+    both = [Client(socket.create_connection(s.getsockname()))
+            for s in listeners]
+    ok(all(c.greeting.startswith("* OK") for c in both),
+       "two sockets from systemd")
+    time.sleep(1.3)
+    ok(os.waitpid(pid, os.WNOHANG) == (0, 0),
+       "the listener stays while it has connections")
+    for c in both:
+        c.close()
+    ok(wait_for(lambda: os.waitpid(pid, os.WNOHANG) == (pid, 0), 8),
+       "and leaves when idle")
+    for fd in fds:
+        os.close(fd)
+    # --listen
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+    s.close()
+    p = site.start("imap", subprocess.DEVNULL, "--listen",
+                   "127.0.0.1:%d,[::1]:%d" % (port, port))
+
+    def connect(host="127.0.0.1"):
+        try:
+            return Client(socket.create_connection((host, port)))
+        except OSError:
+            return None
+
+    ok(wait_for(connect), "--listen")
+    c = connect("::1")
+    ok(c and login(c).startswith("a OK stub"), "IPv6 loopback", c)
+    p.terminate()
+    ok(p.wait(10) == 0, "SIGTERM ends it")
+    ok(connect() is None, "nobody listens then")
+    c.send("NOOP\r\n")
+    ok(c.line() == "echo NOOP", "its session lives on")
+    ok(site.start("imap", subprocess.DEVNULL, "--listen", "nonsense")
+       .wait(10) == 111, "a wrong address")
+    ok(site.start("gopher", subprocess.DEVNULL).wait(10) == 100,
+       "an unknown service")
+
+
+def test_caps():
+    site = Site("caps", connections_per_source=3, connections=5)
+    front = Front(site, "imap")
+    three = [front.client() for _ in range(3)]
+    ok(all(c.greeting for c in three), "three from one source")
+    got = [front.client(greeting=False).rest() for _ in range(4)]
+    ok(got == [""] * 4, "the fourth is closed at once", got)
+    lines = front.logged("refused .*why=connections_per_source "
+                         "source=127.0.0.1 count=1\n")
+    ok(len(lines) == 1, "one line, not four", lines)
+    three.pop(0).close()
+
+    def again():
+        c = front.client(greeting=False)
+        good = c.line().startswith("* OK")
+        (three.append if good else Client.close)(c)
+        return good
+
+    ok(wait_for(again), "a place that is free again is given again")
+    more = [front.client(source="127.0.0.%d" % n) for n in (2, 3)]
+    ok(all(c.greeting for c in more), "other sources have their own places")
+    got = [front.client(source="127.0.0.4", greeting=False).rest()
+           for _ in range(2)]
+    ok(got == ["", ""], "but there are no more than `connections'", got)
+    ok(front.stop() == 0, "stopped")
+
+
+def test_no_descriptors(site):
+    """Where nothing can be accepted front waits, it does not spin."""
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+
+    front = Front(site, "imap", preexec_fn=few)
+    begin = time.monotonic()
+    clients = [socket.create_connection(front.address) for _ in range(20)]
+    ok(wait_for(lambda: len(front.logged("why=accept")) >= 2),
+       "accept fails, and is tried again")
+    lines = len(front.logged("why=accept"))
+    ok(lines <= time.monotonic() - begin + 1.5, "at most once a second",
+       lines)
+    with open("/proc/%d/stat" % front.process.pid) as f:
+        ticks = sum(int(n) for n in f.read().split()[13:15])
+    ok(ticks < 50, "without burning the processor", ticks)
+    ok(front.stop() == 0, "and still hears SIGTERM")
+    for c in clients:
+        c.close()
+
+
+def test_rights(site):
+    if not ROOT or SANITIZED:
+        skip("who runs as whom", "not root, or no jails in this build")
+        return
+    front = Front(site, "imaps")
+    c = front.client(tls=True)
+
+    def status(pid):
+        with open("/proc/%d/status" % pid) as f:
+            return dict(re.findall(r"(\w+):\t(.*)", f.read()))
+
+    def children(pid):
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(n) for n in f.read().split()]
+
+    def four(n):
+        return "\t".join([str(n)] * 4)
+
+    listener = front.process.pid
+    monitor = children(listener)[0]
+    child = children(monitor)[0]
+    caps = sum(1 << n for n in (5, 6, 7, 18))
+    for name, pid in (("listener", listener), ("front", monitor)):
+        s = status(pid)
+        ok(s["Uid"] == four(0) and int(s["CapEff"], 16) == caps and
+           int(s["CapPrm"], 16) == caps and s["NoNewPrivs"] == "1",
+           name + ": root with four capabilities", s)
+    s = status(child)
+    ok(s["Uid"] == four(64001) and s["Gid"] == four(64001) and
+       s["Groups"].strip() == "" and int(s["CapPrm"], 16) == 0 and
+       int(s["CapAmb"], 16) == 0 and s["NoNewPrivs"] == "1" and
+       s["Seccomp"] == "2",
+       "login program: net_user, no capability, filtered", s)
+    ok(os.readlink("/proc/%d/root" % child) == site.root +
+       "/run/postern/empty", "with an empty root folder",
+       os.readlink("/proc/%d/root" % child))
+    fds = sorted(int(n) for n in os.listdir("/proc/%d/fd" % child))
+    ok(fds == [0, 1, 2, 3], "and no descriptor of a file", fds)
+    ok(login(c).startswith("a OK stub"), "login")
+    s = status(monitor)
+    ok(s["Uid"] == four(OWNER) and s["Gid"] == four(OWNER) and
+       int(s["CapPrm"], 16) == 0 and int(s["CapAmb"], 16) == 0,
+       "front has become the session, and is nobody else's", s)
+    ok(s["Groups"].strip() == "", "without groups", s["Groups"])
+    fds = sorted(int(n) for n in os.listdir("/proc/%d/fd" % child))
+    ok(len(fds) == 4, "the relay has its two ends and the log", fds)
+    c.close()
+    front.stop()
+
+
+# --- a login program that was taken over ----------------------------------
+
+HOSTILE = """#!%s
+import array, os, socket, struct, sys, time
+channel = socket.socket(fileno=3)
+def frame(kind, tls=0, data=b"", tag=b"t", n=None):
+    return struct.pack("=III64s1024s", kind, tls,
+        len(data) if n is None else n, tag, data)
+def ask(packet, fds=()):
+    channel.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+        array.array("i", fds))] if fds else [])
+    data, extra, flags, peer = channel.recvmsg(4096, 64)
+    if not data:
+        os.write(1, b"gone\\n")
+        sys.exit(0)
+    got = array.array("i")
+    for level, kind, value in extra:
+        got.frombytes(value)
+    return struct.unpack("=I", data[:4])[0], list(got)
+GOOD = b"\\0alice\\0secret word"
+AUTH, ENQUEUE = 1, 2
+%s
+os.write(1, b"alive\\n")
+time.sleep(30)
+"""
+
+
+def fake(text):
+    return HOSTILE % (FAKE, text)
+
+
+def test_hostile():
+    if not os.path.exists(FAKE):
+        skip("a login program that was taken over", "no " + FAKE)
+        return
+    cases = [
+        ("a short frame", "imap", "ask(b'x')"),
+        ("a long frame", "imap", "ask(frame(AUTH, data=GOOD) + b'x')"),
+        ("an unknown type", "imap", "ask(frame(7))"),
+        ("a length past the end", "imap",
+         "ask(frame(AUTH, data=GOOD, n=4096))"),
+        ("no tag", "imap", "ask(frame(AUTH, data=GOOD, tag=b''))"),
+        ("a tag without its NUL", "imap",
+         "ask(frame(AUTH, data=GOOD, tag=b't' * 64))"),
+        ("a tag with a line end", "imap",
+         "ask(frame(AUTH, data=GOOD, tag=b't\\r\\nx'))"),
+        ("a descriptor nobody asked for", "imap",
+         "ask(frame(AUTH, data=GOOD), [0])"),
+        ("clear text on a TLS service", "imaps",
+         "ask(frame(AUTH, data=GOOD))"),
+        ("tls that is neither", "imap", "ask(frame(AUTH, 2, GOOD))"),
+        ("ENQUEUE of imap", "imap", "ask(frame(ENQUEUE, tag=b''))"),
+        ("AUTH of smtp", "smtp",
+         "ask(frame(AUTH, 1, GOOD, tag=b''))"),
+        ("ENQUEUE before AUTH of submission", "submission",
+         "ask(frame(ENQUEUE, tag=b''))"),
+        ("AUTH after AUTH", "submission",
+         "ask(frame(AUTH, 1, GOOD, b'')); ask(frame(AUTH, 1, GOOD, b''))"),
+        ("a fourth attempt", "imap",
+         "[ask(frame(AUTH, data=b'x')) for i in range(4)]"),
+    ]
+    site = Site("hostile", auth_delay_ms=0)
+    for name, service, text in cases:
+        for p in ("imap-login", "smtpd"):
+            site.program(p, fake(text))
+        front = Front(site, service)
+        got = front.client(greeting=False).rest()
+        ok(got in ("", "gone\n") and wait_for(
+            lambda: front.logged("login-program-ended")),
+           "ended: " + name, got)
+        front.stop()
+        os.unlink(site.log)
+    site.program("imap-login", fake(
+        "s = ask(frame(AUTH, data=GOOD))\nos.write(1, b'%d' % s[0])"))
+    front = Front(site, "imap")
+    c = front.client(greeting=False)
+    ok(wait_for(lambda: front.logged("login-program-ended"), 15) and
+       "stub" not in (c.rest() or ""),
+       "a program that will not leave gets no session beside it")
+    front.stop()
+    # checkpw says more than it may.
+    for name, verdict in (
+            ("root", "2, 0, 0, b'alice', b'%s/m'"),
+            ("uid -1", "2, 0xffffffff, 9999, b'alice', b'%s/m'"),
+            ("another folder", "2, %d, %d, b'alice', b'/etc'" %
+             (OWNER, OWNER)),
+            ("a way out", "2, %d, %d, b'alice', b'%%s/m/../../x'" %
+             (OWNER, OWNER)),
+            ("no name", "2, %d, %d, b'', b'%%s/m'" % (OWNER, OWNER)),
+            ("no NUL", "2, %d, %d, b'a' * 320, b'%%s/m'" % (OWNER, OWNER)),
+            ("an unknown status", "3, %d, %d, b'alice', b'%%s/m'" %
+             (OWNER, OWNER))):
+        site = Site("verdict" + name.replace(" ", ""))
+        site.program("checkpw", "#!%s\nimport socket, struct\n"
+                     "s = socket.socket(fileno=0)\ns.recv(2000)\n"
+                     "s.send(struct.pack('=III320s2048s', %s))\n" %
+                     (FAKE, verdict.replace("%s", site.root)))
+        front = Front(site, "imap")
+        got = login(front.client())
+        ok(got.startswith("a NO [UNAVAILABLE]"),
+           "a verdict that is not believed: " + name, got)
+        front.stop()
+
+
+def test_enqueue():
+    if not os.path.exists(FAKE):
+        skip("enqueue", "no " + FAKE)
+        return
+    enqueue = ("#!/bin/sh\nPATH=/usr/bin:/bin\nread -r line\n"
+               "echo \"$line uid=$(id -u) user=${SUBMIT_USER-none} "
+               "peer=$SUBMIT_PEER root=$POSTERN_ROOT\"\n")
+    program = fake(
+        "os.write(1, b'%d\\n' % ask(frame(AUTH, 1, GOOD, b''))[0])\n"
+        "for i in range(3):\n"
+        "    status, fds = ask(frame(ENQUEUE, tag=b''))\n"
+        "    s = socket.socket(fileno=fds[0])\n"
+        "    s.sendall(b'message %d\\n' % i)\n"
+        "    os.write(1, s.recv(1000))\n"
+        "    s.close()")
+    site = Site("enqueue", programs=[("smtpd", program),
+                                     ("enqueue", enqueue)])
+    front = Front(site, "submission")
+    c = front.client(greeting=False)
+    got = [c.line() for _ in range(5)]
+    uid = USERS["queue_user"] if ROOT else OWNER
+    want = ["2"] + ["message %d uid=%d user=alice@example.org peer=127.0.0.1 "
+                    "root=%s" % (i, uid, site.root) for i in range(3)]
+    ok(got == want + ["alive"], "a login, then three messages", got)
+    c.close()
+    front.stop()
+    site.program("smtpd", program.replace("ask(frame(AUTH, 1, GOOD, b''))[0]",
+                                          "0"))
+    front = Front(site, "smtp")
+    c = front.client(greeting=False)
+    got = [c.line() for _ in range(2)]
+    ok("user=none" in got[1], "mail from anybody has no user", got)
+    front.stop()
+
+
+def main():
+    site = Site("site")
+    test_sockets(site)
+    test_caps()
+    test_no_descriptors(site)
+    test_rights(site)
+    test_hostile()
+    test_enqueue()
+
+
+try:
+    main()
+finally:
+    finish()
