@@ -38,7 +38,7 @@ static ssize_t
 take(void *ctx, char *p, size_t n, int64_t deadline_ms)
 {
 	struct wire *w = ctx;
-	size_t piece = w->left.n ? 1 + ((unsigned char)w->left.p[0] & 63) : 0;
+	size_t piece = w->left.n ? 1 + (w->left.p[0] & 63u) : 0;
 
 	piece = piece < n ? piece : n;
 	piece = piece < w->left.n ? piece : w->left.n;
