@@ -392,9 +392,99 @@ def test_odd():
     s.close()
 
 
+def parse_list(data):
+    """A parenthesised list, strings and numbers as bytes, NIL as None."""
+    stack, i = [[]], 0
+    while i < len(data):
+        c = data[i:i + 1]
+        if c == b"(":
+            stack.append([])
+            i += 1
+        elif c == b")":
+            done = stack.pop()
+            stack[-1].append(done)
+            i += 1
+        elif c == b" ":
+            i += 1
+        elif c == b'"':
+            m = re.compile(rb'"((?:[^"\\\r\n]|\\["\\])*)"').match(data, i)
+            stack[-1].append(m.group(1))
+            i = m.end()
+        elif c == b"{":
+            m = re.compile(rb"\{(\d+)\}\r\n").match(data, i)
+            n = int(m.group(1))
+            stack[-1].append(data[m.end():m.end() + n])
+            i = m.end() + n
+        else:
+            m = re.compile(rb"[^ ()]+").match(data, i)
+            word = m.group(0)
+            stack[-1].append(None if word == b"NIL" else word)
+            i = m.end()
+    if len(stack) != 1:
+        raise ValueError("parentheses")
+    return stack[0]
+
+
+def leaves(body, section=""):
+    """(section, octets) of every part that is not multipart."""
+    def below(i):
+        return ("%s.%d" % (section, i)) if section else str(i)
+    if isinstance(body[0], list):
+        for i, part in enumerate(p for p in body if isinstance(p, list)
+                                 and p and (isinstance(p[0], list) or
+                                            len(p) > 6)):
+            yield from leaves(part, below(i + 1))
+        return
+    me = section or "1"
+    yield me, int(body[6])
+    if body[0].lower() == b"message" and body[1].lower() == b"rfc822":
+        inner = body[8]
+        section = me
+        if isinstance(inner[0], list):
+            yield from leaves(inner, me)
+        else:
+            yield from leaves(inner, me + ".1")
+
+
+def test_vectors():
+    src = os.environ.get("POSTERN_SRC") or \
+        os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+    files = sorted(glob.glob(src + "/t/vectors/mail/*.eml"))
+    files += sorted(glob.glob(src + "/t/vectors/mail/hostile/*"))
+    box = maildir("vectors")
+    for i, f in enumerate(files):
+        with open(f, "rb") as g:
+            put(box, "1%09d.M1P1.h" % i, g.read())
+    s = Raw(box)
+    s.cmd("select inbox")
+    for i, f in enumerate(files):
+        name = os.path.basename(f)
+        with open(f, "rb") as g:
+            want = wire(g.read())
+        parts = [s.cmd("fetch %d body.peek[%s]" % (i + 1, x))[0]
+                 .split(b"\r\n", 1)[1][:-1] for x in ("", "header", "text")]
+        ok(parts[0] == want and parts[1] + parts[2] == want,
+           name + ": whole and in two")
+        out = s.cmd("fetch %d (rfc822.size envelope bodystructure body)" %
+                    (i + 1))
+        ok(out[-1] == b"OK Done", name + ": structure", out)
+        data = parse_list(out[0][out[0].index(b"("):])[0]
+        same(int(data[1]), len(want), name + ": RFC822.SIZE")
+        same(len(data[3]), 10, name + ": ENVELOPE")
+        wrong = []
+        for section, octets in list(leaves(data[5]))[:200]:
+            out = s.cmd("fetch %d body.peek[%s]" % (i + 1, section))[0]
+            value = parse_list(out[out.index(b"]") + 1:-1])[0]
+            if value is None or len(value) != octets:
+                wrong.append((section, octets, out[:100]))
+        same(wrong, [], name + ": parts are as long as it says")
+    s.cmd("search text nothing")
+    same(s.close(), 0, "and the session ends well")
+
+
 try:
     for test in (test_imaplib, test_two_sessions, test_large, test_append,
-                 test_odd):
+                 test_odd, test_vectors):
         try:
             test()
         except Exception as e:
