@@ -73,20 +73,40 @@ place(struct fs *fs, size_t n)
 	return c;
 }
 
-void
-content_guard(struct fs *fs, uint64_t id)
+/* Ids leave the upper bits free. */
+static uint64_t
+mark(uint64_t id, enum content_use use)
 {
-	struct itimerspec t = { .it_value = { id ? FS_HUNG_S : 0, 0 } };
+	return id | (uint64_t)use << 63;
+}
 
-	fs->shared->id = id;
+static void
+set_timer(struct fs *fs, time_t seconds)
+{
+	struct itimerspec t = { .it_value = { seconds, 0 } };
+
 	(void)timerfd_settime(fs->timer, 0, &t, NULL); /* then there is none */
 }
 
+void
+content_guard(struct fs *fs, uint64_t id, enum content_use use)
+{
+	fs->shared->id = mark(id, use);
+	set_timer(fs, FS_HUNG_S);
+}
+
+void
+content_unguard(struct fs *fs)
+{
+	set_timer(fs, 0);
+	fs->shared->id = 0;
+}
+
 bool
-content_is_bad(const struct fs *fs, uint64_t id)
+content_is_bad(const struct fs *fs, uint64_t id, enum content_use use)
 {
 	for (uint32_t i = 0; i < fs->shared->nbad && i < FS_BAD; i++)
-		if (fs->shared->bad[i] == id)
+		if (fs->shared->bad[i] == mark(id, use))
 			return true;
 	return false;
 }
@@ -178,12 +198,12 @@ make(struct fs *fs, const struct node *n, struct buf *out)
 	struct buf message = buf_new(FS_MESSAGE);
 	int r = content_message(fs, n->id, &message);
 
-	if (r == 0 && content_is_bad(fs, n->id)) {
+	if (r == 0 && content_is_bad(fs, n->id, CONTENT_SHOW)) {
 		r = show_plain(buf_span(&message), out);
 	} else if (r == 0) {
-		content_guard(fs, n->id);
+		content_guard(fs, n->id, CONTENT_SHOW);
 		r = make_from(n, buf_span(&message), out);
-		content_guard(fs, 0);
+		content_unguard(fs);
 	}
 	buf_free(&message);
 	return r;
@@ -242,10 +262,10 @@ content_stem(struct fs *fs, const struct where *w, char spare[NAMES_SIZE])
 	const char *stem;
 	static const char rest[] = "_unknown_unreadable.";
 
-	if (!content_is_bad(fs, w->e->id)) {
-		content_guard(fs, w->e->id);
+	if (!content_is_bad(fs, w->e->id, CONTENT_NAME)) {
+		content_guard(fs, w->e->id, CONTENT_NAME);
 		stem = tree_stem(&fs->tree, w);
-		content_guard(fs, 0);
+		content_unguard(fs);
 		return stem;
 	}
 	names_when(w->m->date, spare);

@@ -38,7 +38,7 @@ struct notice {
 /* Memory that outlives a daemon, shared with the keeper. */
 struct shared {
 	uint64_t unique; /* the request being answered, or 0 */
-	uint64_t id;     /* the message being looked at, or 0 */
+	uint64_t id;     /* the message being looked at, or 0, and how */
 	uint64_t bad[FS_BAD];
 	uint32_t nbad;
 };
@@ -83,9 +83,12 @@ struct content *content_get(struct fs *fs, const struct node *n);
 void content_unpin(struct fs *fs, struct content *c);
 /* The whole message: 0, or -1 with errno. */
 int content_message(struct fs *fs, uint64_t id, struct buf *out);
-/* Before and after bytes of others are looked at. */
-void content_guard(struct fs *fs, uint64_t id);
-bool content_is_bad(const struct fs *fs, uint64_t id);
+/* Before and after bytes of others are looked at; naming a message and
+ * showing it are guarded apart, so that its name stays when it can. */
+enum content_use { CONTENT_SHOW, CONTENT_NAME };
+void content_guard(struct fs *fs, uint64_t id, enum content_use use);
+void content_unguard(struct fs *fs);
+bool content_is_bad(const struct fs *fs, uint64_t id, enum content_use use);
 /* Its name, also where its header cannot be understood. */
 const char *content_stem(
     struct fs *fs, const struct where *w, char spare[NAMES_SIZE]);

@@ -120,7 +120,7 @@ mark_bad(struct guard *g)
 
 	log_start(&l, "daemon-died");
 	if (s->id != 0) {
-		names_id(s->id, id);
+		names_id(s->id & ~(UINT64_C(1) << 63), id);
 		log_str(&l, "message", id);
 		s->bad[s->nbad++ % FS_BAD] = s->id;
 	}

@@ -214,18 +214,18 @@ list_message(struct fs *fs, struct list *l, const struct node *dir)
 	add_dots(l, dir);
 	if (dir->kind != NODE_ATTACH)
 		add_files(l, dir);
-	if (l->full || content_is_bad(fs, dir->id))
+	if (l->full || content_is_bad(fs, dir->id, CONTENT_SHOW))
 		return 0;
 	r = content_message(fs, dir->id, &bytes);
 	if (r == 0) {
-		content_guard(fs, dir->id);
+		content_guard(fs, dir->id, CONTENT_SHOW);
 		r = show_open(&v, buf_span(&bytes));
 		if (r == 0 && dir->kind == NODE_ATTACH)
 			add_attachments(fs, l, dir, &v);
 		else if (r == 0)
 			add_parts(l, dir, &v);
 		show_close(&v);
-		content_guard(fs, 0);
+		content_unguard(fs);
 	}
 	buf_free(&bytes);
 	return r;

@@ -7,3 +7,12 @@ mailfs_postern_mailfs_SOURCES = %D%/attr.c %D%/content.c %D%/fact.c \
 	%D%/tree.c %D%/tree.h %D%/show.c %D%/show.h
 mailfs_postern_mailfs_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
 mailfs_postern_mailfs_LDADD = lib/libpostern.a $(FUSE_LIBS) $(SECCOMP_LIBS)
+dist_man_MANS += %D%/postern-mailfs.1
+TESTS += t/mailfs.t
+EXTRA_DIST += t/mailfs.t
+
+check_PROGRAMS += t/fuzz/names
+t_fuzz_names_SOURCES = t/fuzz/names.c t/fuzz/driver.c %D%/names.c
+t_fuzz_names_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/mailfs
+EXTRA_DIST += t/fuzz/seeds/names/harm t/fuzz/seeds/names/scripts \
+	t/fuzz/seeds/names/attachment t/fuzz/seeds/names/bytes

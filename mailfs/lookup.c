@@ -263,16 +263,16 @@ in_message(
 	*out = (struct node){ .id = dir->id, .part = dir->part };
 	if (fixed(dir, name, out))
 		return 1;
-	if (content_is_bad(fs, dir->id))
+	if (content_is_bad(fs, dir->id, CONTENT_SHOW))
 		return 0;
 	r = content_message(fs, dir->id, &bytes);
 	if (r == 0) {
-		content_guard(fs, dir->id);
+		content_guard(fs, dir->id, CONTENT_SHOW);
 		r = show_open(&v, buf_span(&bytes));
 		if (r == 0)
 			r = in_view(fs, dir, &v, name, out);
 		show_close(&v);
-		content_guard(fs, 0);
+		content_unguard(fs);
 	}
 	buf_free(&bytes);
 	return r;

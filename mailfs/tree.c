@@ -156,6 +156,26 @@ close_box(struct tree *t, uint32_t i)
 	tell(t, TREE_LIST, i, 0);
 }
 
+/* The inode of a mailbox's folder; 0 where there is none. */
+static ino_t
+inode_of(const struct tree *t, const struct folder *f)
+{
+	char dir[MAILBOX_NAME * 3];
+	struct stat st;
+
+	if (account_folder(span_str(f->path), dir) == -1 ||
+	    fstatat(t->account.dir, dir, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return 0;
+	return st.st_ino;
+}
+
+/* A mailbox that was deleted, or that another one took the name of. */
+static bool
+is_other(const struct tree *t, const struct folder *f)
+{
+	return f->box && (!f->is_box || inode_of(t, f) != f->inode);
+}
+
 static int
 list_folders(struct tree *t)
 {
@@ -170,7 +190,7 @@ list_folders(struct tree *t)
 		r = note_box(t, span_str(l.name[k]));
 	account_list_free(&l);
 	for (uint32_t i = 1; i < tree_count(t); i++)
-		if (!tree_folder(t, i)->is_box)
+		if (is_other(t, tree_folder(t, i)))
 			close_box(t, i);
 	return r;
 }
@@ -299,6 +319,7 @@ open_box(struct tree *t, uint32_t i)
 		errno = ENOENT;
 		return -1;
 	}
+	f->inode = inode_of(t, f);
 	f->box = mailbox_open(&t->account, span_str(f->path), true);
 	if (f->box == NULL)
 		return -1;

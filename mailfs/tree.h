@@ -38,6 +38,7 @@ struct folder {
 	bool there; /* it is a mailbox, or has mailboxes below it */
 	bool is_box;
 	struct mailbox *box; /* NULL: not opened yet */
+	ino_t inode;         /* of the open one */
 	int watch;
 	int64_t synced_ms;
 	struct buf entries; /* of struct entry */

@@ -183,8 +183,13 @@ mkdir "$box/.New" "$box/.New/cur" "$box/.New/new" "$box/.New/tmp"
 ls "$mnt" | grep -qx New; ok $? 'a new mailbox shows'
 printf 'Subject: x\n\n' | put 1000000010.M1P1Q1.h .New
 shows no-subject New || shows x New; ok $? 'with its messages'
+mv "$box/.New" "$box/.Old"
+mkdir "$box/.New" "$box/.New/cur" "$box/.New/new" "$box/.New/tmp"
+is "$(ls "$mnt/New")" '' 'another one of its name is another one'
+shows no-subject Old || shows x Old; ok $? 'a renamed one keeps its messages'
 rm -r "$box/.New"
-ls "$mnt" | grep -qx New; is $? 1 'and goes'
+ls "$mnt" | grep -qx New; is $? 1 'a deleted one goes'
+rm -r "$box/.Old"
 
 # Names that are meant to harm (T-TTY-1).
 i=20
