@@ -1,8 +1,9 @@
 /*
  * Prints what lib/mail makes of message files, for tests.
  *
- * Usage: mailtree [-t | -e | -b | -s] FILE...
- * -t the tree of parts, -e ENVELOPE, -b BODYSTRUCTURE, -s BODY.
+ * Usage: mailtree [-t | -d | -e | -b | -s | -r] FILE...
+ * -t the tree of parts, -d the parts decoded (in hexadecimal), -e ENVELOPE,
+ * -b BODYSTRUCTURE, -s BODY, -r the text view.
  * Exits 100 for wrong arguments, 111 where a file cannot be read.
  */
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "base/io.h"
 #include "mail/header.h"
 #include "mail/imap.h"
+#include "mail/render.h"
 
 enum {
 	FILE_LIMIT = 1 << 30
@@ -35,6 +37,41 @@ print_part(const struct mime_part *part, unsigned depth)
 }
 
 static void
+print_hex(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		printf("%02x", (unsigned char)s.p[i]);
+}
+
+/* Depth, type, file name, decoded body. */
+static void
+print_decoded(struct span text, const struct mime_part *part, unsigned depth)
+{
+	struct span body = span_head(span_skip(text, part->body.at),
+	    part->body.n);
+	struct buf b = buf_new(FILE_LIMIT);
+
+	printf("%u %.*s/%.*s ", depth, (int)part->type.n, part->type.p,
+	    (int)part->subtype.n, part->subtype.p);
+	if (mime_param_utf8(part->disposition_params,
+		part->ndisposition_params, "filename", &b) == 1 ||
+	    mime_param_utf8(part->params, part->nparams, "name", &b) == 1)
+		print_hex(buf_span(&b));
+	else
+		putchar('-');
+	putchar(' ');
+	buf_reset(&b);
+	if (part->child == NULL) {
+		(void)mime_decode(body, part->encoding, &b);
+		print_hex(buf_span(&b));
+	}
+	putchar('\n');
+	buf_free(&b);
+	for (const struct mime_part *p = part->child; p; p = p->next)
+		print_decoded(text, p, depth + 1);
+}
+
+static void
 print(int mode, struct span text, struct arena *a, struct buf *out)
 {
 	struct mime_part *part = mime_parse(text, a);
@@ -42,11 +79,15 @@ print(int mode, struct span text, struct arena *a, struct buf *out)
 
 	if (part == NULL)
 		err_die(EXIT_LATER, "the message does not fit");
-	if (mode == 't') {
+	if (mode == 't')
 		print_part(part, 0);
+	if (mode == 'd')
+		print_decoded(text, part, 0);
+	if (mode == 't' || mode == 'd')
 		return;
-	}
-	if (mode == 'e')
+	if (mode == 'r')
+		r = render_text(text, span_str("PARTS"), out);
+	else if (mode == 'e')
 		r = imap_envelope(span_head(text, header_length(text)), a,
 		    out);
 	else
@@ -64,7 +105,7 @@ main(int argc, char **argv)
 	int c, mode = 't';
 
 	err_program("mailtree");
-	while ((c = getopt(argc, argv, "tebs")) != -1) {
+	while ((c = getopt(argc, argv, "tdebsr")) != -1) {
 		if (c == '?')
 			return EXIT_NEVER;
 		mode = c;
