@@ -18,7 +18,7 @@ bool
 auth_offered(const struct smtp *s)
 {
 	return s->c.service->kind == SERVICE_SUBMISSION &&
-	    conn_may_login(&s->c) && !s->logged_in;
+	       conn_may_login(&s->c) && !s->logged_in;
 }
 
 static void
@@ -62,8 +62,8 @@ check(struct smtp *s, struct span plain)
 	if (fd != -1)
 		close(fd);
 	if (r == -1 || a.status == FRAME_TEMPFAIL)
-		return refuse_later(s, "454 4.7.0 cannot check that now",
-		    span_of(NULL, 0));
+		return refuse_later(
+		    s, "454 4.7.0 cannot check that now", span_of(NULL, 0));
 	if (a.status != FRAME_OK ||
 	    span_copy(span_str(a.user), s->user, sizeof s->user) == -1)
 		return login_failed(s);
@@ -83,8 +83,8 @@ ask(struct smtp *s, const char *challenge, struct span *answer)
 	reply(s, challenge);
 	v = read_line(s, answer);
 	if (v == GO_ON && answer->n + 2 > SMTP_SASL)
-		return refuse_all(s, "500 5.5.6 line too long",
-		    span_of(NULL, 0));
+		return refuse_all(
+		    s, "500 5.5.6 line too long", span_of(NULL, 0));
 	return v;
 }
 
@@ -130,8 +130,8 @@ auth_login(struct smtp *s, struct span initial)
 	if (v == GO_ON && decode(s, initial, &user, &v) &&
 	    (v = ask(s, "334 UGFzc3dvcmQ6", &initial)) == GO_ON &&
 	    decode(s, initial, &password, &v)) {
-		if (sasl_plain_make(buf_span(&user), buf_span(&password),
-			&message) == 0)
+		if (sasl_plain_make(
+			buf_span(&user), buf_span(&password), &message) == 0)
 			v = check(s, buf_span(&message));
 		else
 			v = login_failed(s);
@@ -160,7 +160,8 @@ smtp_auth(struct smtp *s, struct span arg)
 		v = auth_login(s, arg);
 	else
 		return refuse(s, "504 5.5.4 no such mechanism", mechanism);
-	/* The password was there. */
+	/* The password was there; what is still to be read stays. */
 	explicit_bzero(s->in_buf, s->c.in.start);
+	explicit_bzero(s->in_buf + s->c.in.end, sizeof s->in_buf - s->c.in.end);
 	return v;
 }

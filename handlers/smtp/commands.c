@@ -16,11 +16,7 @@ static enum verdict smtp_starttls(struct smtp *s, struct span arg);
 static enum verdict smtp_unknown(struct smtp *s, struct span arg);
 static enum verdict smtp_vrfy(struct smtp *s, struct span arg);
 
-enum argument {
-	NONE,
-	SOME,
-	MAYBE
-};
+enum argument { NONE, SOME, MAYBE };
 
 static const struct verb {
 	const char *name;
@@ -48,19 +44,21 @@ static const struct verb {
 	{ "VRFY", ANY, SOME, true, true, SMTP_COMMAND, smtp_vrfy },
 };
 
-/* A name to say back and to write into Received: no more than names and
- * address literals are made of (with the underscore that some have). */
+/*
+ * RFC 5321 4.1.4: a wrong name is no reason to refuse mail.  It goes into
+ * Received, so that what names and address literals are not made of (but the
+ * underscore that some have) becomes a hyphen.
+ */
 static bool
 set_helo(struct smtp *s, struct span name)
 {
-	for (size_t i = 0; i < name.n; i++) {
-		int c = span_at(name, i);
-
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') &&
-		    !(c >= 'A' && c <= 'Z') && !(c && strchr("-._:[]", c)))
-			return false;
-	}
-	return span_copy(name, s->helo, sizeof s->helo) == 0;
+	if (span_copy(name, s->helo, sizeof s->helo) == -1)
+		return false;
+	for (char *c = s->helo; *c; c++)
+		if (!(*c >= '0' && *c <= '9') && !(*c >= 'a' && *c <= 'z') &&
+		    !(*c >= 'A' && *c <= 'Z') && !strchr("-._:[]", *c))
+			*c = '-';
+	return true;
 }
 
 static bool
@@ -78,7 +76,7 @@ static enum verdict
 smtp_helo(struct smtp *s, struct span arg)
 {
 	if (!greet(s, arg, false))
-		return refuse(s, "501 5.5.4 not a host name", arg);
+		return refuse(s, "501 5.5.4 the name is too long", arg);
 	replyf(s, "250 %s", s->c.conf.hostname);
 	return GO_ON;
 }
@@ -87,11 +85,10 @@ static enum verdict
 smtp_ehlo(struct smtp *s, struct span arg)
 {
 	if (!greet(s, arg, true))
-		return refuse(s, "501 5.5.4 not a host name", arg);
+		return refuse(s, "501 5.5.4 the name is too long", arg);
 	replyf(s, "250-%s", s->c.conf.hostname);
 	reply(s, "250-PIPELINING");
-	replyf(s, "250-SIZE %llu",
-	    (unsigned long long)s->c.conf.message_size);
+	replyf(s, "250-SIZE %llu", (unsigned long long)s->c.conf.message_size);
 	reply(s, "250-8BITMIME");
 	if (conn_may_tls(&s->c))
 		reply(s, "250-STARTTLS");
@@ -179,6 +176,18 @@ find_verb(struct span name)
 	return NULL;
 }
 
+/* A word to be logged.  What is no word may be a password, from a client
+ * that has not seen its AUTH refused. */
+static struct span
+as_word(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.n > 10 ||
+		    !((name.p[i] | 32) >= 'a' && (name.p[i] | 32) <= 'z'))
+			return span_of(NULL, 0);
+	return name;
+}
+
 static bool
 fits(const struct verb *v, struct span arg)
 {
@@ -192,7 +201,7 @@ run_line(struct smtp *s, struct span line)
 	struct span name = span_take(&arg, ' ');
 	const struct verb *v = find_verb(name);
 
-	name = span_head(name, SMTP_COMMAND);
+	name = as_word(name);
 	if (line.n + 2 > (v ? v->limit : SMTP_COMMAND))
 		return refuse(s, "500 5.5.2 line too long", name);
 	if (v == NULL)

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 enum {
-	CHUNK = 8192,    /* bytes decoded at a time */
+	CHUNK = 8192, /* bytes decoded at a time */
 	SUBMIT_OUT = 8192,
-	ADDED = 1024,    /* bytes of the fields that are added */
+	ADDED = 1024, /* bytes of the fields that are added */
 	DRAIN_SLACK = 65536
 };
 
@@ -28,7 +28,7 @@ enum {
 /* One message on its way. */
 struct body {
 	struct submit submit;
-	int queue_fd;      /* to enqueue; -1 when the message was given up */
+	int queue_fd; /* to enqueue; -1 when the message was given up */
 	struct smtp_unstuff unstuff;
 	struct header header;
 	uint64_t wire;     /* bytes as RFC 1870 counts them */
@@ -37,7 +37,7 @@ struct body {
 	bool dirty;        /* wrong is BARE */
 	bool hopeless;     /* the refusal is the last word */
 	int64_t start_ms, now;
-	char id[40];       /* ours, of the Received field */
+	char id[40]; /* ours, of the Received field */
 	char out[SUBMIT_OUT];
 };
 
@@ -135,8 +135,8 @@ write_received(const struct smtp *s, struct body *b)
 		    tls_describe(s->c.tls, cipher, sizeof cipher));
 	if (s->t.nrcpt == 1)
 		(void)buf_addf(&text, "\n\tfor <%s>", s->t.rcpt.p);
-	(void)buf_addf(&text, ";\n\t%s\n",
-	    date_mail(b->now, date_zone(b->now), date));
+	(void)buf_addf(
+	    &text, ";\n\t%s\n", date_mail(b->now, date_zone(b->now), date));
 	submit_body(&b->submit, buf_span(&text));
 	buf_free(&text);
 }
@@ -154,8 +154,8 @@ write_missing(const struct smtp *s, const struct body *b, struct submit *out)
 		(void)buf_addf(&text, "Date: %s\n",
 		    date_mail(b->now, date_zone(b->now), date));
 	if (!b->header.has_id)
-		(void)buf_addf(&text, "Message-ID: <%s@%s>\n", b->id,
-		    s->c.conf.hostname);
+		(void)buf_addf(
+		    &text, "Message-ID: <%s@%s>\n", b->id, s->c.conf.hostname);
 	submit_body(out, buf_span(&text));
 	buf_free(&text);
 }
@@ -218,9 +218,9 @@ data_deadline(const struct smtp *s, const struct body *b)
 {
 	int64_t now = io_now_ms();
 	int64_t rate = b->start_ms + SMTP_DATA_MS +
-	    (int64_t)(b->wire / SMTP_DATA_RATE) * 1000;
-	int64_t idle = now + (b->dirty
-	    ? SMTP_DIRTY_MS : (int64_t)s->c.conf.smtp_idle_s * 1000);
+		       (int64_t)(b->wire / SMTP_DATA_RATE) * 1000;
+	int64_t idle = now + (b->dirty ? SMTP_DIRTY_MS
+				       : (int64_t)s->c.conf.smtp_idle_s * 1000);
 
 	return rate < idle ? rate : idle;
 }
@@ -274,8 +274,8 @@ receive(struct smtp *s, struct body *b)
 		if (r == -1 && errno == ETIMEDOUT && b->dirty)
 			return GO_ON;
 		if (r == -1 && errno == ETIMEDOUT)
-			return refuse_all(s, "421 4.4.2 you took too long",
-			    span_str("DATA"));
+			return refuse_all(
+			    s, "421 4.4.2 you took too long", span_str("DATA"));
 		return lost(s, "DATA", r == 0 ? EPIPE : errno);
 	}
 	return GO_ON;
@@ -317,16 +317,15 @@ submit(struct smtp *s, struct body *b)
 		submit_body(&b->submit, header_rest(&b->header));
 		write_missing(s, b, &b->submit);
 	}
-	verdict = submit_end(&b->submit, answer,
-	    io_now_ms() + SMTP_QUEUE_MS);
+	verdict = submit_end(&b->submit, answer, io_now_ms() + SMTP_QUEUE_MS);
 	close(b->queue_fd);
 	if (verdict == 'K')
 		return accepted(s, b, answer);
 	if (verdict == 'D')
-		return refuse(s, "554 5.3.0 the queue refuses it",
-		    span_str(answer));
-	return refuse_later(s, "451 4.3.0 cannot queue it now",
-	    span_str(answer));
+		return refuse(
+		    s, "554 5.3.0 the queue refuses it", span_str(answer));
+	return refuse_later(
+	    s, "451 4.3.0 cannot queue it now", span_str(answer));
 }
 
 static enum verdict
@@ -362,8 +361,8 @@ smtp_data(struct smtp *s, struct span arg)
 	begin_body(&b);
 	if (!open_queue(s, &b)) {
 		transaction_reset(s);
-		return refuse_later(s, "451 4.3.0 cannot queue it now",
-		    span_str("DATA"));
+		return refuse_later(
+		    s, "451 4.3.0 cannot queue it now", span_str("DATA"));
 	}
 	write_received(s, &b);
 	reply(s, "354 end with a dot");

@@ -26,7 +26,7 @@ set_size(struct parameters *p, struct span value)
 		p->wrong = "501 5.5.4 wrong SIZE";
 	/* RFC 1870 3: twenty digits may be more than a number holds. */
 	else if (!num_parse(value, UINT64_MAX, &size) ||
-	    size > p->s->c.conf.message_size)
+		 size > p->s->c.conf.message_size)
 		p->wrong = "552 5.3.4 message too big";
 	p->size_given = true;
 }
@@ -185,7 +185,7 @@ smtp_mail(struct smtp *s, struct span arg)
 	transaction_reset(s);
 	memcpy(s->t.sender, sender, sizeof s->t.sender);
 	s->t.eight_bit = p.eight_bit;
-	/* As much as an envelope holds; each recipient takes some more there. */
+	/* Each recipient takes some more room in the envelope. */
 	s->t.rcpt = buf_new(ENVELOPE_SIZE / 2);
 	s->stage = MAIL;
 	reply(s, "250 2.1.0 sender ok");
@@ -198,8 +198,8 @@ judge_recipient(const struct smtp *s, const char *address)
 {
 	struct users_record r;
 
-	switch (users_find(s->users_fd, span_str(address), s->c.conf.domain,
-	    &r)) {
+	switch (
+	    users_find(s->users_fd, span_str(address), s->c.conf.domain, &r)) {
 	case USERS_MAILBOX:
 	case USERS_ALIAS:
 		return NULL;
@@ -207,7 +207,8 @@ judge_recipient(const struct smtp *s, const char *address)
 		return "550 5.1.1 no such mailbox";
 	case USERS_FOREIGN:
 		return s->c.service->kind == SERVICE_SUBMISSION
-		    ? NULL : "550 5.7.1 relaying denied";
+			   ? NULL
+			   : "550 5.7.1 relaying denied";
 	case USERS_TEMPFAIL:
 		break;
 	}
@@ -220,8 +221,8 @@ refuse_recipient(struct smtp *s, const char *text, struct span about)
 	if (text[0] == '4')
 		return refuse_later(s, text, about);
 	if (++s->bad_rcpts > SMTP_BAD_RCPT)
-		return refuse_all(s, "421 4.7.0 too many wrong recipients",
-		    about);
+		return refuse_all(
+		    s, "421 4.7.0 too many wrong recipients", about);
 	return refuse_later(s, text, about);
 }
 
@@ -231,8 +232,7 @@ over_limit(struct smtp *s, struct span about)
 	if (++s->t.over_rcpt > SMTP_OVER_RCPT)
 		return refuse_all(s, "421 4.5.3 too many recipients", about);
 	if (s->t.over_rcpt == 1)
-		return refuse_later(s, "452 4.5.3 too many recipients",
-		    about);
+		return refuse_later(s, "452 4.5.3 too many recipients", about);
 	reply(s, "452 4.5.3 too many recipients");
 	return GO_ON;
 }
@@ -251,15 +251,15 @@ is_listed(const struct buf *list, const char *address)
 
 /* <postmaster> is who is looked up for it: RFC 5321 4.5.1. */
 static bool
-complete(const struct smtp *s, const struct smtp_path *path,
-    char out[USERS_ADDRESS])
+complete(
+    const struct smtp *s, const struct smtp_path *path, char out[USERS_ADDRESS])
 {
 	char text[SMTP_ADDRESS];
 
 	smtp_path_text(path, text);
 	if (path->domain.n == 0)
 		return users_login((struct span)SPAN("postmaster"),
-		    s->c.conf.domain, out) == 0;
+			   s->c.conf.domain, out) == 0;
 	return span_copy(span_str(text), out, USERS_ADDRESS) == 0;
 }
 
@@ -273,12 +273,12 @@ smtp_rcpt(struct smtp *s, struct span arg)
 
 	if (!take_path(&arg, "TO:", &path) || path.local.n == 0 ||
 	    !complete(s, &path, address))
-		return refuse(s, "501 5.1.3 not a recipient's address",
-		    about);
+		return refuse(s, "501 5.1.3 not a recipient's address", about);
 	if (arg.n > 0)
-		return refuse(s, arg.p[0] == ' '
-		    ? "555 5.5.4 unknown parameter"
-		    : "501 5.5.4 junk behind the address", about);
+		return refuse(s,
+		    arg.p[0] == ' ' ? "555 5.5.4 unknown parameter"
+				    : "501 5.5.4 junk behind the address",
+		    about);
 	if (s->t.nrcpt >= s->c.conf.recipients)
 		return over_limit(s, about);
 	wrong = path.literal ? "550 5.7.1 relaying denied"

@@ -10,7 +10,8 @@ nothing(void)
 static void
 note_field(struct header *h)
 {
-	struct span name = span_trim(span_head(span_of(h->name, h->n), h->n - 1));
+	struct span name =
+	    span_trim(span_head(span_of(h->name, h->n), h->n - 1));
 
 	h->fields++;
 	if (span_is_nocase(name, "Received"))
@@ -28,8 +29,8 @@ note_field(struct header *h)
 static bool
 continues_name(const struct header *h, char c)
 {
-	bool blank = h->n > 0 && (h->name[h->n - 1] == ' ' ||
-	    h->name[h->n - 1] == '\t');
+	bool blank =
+	    h->n > 0 && (h->name[h->n - 1] == ' ' || h->name[h->n - 1] == '\t');
 
 	if (h->n == sizeof h->name)
 		return false;
@@ -88,8 +89,8 @@ take_value(struct header *h, struct span *in)
 struct span
 header_take(struct header *h, struct span *in)
 {
-	struct span taken = h->state == HEADER_AT_NAME ? take_name(h, in)
-						       : take_value(h, in);
+	struct span taken =
+	    h->state == HEADER_AT_NAME ? take_name(h, in) : take_value(h, in);
 
 	h->bytes += taken.n;
 	return taken;

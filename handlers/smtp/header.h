@@ -16,11 +16,7 @@ enum {
 
 /* All zeros is the beginning of a message. */
 struct header {
-	enum {
-		HEADER_AT_NAME,
-		HEADER_IN_VALUE,
-		HEADER_OVER
-	} state;
+	enum { HEADER_AT_NAME, HEADER_IN_VALUE, HEADER_OVER } state;
 	char name[HEADER_NAME]; /* held back until its colon is there */
 	size_t n;
 	size_t bytes, fields, hops;

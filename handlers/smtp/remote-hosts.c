@@ -5,9 +5,7 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
-enum {
-	SMTP_PORT = 25
-};
+enum { SMTP_PORT = 25 };
 
 const char *
 address_text(const struct sockaddr_storage *a, char *out, size_t size)
@@ -15,7 +13,8 @@ address_text(const struct sockaddr_storage *a, char *out, size_t size)
 	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
 	const void *from = a->ss_family == AF_INET6
-	    ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr;
+			       ? (const void *)&six->sin6_addr
+			       : (const void *)&four->sin_addr;
 
 	out[0] = '\0';
 	(void)inet_ntop(a->ss_family, from, out, (socklen_t)size);
@@ -33,8 +32,8 @@ as_six(const struct sockaddr_storage *a, struct in6_addr *out)
 		return;
 	}
 	memcpy(out->s6_addr, mapped, sizeof mapped);
-	memcpy(out->s6_addr + 12, &((const struct sockaddr_in *)a)->sin_addr,
-	    4);
+	memcpy(
+	    out->s6_addr + 12, &((const struct sockaddr_in *)a)->sin_addr, 4);
 }
 
 void
@@ -51,8 +50,9 @@ remote_find_own(struct remote *r)
 		if (a == NULL || r->nown == REMOTE_OWN ||
 		    (a->sa_family != AF_INET && a->sa_family != AF_INET6))
 			continue;
-		memcpy(&r->own[r->nown++], a, a->sa_family == AF_INET
-		    ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+		memcpy(&r->own[r->nown++], a,
+		    a->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+					    : sizeof(struct sockaddr_in6));
 	}
 	freeifaddrs(list);
 }
@@ -69,7 +69,7 @@ is_self(const struct remote *r, const struct sockaddr_storage *a)
 		if (four[0] == 127 || four[0] == 0 || four[0] >= 224)
 			return true;
 	} else if (IN6_IS_ADDR_LOOPBACK(&x) || IN6_IS_ADDR_UNSPECIFIED(&x) ||
-	    IN6_IS_ADDR_MULTICAST(&x)) {
+		   IN6_IS_ADDR_MULTICAST(&x)) {
 		return true;
 	}
 	for (size_t i = 0; i < r->nown; i++) {
@@ -102,19 +102,19 @@ try_host(struct remote *r, const struct host *h)
 
 	if (!h->routed && span_is_nocase(span_str(h->name), r->conf.hostname))
 		return stop_at_self(r, h->name);
-	switch (dns_addresses(&r->dns, h->name, h->port, address,
-	    REMOTE_ADDRESSES, &n)) {
+	switch (dns_addresses(
+	    &r->dns, h->name, h->port, address, REMOTE_ADDRESSES, &n)) {
 	case DNS_OK:
 		break;
 	case DNS_NONE:
 	case DNS_NULL_MX:
 		if (r->attempts == 0)
-			note_failure(r, true, "5.4.4", "%s has no address",
-			    h->name);
+			note_failure(
+			    r, true, "5.4.4", "%s has no address", h->name);
 		return true;
 	case DNS_TEMPFAIL:
-		note_failure(r, false, "4.4.3", "%s: no answer from DNS",
-		    h->name);
+		note_failure(
+		    r, false, "4.4.3", "%s: no answer from DNS", h->name);
 		return true;
 	}
 	for (size_t i = 0; i < n && has_open(r); i++) {

@@ -42,13 +42,13 @@ fail(struct session *s, const char *step, unsigned code)
 
 	if (code == 0) {
 		note_failure(s->r, false, "4.4.2", "%s[%s]: %s: %s",
-		    s->host->name, s->address, step, errno == EBADMSG
-		    ? "the server breaks the protocol" : strerror(errno));
+		    s->host->name, s->address, step,
+		    errno == EBADMSG ? "the server breaks the protocol"
+				     : strerror(errno));
 	} else {
 		smtp_reply_status(&s->c.reply, status);
-		note_failure(s->r, code >= 500, status,
-		    "%s[%s]: %s: %s", s->host->name, s->address, step,
-		    s->c.reply.text);
+		note_failure(s->r, code >= 500, status, "%s[%s]: %s: %s",
+		    s->host->name, s->address, step, s->c.reply.text);
 	}
 	log_step(s, "step-failed", s->r->failure.text);
 }
@@ -77,8 +77,8 @@ report_reply(struct session *s, struct target *t, unsigned code)
 		status[0] = '4';
 	}
 	/* The reply's text is cut to fit with the host's name before it. */
-	(void)buf_addf(&b, "%s[%s]: %s", s->host->name, s->address,
-	    s->c.reply.text);
+	(void)buf_addf(
+	    &b, "%s[%s]: %s", s->host->name, s->address, s->c.reply.text);
 	report(t, class_of(code), status, buf_cstr(&b));
 	buf_free(&b);
 }
@@ -105,8 +105,7 @@ reopen(struct remote *r)
 static bool
 start_tls(struct session *s)
 {
-	unsigned code =
-	    smtp_client_starttls(&s->c, s->r->tls, s->host->name);
+	unsigned code = smtp_client_starttls(&s->c, s->r->tls, s->host->name);
 
 	if (code == 0) {
 		s->tls_failed = errno != EBADMSG;
@@ -191,13 +190,11 @@ static void
 send_message(struct session *s)
 {
 	struct remote *r = s->r;
-	unsigned code =
-	    smtp_client_data(&s->c, 0, r->start, r->envelope.size);
+	unsigned code = smtp_client_data(&s->c, 0, r->start, r->envelope.size);
 
 	if (code > 0) {
 		report_accepted(s, code);
-		log_step(s, code < 300 ? "sent" : "not-sent",
-		    s->c.reply.text);
+		log_step(s, code < 300 ? "sent" : "not-sent", s->c.reply.text);
 		return;
 	}
 	if (s->c.text_sent) {
@@ -219,19 +216,18 @@ transact(struct session *s)
 	unsigned code;
 	int accepted;
 
-	if (s->c.has_size && s->c.size_limit > 0 &&
-	    r->wire > s->c.size_limit) {
+	if (s->c.has_size && s->c.size_limit > 0 && r->wire > s->c.size_limit) {
 		report_all(r, "perm", "5.3.4",
 		    "the message is bigger than the host takes");
 		return;
 	}
-	code = smtp_client_mail(&s->c, r->envelope.sender, r->wire,
-	    r->eight_bit);
+	code =
+	    smtp_client_mail(&s->c, r->envelope.sender, r->wire, r->eight_bit);
 	if (code < 200 || code >= 300) {
 		fail(s, "MAIL", code);
 		if (code >= 500)
-			report_all(r, "perm", r->failure.status,
-			    r->failure.text);
+			report_all(
+			    r, "perm", r->failure.status, r->failure.text);
 		return;
 	}
 	accepted = send_recipients(s);
@@ -245,8 +241,8 @@ transact(struct session *s)
 static int
 connect_to(const struct sockaddr_storage *a)
 {
-	int fd = socket(a->ss_family,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd =
+	    socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t n = a->ss_family == AF_INET ? sizeof(struct sockaddr_in)
 					      : sizeof(struct sockaddr_in6);
 	int error = 0;
@@ -289,8 +285,8 @@ run(struct session *s, const struct sockaddr_storage *a)
 }
 
 void
-remote_try(struct remote *r, const struct host *h,
-    const struct sockaddr_storage *a)
+remote_try(
+    struct remote *r, const struct host *h, const struct sockaddr_storage *a)
 {
 	struct session s = { .r = r, .host = h };
 

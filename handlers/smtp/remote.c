@@ -22,13 +22,11 @@
 #include "net/smtp-reply.h"
 #include "remote.h"
 
-enum {
-	MEMORY = ENVELOPE_SIZE * 3
-};
+enum { MEMORY = ENVELOPE_SIZE * 3 };
 
 void
-report(struct target *t, const char *class, const char *status,
-    const char *text)
+report(
+    struct target *t, const char *class, const char *status, const char *text)
 {
 	char safe[REMOTE_TEXT + 1], line[REMOTE_TEXT + 64];
 	int n;
@@ -43,8 +41,8 @@ report(struct target *t, const char *class, const char *status,
 }
 
 void
-report_all(struct remote *r, const char *class, const char *status,
-    const char *text)
+report_all(
+    struct remote *r, const char *class, const char *status, const char *text)
 {
 	for (size_t i = 0; i < r->ntargets; i++)
 		if (r->target[i].outcome != REPORTED)
@@ -52,8 +50,8 @@ report_all(struct remote *r, const char *class, const char *status,
 }
 
 void
-note_failure(struct remote *r, bool is_final, const char *status,
-    const char *fmt, ...)
+note_failure(
+    struct remote *r, bool is_final, const char *status, const char *fmt, ...)
 {
 	va_list args;
 
@@ -134,11 +132,12 @@ load(struct remote *r, int argc, char *argv[])
 	if (conf_load(&r->conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	if (envelope_load(0, &r->text, &r->arena, &r->envelope, &r->start) ==
-	    -1 || look_through(r) == -1)
+		-1 ||
+	    look_through(r) == -1)
 		err_die_sys(EXIT_LATER, "queue file");
 	r->domain = span_str(argv[optind]);
-	r->target = arena_alloc(&r->arena, (size_t)(argc - optind),
-	    sizeof *r->target);
+	r->target =
+	    arena_alloc(&r->arena, (size_t)(argc - optind), sizeof *r->target);
 	if (r->target == NULL)
 		err_die_sys(EXIT_LATER, "recipients");
 	for (int i = optind + 1; i < argc; i++)
@@ -194,7 +193,7 @@ main(int argc, char *argv[])
 	note_failure(&r, false, "4.4.1", "no host could be reached");
 	if (has_open(&r))
 		remote_deliver(&r);
-	report_all(&r, r.failure.is_final ? "perm" : "temp",
-	    r.failure.status, r.failure.text);
+	report_all(&r, r.failure.is_final ? "perm" : "temp", r.failure.status,
+	    r.failure.text);
 	return 0;
 }

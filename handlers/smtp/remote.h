@@ -9,10 +9,10 @@
 #include "queue/envelope.h"
 
 enum {
-	REMOTE_RCPTS = 1000,    /* recipients of one run */
-	REMOTE_ADDRESSES = 16,  /* of one host */
-	REMOTE_ATTEMPTS = 10,   /* connections of one run */
-	REMOTE_OWN = 64,        /* addresses of this machine */
+	REMOTE_RCPTS = 1000,   /* recipients of one run */
+	REMOTE_ADDRESSES = 16, /* of one host */
+	REMOTE_ATTEMPTS = 10,  /* connections of one run */
+	REMOTE_OWN = 64,       /* addresses of this machine */
 	REMOTE_CONNECT_MS = 30000,
 	REMOTE_TEXT = 512
 };
@@ -49,8 +49,8 @@ struct remote {
 	struct envelope envelope;
 	struct buf text;
 	struct arena arena;
-	int64_t start;      /* of the message in the queue file */
-	uint64_t wire;      /* its bytes on the wire, without stuffed dots */
+	int64_t start; /* of the message in the queue file */
+	uint64_t wire; /* its bytes on the wire, without stuffed dots */
 	bool eight_bit;
 	struct span domain;
 	struct target *target;
@@ -64,11 +64,11 @@ struct remote {
 /* remote.c */
 
 /* One recipient's line, and its end. */
-void report(struct target *t, const char *class, const char *status,
-    const char *text);
+void report(
+    struct target *t, const char *class, const char *status, const char *text);
 /* The same for all who are still open or accepted. */
-void report_all(struct remote *r, const char *class, const char *status,
-    const char *text);
+void report_all(
+    struct remote *r, const char *class, const char *status, const char *text);
 /* To be said at the end, unless something better comes. */
 void note_failure(struct remote *r, bool is_final, const char *status,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -82,13 +82,13 @@ void remote_deliver(struct remote *r);
 /* The addresses that are this machine. */
 void remote_find_own(struct remote *r);
 /* "192.0.2.1" */
-const char *address_text(const struct sockaddr_storage *a, char *out,
-    size_t size);
+const char *address_text(
+    const struct sockaddr_storage *a, char *out, size_t size);
 
 /* remote-session.c */
 
 /* One address of a host, with and perhaps without TLS. */
-void remote_try(struct remote *r, const struct host *h,
-    const struct sockaddr_storage *a);
+void remote_try(
+    struct remote *r, const struct host *h, const struct sockaddr_storage *a);
 
 #endif

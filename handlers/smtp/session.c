@@ -127,13 +127,13 @@ read_line(struct smtp *s, struct span *line)
 	if (r == 0)
 		return GONE;
 	if (r == 1 || errno == EMSGSIZE)
-		return refuse_all(s, "500 5.5.2 line too long",
-		    span_of(NULL, 0));
+		return refuse_all(
+		    s, "500 5.5.2 line too long", span_of(NULL, 0));
 	if (errno == EBADMSG)
-		return refuse_all(s, "500 5.5.2 bare CR, LF or NUL",
-		    span_head(*line, SMTP_COMMAND));
+		return refuse_all(
+		    s, "500 5.5.2 bare CR, LF or NUL", span_of(NULL, 0));
 	if (errno == ETIMEDOUT)
-		return refuse_all(s, "421 4.4.2 you took too long",
-		    span_of(NULL, 0));
+		return refuse_all(
+		    s, "421 4.4.2 you took too long", span_of(NULL, 0));
 	return lost(s, "command", errno);
 }

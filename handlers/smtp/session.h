@@ -14,23 +14,23 @@ enum {
 	SMTP_HOPELESS = 8192, /* no command is so long: close */
 	SMTP_INPUT = 16384,   /* the reader's array */
 	SMTP_HELO = 256,
-	SMTP_ERRORS = 10,     /* then 421 */
-	SMTP_BAD_RCPT = 10,   /* unknown recipients, then 421 */
-	SMTP_OVER_RCPT = 50,  /* recipients over the limit, then 421 */
+	SMTP_ERRORS = 10,          /* then 421 */
+	SMTP_BAD_RCPT = 10,        /* unknown recipients, then 421 */
+	SMTP_OVER_RCPT = 50,       /* recipients over the limit, then 421 */
 	SMTP_IDLE_COMMANDS = 1000, /* without a message, then 421 */
-	SMTP_LINE_MS = 60000, /* from a command's first byte to its end */
-	SMTP_DATA_MS = 60000, /* before the rate of DATA counts */
-	SMTP_DATA_RATE = 1024, /* bytes a second, on average */
-	SMTP_DIRTY_MS = 2000, /* silence after a bare CR, LF or NUL */
-	SMTP_TEXT_LINE = 65536, /* a line of a message */
-	SMTP_QUEUE_MS = 300000  /* for enqueue's verdict */
+	SMTP_LINE_MS = 60000,      /* from a command's first byte to its end */
+	SMTP_DATA_MS = 60000,      /* before the rate of DATA counts */
+	SMTP_DATA_RATE = 1024,     /* bytes a second, on average */
+	SMTP_DIRTY_MS = 2000,      /* silence after a bare CR, LF or NUL */
+	SMTP_TEXT_LINE = 65536,    /* a line of a message */
+	SMTP_QUEUE_MS = 300000     /* for enqueue's verdict */
 };
 
 /* When a command may come. */
 enum stage {
 	START = 1, /* nothing said, or TLS has just begun */
 	GREETED = 2,
-	MAIL = 4,  /* a sender, no recipient */
+	MAIL = 4, /* a sender, no recipient */
 	RCPT = 8,
 	ANY = START | GREETED | MAIL | RCPT
 };
@@ -53,9 +53,9 @@ struct transaction {
 struct smtp {
 	struct conn c;
 	enum stage stage;
-	bool esmtp;     /* EHLO, not HELO */
+	bool esmtp; /* EHLO, not HELO */
 	bool logged_in;
-	int users_fd;   /* -1: no database */
+	int users_fd; /* -1: no database */
 	char helo[SMTP_HELO];
 	char user[USERS_ADDRESS]; /* who logged in */
 	struct transaction t;
@@ -75,8 +75,7 @@ void replyf(struct smtp *s, const char *fmt, ...)
  */
 enum verdict refuse(struct smtp *s, const char *text, struct span about);
 /* Answers trouble of our own: logged, not counted. */
-enum verdict refuse_later(struct smtp *s, const char *text,
-    struct span about);
+enum verdict refuse_later(struct smtp *s, const char *text, struct span about);
 /* Answers for the last time. */
 enum verdict refuse_all(struct smtp *s, const char *text, struct span about);
 /* A line in the log about the session's end without a word to the peer. */

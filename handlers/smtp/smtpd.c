@@ -25,15 +25,15 @@ begin(struct smtp *s, int argc, char *argv[])
 {
 	char error[CONF_ERROR];
 
-	if (conn_begin(&s->c, argc, argv, s->in_buf, sizeof s->in_buf,
-		error) == -1)
+	if (conn_begin(&s->c, argc, argv, s->in_buf, sizeof s->in_buf, error) ==
+	    -1)
 		err_die(EXIT_NEVER, "%s", error);
 	if (s->c.service->kind != SERVICE_SMTP &&
 	    s->c.service->kind != SERVICE_SUBMISSION)
 		err_die(EXIT_NEVER, "%s: not a service of mine",
 		    s->c.service->name);
-	s->users_fd = fcntl(FRAME_USERS_FD, F_GETFD) == -1
-	    ? -1 : FRAME_USERS_FD;
+	s->users_fd =
+	    fcntl(FRAME_USERS_FD, F_GETFD) == -1 ? -1 : FRAME_USERS_FD;
 	(void)date_zone(0); /* reads the time zone */
 	if (conn_jail(&s->c) == -1)
 		err_die_sys(EXIT_LATER, "jail");

@@ -69,7 +69,8 @@ add_mx(struct dns_mx mx[DNS_MX], size_t *n, const struct dns_mx *new)
 	/* Without random bytes the order of the answer stays. */
 	(void)!getrandom(&coin, 1, GRND_NONBLOCK);
 	while (at < *n && (mx[at].preference < new->preference ||
-	    (mx[at].preference == new->preference && (coin >> (at % 8) & 1))))
+			      (mx[at].preference == new->preference &&
+				  (coin >> (at % 8) & 1))))
 		at++;
 	if (at == DNS_MX)
 		return;
@@ -100,8 +101,8 @@ read_mx(ns_msg *m, const ns_rr *rr, struct dns_mx *mx)
 }
 
 enum dns_result
-dns_parse_mx(const unsigned char *answer, size_t size,
-    struct dns_mx mx[DNS_MX], size_t *n)
+dns_parse_mx(const unsigned char *answer, size_t size, struct dns_mx mx[DNS_MX],
+    size_t *n)
 {
 	bool has_null = false, has_bad = false;
 	ns_msg m;
@@ -174,8 +175,7 @@ dns_parse_addresses(const unsigned char *answer, size_t size, int type,
  * with DNS_NONE, that the name has other records.
  */
 static enum dns_result
-ask(struct dns *d, const char *name, int type, struct buf *answer,
-    bool *exists)
+ask(struct dns *d, const char *name, int type, struct buf *answer, bool *exists)
 {
 	unsigned char *room = (unsigned char *)buf_room(answer, DNS_ANSWER);
 	int n;
@@ -209,8 +209,8 @@ dns_mx(struct dns *d, struct span domain, struct dns_mx mx[DNS_MX], size_t *n)
 		return DNS_NONE;
 	r = ask(d, name, ns_t_mx, &answer, &exists);
 	if (r == DNS_OK)
-		r = dns_parse_mx((const unsigned char *)answer.p, answer.n,
-		    mx, n);
+		r = dns_parse_mx(
+		    (const unsigned char *)answer.p, answer.n, mx, n);
 	buf_free(&answer);
 	if (r != DNS_NONE || !exists)
 		return r;

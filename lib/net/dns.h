@@ -17,7 +17,7 @@
 
 enum {
 	DNS_NAME = 256,
-	DNS_MX = 10,      /* exchangers that are tried, best first */
+	DNS_MX = 10, /* exchangers that are tried, best first */
 	DNS_ANSWER = 65535
 };
 
@@ -46,8 +46,8 @@ int dns_init(struct dns *d, const char *server);
 
 /* Exchangers in order of preference, equal ones shuffled; the domain itself
  * where it exists and has no MX. */
-enum dns_result dns_mx(struct dns *d, struct span domain,
-    struct dns_mx mx[DNS_MX], size_t *n);
+enum dns_result dns_mx(
+    struct dns *d, struct span domain, struct dns_mx mx[DNS_MX], size_t *n);
 
 /* Addresses of a host, IPv4 before IPv6; numeric ones and localhost need no
  * look-up. */

@@ -80,8 +80,8 @@ read_reply(struct smtp_client *c, int64_t ms, bool hello)
  * A command and its reply.  What the server says before it was asked is no
  * answer: it must not pass for one.
  */
-static unsigned command(struct smtp_client *c, int64_t ms, const char *fmt,
-    ...) __attribute__((format(printf, 3, 4)));
+static unsigned command(struct smtp_client *c, int64_t ms, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static unsigned
 command(struct smtp_client *c, int64_t ms, const char *fmt, ...)
@@ -126,8 +126,8 @@ smtp_client_hello(struct smtp_client *c, const char *name)
 }
 
 unsigned
-smtp_client_starttls(struct smtp_client *c, struct tls_client *t,
-    const char *name)
+smtp_client_starttls(
+    struct smtp_client *c, struct tls_client *t, const char *name)
 {
 	unsigned code = command(c, COMMAND_MS, "STARTTLS");
 
@@ -150,8 +150,8 @@ smtp_client_starttls(struct smtp_client *c, struct tls_client *t,
 }
 
 unsigned
-smtp_client_mail(struct smtp_client *c, struct span sender, uint64_t size,
-    bool eight_bit)
+smtp_client_mail(
+    struct smtp_client *c, struct span sender, uint64_t size, bool eight_bit)
 {
 	char parameter[64] = "";
 
@@ -166,8 +166,8 @@ smtp_client_mail(struct smtp_client *c, struct span sender, uint64_t size,
 unsigned
 smtp_client_rcpt(struct smtp_client *c, struct span address)
 {
-	return command(c, COMMAND_MS, "RCPT TO:<%.*s>", (int)address.n,
-	    address.p);
+	return command(
+	    c, COMMAND_MS, "RCPT TO:<%.*s>", (int)address.n, address.p);
 }
 
 /* 0, or -1 with errno. */

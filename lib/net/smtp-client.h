@@ -46,13 +46,13 @@ unsigned smtp_client_hello(struct smtp_client *c, const char *name);
  * server's code when it would rather not, 0 when the connection is lost
  * (EBADMSG also where bytes stood behind the reply).
  */
-unsigned smtp_client_starttls(struct smtp_client *c, struct tls_client *t,
-    const char *name);
+unsigned smtp_client_starttls(
+    struct smtp_client *c, struct tls_client *t, const char *name);
 
 /* MAIL with the parameters that the server offered; size: bytes on the wire,
  * or 0. */
-unsigned smtp_client_mail(struct smtp_client *c, struct span sender,
-    uint64_t size, bool eight_bit);
+unsigned smtp_client_mail(
+    struct smtp_client *c, struct span sender, uint64_t size, bool eight_bit);
 unsigned smtp_client_rcpt(struct smtp_client *c, struct span address);
 
 /*
@@ -60,8 +60,8 @@ unsigned smtp_client_rcpt(struct smtp_client *c, struct span address);
  * code of the last reply (a 354 is followed by the text), or 0 with errno;
  * EIO where the file is shorter: the text is then not ended.
  */
-unsigned smtp_client_data(struct smtp_client *c, int fd, int64_t offset,
-    uint64_t size);
+unsigned smtp_client_data(
+    struct smtp_client *c, int fd, int64_t offset, uint64_t size);
 
 /* QUIT without waiting for long, and the end of TLS. */
 void smtp_client_end(struct smtp_client *c);

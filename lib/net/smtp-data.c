@@ -58,8 +58,8 @@ unstuff_byte(struct smtp_unstuff *u, char c, char *out, size_t *n)
 }
 
 enum smtp_data
-smtp_unstuff(struct smtp_unstuff *u, struct span *in, char *out, size_t size,
-    size_t *n)
+smtp_unstuff(
+    struct smtp_unstuff *u, struct span *in, char *out, size_t size, size_t *n)
 {
 	enum smtp_data r = SMTP_DATA_MORE;
 
@@ -68,7 +68,7 @@ smtp_unstuff(struct smtp_unstuff *u, struct span *in, char *out, size_t size,
 		size_t run = 0, most = in->n < size - *n ? in->n : size - *n;
 
 		while (u->state == UNSTUFF_TEXT && run < most &&
-		    is_plain(in->p[run]))
+		       is_plain(in->p[run]))
 			run++;
 		if (run > 0) {
 			memcpy(out + *n, in->p, run);

@@ -21,8 +21,8 @@ struct smtp_unstuff {
 	enum {
 		UNSTUFF_START, /* at the beginning of a line */
 		UNSTUFF_TEXT,
-		UNSTUFF_CR,    /* a CR that may begin a line end */
-		UNSTUFF_DOT,   /* a dot that begins a line */
+		UNSTUFF_CR,  /* a CR that may begin a line end */
+		UNSTUFF_DOT, /* a dot that begins a line */
 		UNSTUFF_DOT_CR
 	} state;
 };
@@ -32,8 +32,8 @@ struct smtp_unstuff {
  * what was written, never more than was taken.  After SMTP_DATA_BARE (the
  * byte is taken and left out) a caller may go on, to find the end.
  */
-enum smtp_data smtp_unstuff(struct smtp_unstuff *u, struct span *in,
-    char *out, size_t size, size_t *n);
+enum smtp_data smtp_unstuff(
+    struct smtp_unstuff *u, struct span *in, char *out, size_t size, size_t *n);
 
 /* .bol true is the beginning of a text. */
 struct smtp_stuff {
@@ -47,8 +47,8 @@ struct smtp_stuff {
  * with it; a CR anywhere else, and a NUL, become a blank, so that no receiver
  * can see a line end where there was none in ours.
  */
-size_t smtp_stuff(struct smtp_stuff *s, struct span *in, char *out,
-    size_t size);
+size_t smtp_stuff(
+    struct smtp_stuff *s, struct span *in, char *out, size_t size);
 
 /* What ends the text, after the last byte: the line end that it may lack,
  * and the dot.  At most 6 bytes; returns how many. */

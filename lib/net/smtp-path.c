@@ -19,8 +19,8 @@ is_let_dig(int c)
 static bool
 is_atext(int c)
 {
-	return is_let_dig(c) ||
-	    (c > ' ' && c < 0x7f && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return is_let_dig(c) || (c > ' ' && c < 0x7f &&
+				    strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
 /* Length of the Dot-string at the front, 0 if there is none. */
@@ -105,7 +105,7 @@ domain_length(struct span s)
 	size_t n = 0;
 
 	while (is_let_dig(span_at(s, n)) ||
-	    (n < s.n && s.p[n] != '\0' && strchr("-.:[]", s.p[n])))
+	       (n < s.n && s.p[n] != '\0' && strchr("-.:[]", s.p[n])))
 		n++;
 	return n;
 }
@@ -114,8 +114,8 @@ domain_length(struct span s)
 static bool
 take_mailbox(struct span *rest, struct smtp_path *p)
 {
-	size_t n = span_at(*rest, 0) == '"' ? quoted_string(*rest)
-					    : dot_string(*rest);
+	size_t n =
+	    span_at(*rest, 0) == '"' ? quoted_string(*rest) : dot_string(*rest);
 
 	if (n == 0 || span_is(span_head(*rest, n), "\"\""))
 		return false;
@@ -141,7 +141,7 @@ skip_route(struct span *rest)
 		*rest = span_skip(*rest, 1);
 		hop = *rest;
 		while (is_let_dig(span_at(*rest, 0)) ||
-		    span_at(*rest, 0) == '-' || span_at(*rest, 0) == '.')
+		       span_at(*rest, 0) == '-' || span_at(*rest, 0) == '.')
 			*rest = span_skip(*rest, 1);
 		if (!smtp_is_domain(span_head(hop, hop.n - rest->n)))
 			return false;
@@ -179,7 +179,7 @@ smtp_mailbox(struct span s, struct smtp_path *p)
 {
 	*p = (struct smtp_path){ .literal = false };
 	return s.n + 2 <= SMTP_PATH && take_mailbox(&s, p) && s.n == 0 &&
-	    p->domain.n > 0;
+	       p->domain.n > 0;
 }
 
 /* The quoted string without quotes and backslashes; it never grows. */

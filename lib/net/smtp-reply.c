@@ -28,8 +28,7 @@ take_code(struct span line)
 	if (!num_parse(span_head(line, 3), 599, &code) || line.n < 3 ||
 	    code < 200)
 		return 0;
-	return after == -1 || after == ' ' || after == '-'
-	    ? (unsigned)code : 0;
+	return after == -1 || after == ' ' || after == '-' ? (unsigned)code : 0;
 }
 
 struct span

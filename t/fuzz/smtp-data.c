@@ -12,8 +12,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static enum smtp_data
-unstuff(struct span in, size_t step, size_t room, struct buf *out,
-    size_t *taken)
+unstuff(
+    struct span in, size_t step, size_t room, struct buf *out, size_t *taken)
 {
 	struct smtp_unstuff u = { .state = UNSTUFF_START };
 	enum smtp_data r = SMTP_DATA_MORE;

@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "../../handlers/smtp/header.h"
+#include "base/buf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,9 +38,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!span_eq(buf_span(&a), span_skip(s, 1)) ||
 	    !span_eq(buf_span(&b), span_skip(s, 1)))
 		abort();
-	if (x.fields != y.fields || x.hops != y.hops ||
-	    x.bytes != y.bytes || x.has_date != y.has_date ||
-	    x.has_id != y.has_id || x.has_end != y.has_end)
+	if (x.fields != y.fields || x.hops != y.hops || x.bytes != y.bytes ||
+	    x.has_date != y.has_date || x.has_id != y.has_id ||
+	    x.has_end != y.has_end)
 		abort();
 	buf_free(&a);
 	buf_free(&b);

@@ -118,6 +118,15 @@ def good_cases():
            "pipelining, and on behind the message")
     finish(s)
 
+    s = Session(root)
+    tap.ok(s.greet(b"B\xf6b's PC (;\"x)").startswith(b"250-mx"),
+           "an odd name in EHLO is no reason to refuse")
+    s.message(b"a: b" + END)
+    tap.ok(s.front.messages[0].body.startswith(
+        b"Received: from B-b-s-PC----x- ([192"),
+        "but it is cleaned", s.front.messages[0].body)
+    finish(s)
+
     body = b"".join(b"%06d %s\r\n" % (i, b"y" * (i % 90))
                     for i in range(60000))
     s = Session(root)
@@ -134,8 +143,8 @@ def refusals():
     for line, want, what in (
             (b"MAIL FROM:<a@b.c>", "503 5.5.1", "MAIL before EHLO"),
             (b"EHLO", "501 5.5.4", "EHLO without a name"),
-            (b"EHLO a b", "501 5.5.4", "EHLO with two"),
-            (b"EHLO x\xff", "501 5.5.4", "EHLO with eight bits")):
+            (b"EHLO " + b"x" * 256, "501 5.5.4", "EHLO with a long one"),
+            (b"HELO " + b"x" * 256, "501 5.5.4", "HELO with a long one")):
         tap.eq(s.code(line), want, what)
     s.cmd(b"EHLO [192.0.2.1]")
     for line, want, what in (
@@ -414,6 +423,54 @@ def early():
         tap.eq(len(s.front.messages), 0, "without a message")
 
 
+def leftovers():
+    """T-SMTP-11: nothing of a transaction lives on in the next."""
+    s = Session(root)
+    s.greet()
+    for end in (b"RSET", b"EHLO x", b"HELO x", b"big"):
+        s.cmd(b"MAIL FROM:<first@out.test> BODY=8BITMIME")
+        s.cmd(b"RCPT TO:<alice@example.test>")
+        if end == b"big":
+            s.cmd(b"DATA")
+            s.send(b"a: b\r\n" * 1001 + b".\r\n")
+            tap.eq(s.read()[:3], b"552", "a refused message")
+        else:
+            s.cmd(end)
+        for line in (b"RCPT TO:<bob@example.test>", b"DATA"):
+            tap.eq(s.code(line), "503 5.5.1", "after %s: %s" % (
+                end.decode(), line.decode()))
+        s.cmd(b"EHLO x")
+        got = s.message(b"a: b" + END, b"second@out.test",
+                        b"bob@example.test")
+        m = s.front.messages[-1]
+        tap.eq((got[:3], m.field(b"sender"), m.field(b"rcpt"),
+                m.field(b"body")),
+               (b"250", [b"second@out.test"], [b"bob@example.test"],
+                [b"7BIT"]), "after %s: a new envelope" % end.decode())
+        if end == b"HELO x":
+            finish(s)
+            s = Session(root)
+            s.greet()
+    finish(s)
+    s = Session(small)
+    s.greet()
+    for _ in range(3):
+        s.cmd(b"MAIL FROM:<a@b.c>")
+        got = [s.code(b"RCPT TO:<bob@example.test>") for _ in range(30)]
+        tap.eq(got, ["250 2.1.5"] * 5 + ["452 4.5.3"] * 25,
+               "each transaction has its own recipients")
+        s.cmd(b"RSET")
+    finish(s)
+    s = submission()
+    s.greet()
+    s.cmd(b"AUTH PLAIN")
+    s.cmd(plain(b"alice", b"wonder"))
+    log = finish(s)
+    tap.ok(plain(b"alice", b"wonder").decode() not in log and
+           "such" in log,
+           "a password in place of a command is not logged", log)
+
+
 def limits():
     s = Session(root)
     s.greet()
@@ -492,6 +549,16 @@ def deadlines():
     s = Session(quick)
     tap.ok(s.rest().endswith(b"421 4.4.2 you took too long\r\n"), "silence")
     s.close()
+    s = Session(quick)
+    s.greet()
+    for line in (b"MAIL FROM:<a@b.c>", b"RCPT TO:<alice@example.test>",
+                 b"DATA"):
+        s.cmd(line)
+    s.send(b"Subject: x\r\n")
+    tap.ok(s.rest().startswith(b"421 4.4.2"), "silence in DATA")
+    s.close()
+    tap.eq((len(s.front.messages), s.front.broken), (0, 1),
+           "leaves nothing behind")
     s = Session(quick, "submission", passwords=WORDS)
     s.read()
     start = time.time()
@@ -740,7 +807,7 @@ def broken_off():
 
 
 for part in (good_cases, refusals, addresses, database, queue_trouble,
-             smuggling, early, limits, deadlines, tls, login, senders,
+             smuggling, early, leftovers, limits, deadlines, tls, login, senders,
              broken_off):
     if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
         start = time.time()

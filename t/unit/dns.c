@@ -13,7 +13,9 @@ static int
 print_result(enum dns_result r)
 {
 	static const char *const names[] = { [DNS_TEMPFAIL] = "tempfail",
-		[DNS_NONE] = "none", [DNS_NULL_MX] = "null", [DNS_OK] = "ok" };
+		[DNS_NONE] = "none",
+		[DNS_NULL_MX] = "null",
+		[DNS_OK] = "ok" };
 
 	printf("%s\n", names[r]);
 	return 0;
@@ -44,9 +46,11 @@ print_addresses(struct dns *d, const char *name)
 	if (r != DNS_OK)
 		return print_result(r);
 	for (size_t i = 0; i < n; i++) {
-		const void *from = a[i].ss_family == AF_INET
-		    ? (const void *)&((struct sockaddr_in *)&a[i])->sin_addr
-		    : (const void *)&((struct sockaddr_in6 *)&a[i])->sin6_addr;
+		const void *from =
+		    a[i].ss_family == AF_INET
+			? (const void *)&((struct sockaddr_in *)&a[i])->sin_addr
+			: (const void *)&((struct sockaddr_in6 *)&a[i])
+			      ->sin6_addr;
 
 		inet_ntop(a[i].ss_family, from, text, sizeof text);
 		printf("%s\n", text);

@@ -71,9 +71,11 @@ test_paths(struct tap *t)
 
 		if (good)
 			smtp_path_text(&p, text);
-		ok(t, good == (rows[i].text != NULL) &&
-		    (!good || (strcmp(text, rows[i].text) == 0 &&
-			span_is(rest, rows[i].rest))), rows[i].path);
+		ok(t,
+		    good == (rows[i].text != NULL) &&
+			(!good || (strcmp(text, rows[i].text) == 0 &&
+				      span_is(rest, rows[i].rest))),
+		    rows[i].path);
 	}
 	for (size_t n = SMTP_PATH; n <= SMTP_PATH + 1; n++) {
 		struct span rest = span_of(longest, n);
@@ -90,8 +92,8 @@ test_paths(struct tap *t)
 /* The text with its ends, in pieces of every size; the result must not
  * depend on it. */
 static enum smtp_data
-unstuff(struct span in, size_t step, size_t room, struct buf *out,
-    size_t *taken)
+unstuff(
+    struct span in, size_t step, size_t room, struct buf *out, size_t *taken)
 {
 	struct smtp_unstuff u = { .state = UNSTUFF_START };
 	enum smtp_data r = SMTP_DATA_MORE;
@@ -111,8 +113,8 @@ unstuff(struct span in, size_t step, size_t room, struct buf *out,
 }
 
 static bool
-same_in_pieces(struct span in, enum smtp_data want, struct span text,
-    size_t want_taken)
+same_in_pieces(
+    struct span in, enum smtp_data want, struct span text, size_t want_taken)
 {
 	struct buf out = buf_new(4096);
 	size_t taken;
@@ -160,8 +162,10 @@ test_unstuff(struct tap *t)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct span in = span_str(rows[i].in);
 
-		ok(t, same_in_pieces(in, rows[i].end, span_str(rows[i].out),
-		    in.n - rows[i].left), rows[i].name);
+		ok(t,
+		    same_in_pieces(in, rows[i].end, span_str(rows[i].out),
+			in.n - rows[i].left),
+		    rows[i].name);
 	}
 }
 
@@ -191,7 +195,7 @@ is_refused(struct span text)
 		for (size_t room = 1; room <= 64; room += 21) {
 			buf_reset(&out);
 			good &= unstuff(text, step, room, &out, &taken) ==
-			    SMTP_DATA_BARE;
+				SMTP_DATA_BARE;
 		}
 	buf_free(&out);
 	return good;
@@ -240,8 +244,8 @@ goes_round(struct span text, struct span want, size_t step, size_t room)
 	}
 	buf_add(&wire, out, smtp_stuff_end(&s, out));
 	good = unstuff(buf_span(&wire), 7, sizeof out, &back, &taken) ==
-	    SMTP_DATA_END && taken == wire.n &&
-	    span_eq(buf_span(&back), want);
+		   SMTP_DATA_END &&
+	       taken == wire.n && span_eq(buf_span(&back), want);
 	buf_free(&wire);
 	buf_free(&back);
 	return good;
@@ -269,8 +273,8 @@ test_stuff(struct tap *t)
 
 		for (size_t step = 1; step < 9; step++)
 			for (size_t room = 4; room < 20; room++)
-				good &= goes_round(rows[i].text, rows[i].want,
-				    step, room);
+				good &= goes_round(
+				    rows[i].text, rows[i].want, step, room);
 		ok(t, good, rows[i].name);
 	}
 }
@@ -327,8 +331,8 @@ test_replies(struct tap *t)
 		if (good && rows[i].last == 1) {
 			smtp_reply_status(&r, status);
 			good = r.code == rows[i].code &&
-			    strcmp(r.text, rows[i].text) == 0 &&
-			    strcmp(status, rows[i].status) == 0;
+			       strcmp(r.text, rows[i].text) == 0 &&
+			       strcmp(status, rows[i].status) == 0;
 		}
 		ok(t, good, rows[i].lines);
 	}
@@ -348,8 +352,16 @@ answer(unsigned char out[512], unsigned count, const char *rest, size_t n)
 }
 
 #define RR(type, length) "\xc0\x0c\0" type "\0\1\0\0\0\x3c\0" length
-#define MX1 RR("\x0f", "\x07") "\0\x0a\x01" "a\x01" "b\0"
-#define MX2 RR("\x0f", "\x07") "\0\x05\x01" "c\x01" "d\0"
+#define MX1                                                                    \
+	RR("\x0f", "\x07")                                                     \
+	"\0\x0a\x01"                                                           \
+	"a\x01"                                                                \
+	"b\0"
+#define MX2                                                                    \
+	RR("\x0f", "\x07")                                                     \
+	"\0\x05\x01"                                                           \
+	"c\x01"                                                                \
+	"d\0"
 #define ROWS(s) s, sizeof(s) - 1
 
 static void
@@ -376,12 +388,15 @@ test_dns(struct tap *t)
 		{ ROWS(RR("\x0f", "\x04") "\0\0\xc0\x23"), 1, DNS_TEMPFAIL, 0,
 		    NULL, "a pointer to itself" },
 		{ ROWS(MX1), 9, DNS_TEMPFAIL, 0, NULL, "too few records" },
-		{ ROWS(RR("\x0f", "\x08") "\0\x0a\x01" "a"), 1, DNS_TEMPFAIL,
-		    0, NULL, "a record that is cut" },
-		{ ROWS(RR("\x0f", "\x05") "\0\x0a\x01" "a\x01" "b\0"), 1,
-		    DNS_TEMPFAIL, 0, NULL, "a name longer than its record" },
-		{ ROWS(RR("\x0f", "\x06") "\0\x0a\x02 a\0"), 1, DNS_TEMPFAIL,
-		    0, NULL, "a blank in a name" },
+		{ ROWS(RR("\x0f", "\x08") "\0\x0a\x01"
+					  "a"),
+		    1, DNS_TEMPFAIL, 0, NULL, "a record that is cut" },
+		{ ROWS(RR("\x0f", "\x05") "\0\x0a\x01"
+					  "a\x01"
+					  "b\0"),
+		    1, DNS_TEMPFAIL, 0, NULL, "a name longer than its record" },
+		{ ROWS(RR("\x0f", "\x06") "\0\x0a\x02 a\0"), 1, DNS_TEMPFAIL, 0,
+		    NULL, "a blank in a name" },
 		{ ROWS(RR("\x05", "\x03") "\1z\0" MX1), 2, DNS_OK, 1, "a.b",
 		    "an alias before it" },
 	};
@@ -391,24 +406,32 @@ test_dns(struct tap *t)
 	size_t n;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		size_t size = answer(packet, rows[i].count, rows[i].rest,
-		    rows[i].size);
+		size_t size =
+		    answer(packet, rows[i].count, rows[i].rest, rows[i].size);
 		enum dns_result r;
 
 		n = 0;
 		r = dns_parse_mx(packet, size, mx, &n);
-		ok(t, r == rows[i].want && n == rows[i].n &&
-		    (n == 0 || strcmp(mx[0].name, rows[i].first) == 0),
+		ok(t,
+		    r == rows[i].want && n == rows[i].n &&
+			(n == 0 || strcmp(mx[0].name, rows[i].first) == 0),
 		    rows[i].name);
 	}
-	n = answer(packet, 3, ROWS(RR("\1", "\4") "abcd" RR("\1", "\3") "abc"
-	    RR("\1", "\4") "efgh"));
+	n = answer(packet, 3,
+	    ROWS(RR("\1", "\4") "abcd" RR("\1", "\3") "abc" RR(
+		"\1", "\4") "efgh"));
 	size_t found = 0;
-	ok(t, dns_parse_addresses(packet, n, ns_t_a, 25, a, 2, &found) ==
-	    DNS_OK && found == 2, "addresses; one of three bytes is none");
+	ok(t,
+	    dns_parse_addresses(packet, n, ns_t_a, 25, a, 2, &found) ==
+		    DNS_OK &&
+		found == 2,
+	    "addresses; one of three bytes is none");
 	found = 0;
-	ok(t, dns_parse_addresses(packet, n, ns_t_a, 25, a, 1, &found) ==
-	    DNS_OK && found == 1, "no more than there is room for");
+	ok(t,
+	    dns_parse_addresses(packet, n, ns_t_a, 25, a, 1, &found) ==
+		    DNS_OK &&
+		found == 1,
+	    "no more than there is room for");
 }
 
 int
