@@ -1,6 +1,7 @@
 """Sockets, caps, rights, and programs that were taken over."""
-import base64
+import imaplib
 import os
+import poplib
 import re
 import resource
 import signal
@@ -339,6 +340,61 @@ def test_enqueue():
     front.stop()
 
 
+def test_real():
+    """The session programs themselves, in clear and through the relay."""
+    if not all(os.path.exists(STAGE + "/" + p) for p in ("imapd", "pop3d")):
+        skip("imapd and pop3d behind front", "not built")
+        return
+    site = Site("real", stubs=False)
+    folder = site.root + "/var/mail/example.org/alice"
+    os.makedirs(folder, exist_ok=True)
+    os.chown(folder, OWNER, OWNER)
+    text = (b"From: a@example.org\r\nSubject: x\r\n\r\n" +
+            b"12345678\r\n" * 99999)
+    imap, imaps = Front(site, "imap"), Front(site, "imaps")
+    pop3, pop3s = Front(site, "pop3"), Front(site, "pop3s")
+
+    def read_imap(m):
+        m.login("alice", "secret word")
+        m.append("INBOX", None, None, text)
+        number = m.select()[1][0].decode()
+        got = m.fetch(number, "(BODY.PEEK[])")[1][0][1]
+        m.logout()
+        return got == text
+
+    def read_pop3(m):
+        m.user("alice")
+        m.pass_("secret word")
+        lines = m.retr(1)[1]
+        m.quit()
+        return b"".join(line + b"\r\n" for line in lines) == text
+
+    ok(read_imap(imaplib.IMAP4(*imap.address)), "imapd in clear")
+    ok(read_imap(imaplib.IMAP4_SSL(*imaps.address, ssl_context=context())),
+       "imapd over TLS")
+    m = imaplib.IMAP4(*imap.address)
+    m.starttls(context())
+    ok(read_imap(m), "imapd after STARTTLS")
+    ok(read_pop3(poplib.POP3(*pop3.address)), "pop3d in clear")
+    ok(read_pop3(poplib.POP3_SSL(*pop3s.address, context=context())),
+       "pop3d over TLS")
+    m = poplib.POP3(*pop3.address)
+    m.stls(context())
+    ok(read_pop3(m), "pop3d after STLS")
+    before = set(Client(socket.create_connection(pop3.address))
+                 .ask("CAPA\r\n", end=r"\.$").split("\n"))
+    c = pop3.client()
+    c.ask("USER alice\r\n")
+    c.ask("PASS secret word\r\n")
+    after = set(c.ask("CAPA\r\n", end=r"\.$").split("\n"))
+    lost = {n for n in before - after if "Capab" not in n} - {
+        "STLS", "USER", "SASL PLAIN"}  # what is over with the login
+    ok(not lost, "what pop3-login announces is there after the login "
+       "(RFC 2449 5)", lost)
+    for front in (imap, imaps, pop3, pop3s):
+        front.stop()
+
+
 def main():
     site = Site("site")
     test_sockets(site)
@@ -347,6 +403,7 @@ def main():
     test_rights(site)
     test_hostile()
     test_enqueue()
+    test_real()
 
 
 try:

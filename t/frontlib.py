@@ -72,7 +72,8 @@ logs = set()
 class Site:
     """A root folder with users, a certificate and programs."""
 
-    def __init__(self, name, uid=None, programs=(), tls=True, **settings):
+    def __init__(self, name, uid=None, programs=(), tls=True, stubs=True,
+                 **settings):
         self.root = TMP + "/" + name
         self.uid = uid
         self.owner = uid if uid is not None else OWNER
@@ -80,8 +81,9 @@ class Site:
         os.makedirs(self.root + "/etc/postern/tls")
         os.makedirs(self.libexec)
         for p in os.listdir(STAGE):
-            os.symlink(os.path.realpath(STAGE + "/" + p), self.libexec + "/" + p)
-        for p in ("imapd", "pop3d"):
+            os.symlink(os.path.realpath(STAGE + "/" + p),
+                       self.libexec + "/" + p)
+        for p in ("imapd", "pop3d") if stubs else ():
             self.program(p, STUB.replace("%%", "%"))
         for p, text in programs:
             self.program(p, text)

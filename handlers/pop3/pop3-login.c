@@ -189,7 +189,7 @@ do_capa(struct pop3 *s, struct span args)
 		say(s, "STLS");
 	if (conn_may_login(&s->l.c))
 		say(s, "USER\r\nSASL PLAIN");
-	say(s, "IMPLEMENTATION Postern");
+	say(s, "EXPIRE NEVER\r\nIMPLEMENTATION Postern");
 	return say(s, ".");
 }
 
