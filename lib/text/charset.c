@@ -104,18 +104,36 @@ is_one_of(struct span name, const char *const *list)
 	return false;
 }
 
+/* Takes the ASCII at the front, which most mail is, all at once. */
+static int
+take_ascii(struct span *s, struct buf *out)
+{
+	size_t n = 0;
+
+	while (n < s->n && (unsigned char)s->p[n] < 0x80)
+		n++;
+	if (buf_add(out, s->p, n) == -1)
+		return -1;
+	*s = span_skip(*s, n);
+	return 0;
+}
+
 static int
 from_1252(struct span s, struct buf *out)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		uint32_t c = (unsigned char)s.p[i];
+	while (take_ascii(&s, out) == 0) {
+		uint32_t c;
 
-		if (c >= 0x80 && c < 0xa0)
+		if (s.n == 0)
+			return 0;
+		c = (unsigned char)s.p[0];
+		if (c < 0xa0)
 			c = c1_1252[c - 0x80] ? c1_1252[c - 0x80] : UTF8_BAD;
 		if (utf8_add(out, c) == -1)
 			return -1;
+		s = span_skip(s, 1);
 	}
-	return 0;
+	return -1;
 }
 
 /* Broken bytes become U+FFFD, in ASCII all that are none. */
@@ -124,10 +142,13 @@ from_utf8(struct span s, struct buf *out)
 {
 	bool valid;
 
-	while (s.n > 0)
+	while (take_ascii(&s, out) == 0) {
+		if (s.n == 0)
+			return 0;
 		if (utf8_add(out, utf8_take(&s, &valid)) == -1)
 			return -1;
-	return 0;
+	}
+	return -1;
 }
 
 static int
