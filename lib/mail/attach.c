@@ -19,18 +19,21 @@ struct lister {
 	char number[NUMBER];
 };
 
-bool
-attach_is_text(const struct mime_part *part)
-{
-	return span_is(part->type, "text") &&
-	    !span_is(part->disposition, "attachment");
-}
-
 static bool
 is(const struct mime_part *part, const char *type, const char *subtype)
 {
 	return span_is(part->type, type) &&
 	    (subtype == NULL || span_is(part->subtype, subtype));
+}
+
+/* Calendars and address cards are text for programs. */
+bool
+attach_is_text(const struct mime_part *part)
+{
+	return is(part, "text", NULL) && !is(part, "text", "calendar") &&
+	    !is(part, "text", "vcard") && !is(part, "text", "x-vcard") &&
+	    !is(part, "text", "directory") &&
+	    !span_is(part->disposition, "attachment");
 }
 
 const struct mime_part *

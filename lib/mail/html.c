@@ -239,9 +239,10 @@ attribute(struct span tag, const char *name, struct span *value)
 	while (tag.n > 0) {
 		size_t n = span_find(tag, '=');
 		struct span before = span_trim(span_head(tag, n));
-		bool hit = before.n > length && span_is_nocase(
+		bool hit = before.n >= length && span_is_nocase(
 		    span_skip(before, before.n - length), name) &&
-		    is_space(before.p[before.n - length - 1]);
+		    (before.n == length ||
+			is_space(before.p[before.n - length - 1]));
 		char quote;
 
 		tag = span_skip(tag, n + 1);

@@ -15,6 +15,8 @@ struct view {
 	struct attach *list;
 	size_t n, next; /* of list; the next line to write */
 	size_t text;    /* bytes of text shown so far */
+	bool begun;     /* something follows the header */
+	bool listing;   /* the last thing was an attachment's line */
 	struct buf *out;
 };
 
@@ -113,7 +115,9 @@ add_flowed(struct span text, bool delsp, struct buf *out)
 		if (line.n > 0 && line.p[line.n - 1] == '\r')
 			line.n--;
 		depth = quote_depth(&line);
-		if (flows && (depth != before || span_is(line, "-- "))) {
+		/* An empty line is meant as one, whatever was before. */
+		if (flows && (depth != before || line.n == 0 ||
+		    span_is(line, "-- "))) {
 			r = buf_add_byte(out, '\n');
 			flows = false;
 		}
@@ -164,6 +168,17 @@ end_line(struct buf *out)
 	return 0;
 }
 
+/* An empty line before all but the first; attachments stand together. */
+static int
+separate(struct view *v, bool listing)
+{
+	bool empty = v->begun && !(listing && v->listing);
+
+	v->begun = true;
+	v->listing = listing;
+	return empty ? buf_add_byte(v->out, '\n') : 0;
+}
+
 /* A text part, as much of it as may still be shown. */
 static int
 add_text(struct view *v, const struct mime_part *part)
@@ -173,8 +188,10 @@ add_text(struct view *v, const struct mime_part *part)
 	struct buf raw = buf_new(body.n + 4), plain = buf_new(5 * body.n + 64);
 	size_t left = RENDER_TEXT - v->text;
 	bool cut;
-	int r = mime_decode(body, part->encoding, &raw);
+	int r = separate(v, false);
 
+	if (r == 0)
+		r = mime_decode(body, part->encoding, &raw);
 	if (r == 0)
 		r = to_plain(part, buf_span(&raw), &plain);
 	cut = plain.n > left;
@@ -218,9 +235,10 @@ add_line(struct view *v, const struct attach *at)
 static int
 add_attachment(struct view *v, const struct mime_part *part)
 {
-	if (v->next < v->n && v->list[v->next].part == part)
-		return add_line(v, &v->list[v->next++]);
-	return 0;
+	if (v->next == v->n || v->list[v->next].part != part)
+		return 0;
+	return separate(v, true) == -1 ? -1 :
+	    add_line(v, &v->list[v->next++]);
 }
 
 static int add_part(struct view *v, const struct mime_part *part);
@@ -252,6 +270,7 @@ add_part(struct view *v, const struct mime_part *part)
 		    buf_add_byte(v->out, '\n') == -1 ||
 		    add_header(v, part->child) == -1)
 			return -1;
+		v->begun = v->listing = false;
 		return add_part(v, part->child);
 	}
 	if (attach_is_text(part))

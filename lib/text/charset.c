@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 enum {
-	NAME = 32,
-	STEP = 4096 /* bytes of output between looks at the limit */
+	STEP = 4096,   /* bytes of output between looks at the limit */
+	CHARACTER = 16 /* that a charset may hold back */
 };
 
 /* What 0x80 to 0x9f mean in windows-1252; 0: nothing. */
@@ -165,6 +165,20 @@ from_ascii(struct span s, struct buf *out)
 	return 0;
 }
 
+/* What a stateful charset holds back until it knows what follows. */
+static int
+convert_end(iconv_t cd, struct buf *out)
+{
+	size_t room = CHARACTER;
+	char *start = buf_room(out, room), *to = start;
+
+	if (start == NULL)
+		return -1;
+	(void)iconv(cd, NULL, NULL, &to, &room);
+	out->n += (size_t)(to - start);
+	return 0;
+}
+
 static int
 convert(iconv_t cd, struct span s, struct buf *out)
 {
@@ -189,10 +203,12 @@ convert(iconv_t cd, struct span s, struct buf *out)
 		 * or no room for even one. */
 		if (utf8_add(out, UTF8_BAD) == -1)
 			return -1;
-		from++;
-		left--;
+		if (left > 0) {
+			from++;
+			left--;
+		}
 	}
-	return 0;
+	return convert_end(cd, out);
 }
 
 static const char *

@@ -219,7 +219,8 @@ static void
 insert_random(struct fuzz *f, struct buf *b)
 {
 	/* Bytes that mean something to some parser. */
-	static const char special[] = "\r\n\t \"\\()<>@,;:=?*'-{}[]%+/.\x7f\xff";
+	static const char special[] = "\r\n\t \"\\()<>@,;:=?*'-{}[]%+/."
+				      "\x7f\xff";
 	size_t at = below(f, b->n + 1), n = 1 + below(f, 8);
 	char piece[8];
 

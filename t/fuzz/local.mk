@@ -1,5 +1,6 @@
 # t/fuzz
-EXTRA_DIST += %D%/driver.c
+EXTRA_DIST += %D%/driver.c t/fuzz.t
+TESTS += t/fuzz.t
 
 # Bodies, dates, headers, structure and views of messages.
 check_PROGRAMS += t/fuzz/address t/fuzz/base64 t/fuzz/date \

@@ -370,6 +370,7 @@ test_html(struct tap *t)
 		{ "<pre>a\n  b</pre>", "a\n  b\n" },
 		{ "1 < 2 & 3 > 2 <", "1 < 2 & 3 > 2 <\n" },
 		{ "<img alt=\"A > B\" src=x>z", "[A > B]z\n" },
+		{ "<img src=\"x\" alt=\"C\">", "[C]\n" },
 		{ "x<unclosed", "x<unclosed\n" }, { "", "" },
 		{ "&#0;&#99999999;&nosuch;&", "&#99999999;&nosuch;&\n" },
 		{ "<title>t</title><table><tr><td>a<td>b<tr><td>c</table>",
@@ -438,7 +439,7 @@ test_render(struct tap *t)
 	    "\xef\xbf\xbd\xef\xbf\xbd\n", "a text for a terminal");
 	buf_reset(&out);
 	(void)render_text(span_str(mixed), span_str("P"), &out);
-	tap_is(t, buf_span(&out), "Subject: s\n\nplain\n"
+	tap_is(t, buf_span(&out), "Subject: s\n\nplain\n\n"
 	    "[2 a.pdf application/pdf 3 bytes: P/attach/a.pdf]\n",
 	    "the plain alternative, and a line for the rest");
 	buf_free(&out);

@@ -78,6 +78,8 @@ test_charset(struct tap *t)
 		{ "iso-2022-jp", "\x1b$B$3$s\x1b(B",
 		    "\xe3\x81\x93\xe3\x82\x93" },
 		{ "shift_jis", "\x82\xb1\x82", "\xe3\x81\x93\xef\xbf\xbd" },
+		{ "windows-1255", "\xe3\xe5\xe3", /* holds the last back */
+		    "\xd7\x93\xd7\x95\xd7\x93" },
 		{ "us-ascii", "a\xe9", "a\xef\xbf\xbd" },
 		{ "us-ascii", "a\xc3\xa9", "a\xc3\xa9" },
 		{ "", "a\xc3\xa9", "a\xc3\xa9" },
