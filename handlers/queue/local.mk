@@ -22,3 +22,15 @@ nodist_systemdsystemunit_DATA += $(queue_units)
 CLEANFILES += $(queue_units)
 EXTRA_DIST += %D%/postern-queue.service.in %D%/postern-queue.socket.in \
 	%D%/postern-queue.timer.in
+check_PROGRAMS += t/fuzz/queue-envelope t/fuzz/queue-report \
+	t/fuzz/queue-state t/fuzz/queue-submit
+t_fuzz_queue_envelope_SOURCES = t/fuzz/queue-envelope.c t/fuzz/driver.c
+t_fuzz_queue_report_SOURCES = t/fuzz/queue-report.c t/fuzz/driver.c
+t_fuzz_queue_state_SOURCES = t/fuzz/queue-state.c t/fuzz/driver.c
+t_fuzz_queue_submit_SOURCES = t/fuzz/queue-submit.c t/fuzz/driver.c
+EXTRA_DIST += t/fuzz/seeds/queue-envelope t/fuzz/seeds/queue-report \
+	t/fuzz/seeds/queue-state t/fuzz/seeds/queue-submit
+check_PROGRAMS += t/unit/queue.t
+TESTS += t/unit/queue.t
+t_unit_queue_t_SOURCES = t/unit/queue.c t/unit/tap.h %D%/dest.c %D%/retry.c \
+	%D%/table.c
