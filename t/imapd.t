@@ -325,6 +325,23 @@ like "$out" '^\* STATUS "a/b" \(MESSAGES 0 UIDNEXT 1 UNSEEN 0\)$' "STATUS"
 like "$out" '^\* NAMESPACE \(\(\"\" \"/\"\)\) NIL NIL$' "NAMESPACE"
 [ -d "$box/.Entw&APw-rfe" ]; ok $? "Maildir++ on disk"
 
+# --- T-IMAP-8: patterns that ask for much
+i=0; while [ $i -lt 500 ]; do
+	b=$box/.$(printf '%s%03d' aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa $i)
+	echo "$b/cur" "$b/new" "$b/tmp"; i=$((i + 1))
+done | xargs mkdir -p
+stars=$(yes '*a' | head -n 100 | tr -d '\n')
+percents=$(yes '%/%' | head -n 1000 | tr -d '\n')
+out=$( (ulimit -t 2; imap <<X
+a list "" ${stars}b
+b list "" $percents
+c list "" "%%%%%%%%*%*%*%*%*%*%*%*%*b"
+d list "" aaa%1
+X
+) )
+for t in a b c d; do like "$(tagged $t)" "^$t OK" "T-IMAP-8 pattern $t"; done
+is "$(printf '%s\n' "$out" | grep -c 'LIST.*"a')" 50 "T-IMAP-8 what matches"
+
 # --- small things
 out=$(imap <<'X'
 a id nil

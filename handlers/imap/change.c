@@ -82,11 +82,15 @@ cmd_store(struct imap *s, struct parse *p)
 		store(s, &set, op, silent, &flags);
 }
 
-/* Copies, and gives the COPYUID code (RFC 4315 3): 0, or -1 after an
- * answer was given. */
+typedef int copy_fn(struct mailbox *m, const size_t *which, size_t n,
+    const struct account *a, struct span to, uint32_t *uids,
+    uint32_t *uidvalidity);
+
+/* Copies or moves, and gives the COPYUID code (RFC 4315 3): 0, or -1 after
+ * an answer was given. */
 static int
-copy(struct imap *s, struct span to, const size_t *which, size_t n,
-    struct buf *code)
+copy(struct imap *s, copy_fn *how, struct span to, const size_t *which,
+    size_t n, struct buf *code)
 {
 	uint32_t *from_uid = arena_alloc(&s->arena, n + 1, sizeof *from_uid);
 	uint32_t *to_uid = arena_alloc(&s->arena, n + 1, sizeof *to_uid);
@@ -98,12 +102,12 @@ copy(struct imap *s, struct span to, const size_t *which, size_t n,
 	}
 	for (size_t i = 0; i < n; i++)
 		from_uid[i] = s->box->msgs[which[i]].uid;
-	if (mailbox_copy(s->box, which, n, &s->account, to, to_uid,
-		&uidvalidity) == -1) {
+	if (how(s->box, which, n, &s->account, to, to_uid, &uidvalidity) ==
+	    -1) {
 		reply_errno_target(s);
 		return -1;
 	}
-	(void)buf_addf(code, "COPYUID %u ", uidvalidity);
+	(void)buf_addf(code, "COPYUID %u ", uidvalidity); /* it has room */
 	uid_set(from_uid, n, code);
 	(void)buf_add_byte(code, ' ');
 	uid_set(to_uid, n, code);
@@ -166,7 +170,7 @@ cmd_copy(struct imap *s, struct parse *p)
 	if (copy_arguments(s, p, &to, &which, &n) == 0)
 		return;
 	code = code_buf(n);
-	if (copy(s, to, which, n, &code) == 0)
+	if (copy(s, mailbox_copy, to, which, n, &code) == 0)
 		reply_ok_code(s, buf_span(&code), "Copied");
 	buf_free(&code);
 }
@@ -186,14 +190,11 @@ cmd_move(struct imap *s, struct parse *p)
 		return;
 	}
 	code = code_buf(n);
-	if (copy(s, to, which, n, &code) == 0) {
+	if (copy(s, mailbox_move, to, which, n, &code) == 0) {
 		out_str(&s->out, "* OK [");
 		out_span(&s->out, buf_span(&code));
 		out_str(&s->out, "] Moved\r\n");
-		if (mailbox_expunge(s->box, which, n) == -1)
-			reply_errno(s);
-		else
-			reply_ok(s, "Moved");
+		reply_ok(s, "Moved");
 	}
 	buf_free(&code);
 }

@@ -79,7 +79,8 @@ static const struct {
 	{ EBUSY, "CANNOT", "Not with this mailbox" },
 	{ EACCES, "NOPERM", "Not allowed" },
 	{ EPERM, "NOPERM", "Not allowed" },
-	{ EROFS, "NOPERM", "Not allowed" },
+	{ EROFS, "READ-ONLY", "The mailbox is read-only" },
+	{ EIDRM, "EXPUNGEISSUED", "Some messages are gone" },
 	{ ENOBUFS, "LIMIT", "More than one command may ask for" },
 	{ EFBIG, "LIMIT", "The message is too large for that" },
 	{ EMFILE, "UNAVAILABLE", "Try again later" },
@@ -234,16 +235,26 @@ tell_gone(struct imap *s)
 	mailbox_forget(s->box);
 }
 
+/* Another session deleted the mailbox (RFC 2180 3.2), or all its UIDs are
+ * others now: a client can only begin again. */
+static void
+lose_mailbox(struct imap *s)
+{
+	bool deleted = errno == ENOENT;
+
+	s->end = deleted ? "mailbox deleted" : "new UIDVALIDITY";
+	session_unselect(s);
+	reply_bye(s, deleted ? "the mailbox was deleted"
+			     : "the mailbox got new UIDs");
+}
+
 void
 reply_changes(struct imap *s)
 {
 	if (s->box == NULL)
 		return;
 	if (mailbox_sync(s->box) == -1 && (errno == ENOENT || errno == ESTALE)) {
-		/* RFC 2180 3.2: another session deleted the mailbox. */
-		s->end = "mailbox deleted";
-		session_unselect(s);
-		reply_bye(s, "the mailbox was deleted");
+		lose_mailbox(s);
 		return;
 	}
 	if (s->box->nkeywords != s->nkeywords)

@@ -60,7 +60,8 @@ open_mailbox(struct imap *s, struct parse *p, bool read_only)
 		return;
 	}
 	tell_mailbox(s);
-	reply_ok_code(s, span_str(read_only ? "READ-ONLY" : "READ-WRITE"),
+	reply_ok_code(s,
+	    span_str(s->box->read_only ? "READ-ONLY" : "READ-WRITE"),
 	    "Selected");
 }
 
