@@ -10,7 +10,7 @@ start_try() {
 	    >"$tmp/try.out" 2>"$tmp/try.err" </dev/null &
 	try_pid=$!
 	_n=0
-	until grep -qx ready "$tmp/try.out"; do
+	until grep -qsx ready "$tmp/try.out"; do
 		_n=$((_n + 1))
 		if [ $_n -gt 600 ] || ! kill -0 "$try_pid" 2>/dev/null; then
 			sed 's/^/# /' "$tmp/try.err"

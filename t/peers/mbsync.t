@@ -17,12 +17,15 @@ SSLType IMAPS
 CertificateFile $CA_FILE
 User $MAIL_USER2
 Pass $MAIL_PASS2
+
 IMAPStore far
 Account far
+
 MaildirStore near
 Path $near/
 Inbox $near/INBOX
 SubFolders Verbatim
+
 Channel all
 Far :far:
 Near :near:
@@ -79,10 +82,11 @@ is "$(near_files INBOX | xargs grep -lE '^Message-ID: <[45][0-9]\.peers@' |
 # Flags taken back, answered and draft; a new folder and new mail both ways.
 f=$(near_mail 10)
 mv "$f" "$(echo "$f" | sed 's/:2,.*/:2,RS/')"
-mkdir -p "$near/Work/Zürich" "$near/Work/new" "$near/Work/cur" "$near/Work/tmp" \
-    "$near/Work/Zürich/new" "$near/Work/Zürich/cur" "$near/Work/Zürich/tmp"
+mkdir -p "$near/Work/Z&APw-rich" "$near/Work/new" "$near/Work/cur" "$near/Work/tmp" \
+    "$near/Work/Z&APw-rich/new" "$near/Work/Z&APw-rich/cur" "$near/Work/Z&APw-rich/tmp"
 peer print 300 >"$near/Work/cur/1700000000.a.here:2,S"
-peer print 301 >"$near/Work/Zürich/cur/1700000001.a.here:2,"
+# This mbsync shows names as IMAP has them.
+peer print 301 >"$near/Work/Z&APw-rich/cur/1700000001.a.here:2,"
 peer create "Lists/Go"; ok $? "a folder made there"
 peer append "Lists/Go" 302 305; ok $? "three messages in it"
 sync; ok $? "the sync of folders both ways"

@@ -5,12 +5,12 @@ need mutt
 need script
 start_try --no-mount
 export TERM=xterm HOME="$tmp/home" MAIL=
-mkdir "$HOME"
+mkdir "$HOME" "$HOME/Mail" # or it asks
 
 cat >"$tmp/muttrc" <<END
 set realname = "Bob Ääd" from = "$MAIL_ADDR2" use_from = yes
 set hostname = client.test charset = utf-8 send_charset = utf-8
-set certificate_file = "$CA_FILE" ssl_use_system_certs = no
+set certificate_file = "$CA_FILE"
 set ssl_starttls = yes ssl_force_tls = yes ssl_verify_host = yes
 set smtp_url = "smtp://$MAIL_USER2@$IMAP_HOST:$SUBMISSION_PORT"
 set smtp_pass = "$MAIL_PASS2"
@@ -54,10 +54,10 @@ is $? 0 "mutt deletes by IMAP with STARTTLS"
 is "$(in_inbox "$MAILDIR" 'Second one')" 0 "it is gone from the Maildir"
 is "$(find "$MAILDIR/cur" -name '*:2,*F*' | wc -l)" 1 "the other is flagged"
 mutt_run "pops://$IMAP_HOST:$POP3S_PORT/" \
-    "<pipe-message>cat >$tmp/pop<enter><exit>"
+    "<limit>~s Alice<enter><pipe-message>cat >$tmp/pop<enter><exit>"
 is $? 0 "mutt opens the mailbox by POP3S"
 like "$(cat "$tmp/pop")" 'Subject: =\?utf-8\?' "and reads a message"
-mutt_run "pop://$IMAP_HOST:$POP3_PORT/" "<delete-message><sync-mailbox><exit>"
+mutt_run "pop://$IMAP_HOST:$POP3_PORT/" "<delete-pattern>~A<enter><sync-mailbox><exit>"
 is $? 0 "mutt deletes by POP3 with STLS"
 is "$(find "$MAILDIR/cur" "$MAILDIR/new" -type f | wc -l)" 0 \
     "nothing is left in the Maildir"

@@ -92,6 +92,7 @@ def commands(m):
     ok(b"MESSAGES 3" in m.status("Lists/golang", "(MESSAGES UIDNEXT)")[1][0],
        "imaplib: STATUS")
     equal(m.copy("1", "Nowhere")[0], "NO", "imaplib: COPY to nowhere")
+    m.store("3:7", "-FLAGS.SILENT", r"\Seen")
     flags = m.store("1:2", "+FLAGS", r"(\Seen \Flagged)")[1]
     ok(len(flags) == 2 and b"\\Flagged" in flags[0], "imaplib: STORE")
     equal(numbers(m.search(None, "FLAGGED")), [b"1", b"2"],
