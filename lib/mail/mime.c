@@ -9,6 +9,10 @@
 #include "mail/header.h"
 #include "mail/mime_field.h"
 
+enum {
+	BOUNDARY = 1000 /* bytes of a boundary in pieces */
+};
+
 /* A place in the message, measured in all the ways that count. */
 struct mark {
 	uint64_t at, wire, lines;
@@ -136,21 +140,42 @@ default_type(struct mime_part *part)
 		become(part, "message", "rfc822");
 }
 
-static void
-open_multipart(struct parser *p)
+/* The boundary, also where RFC 2231 cut it in pieces: 1, 0: none, -1. */
+static int
+find_boundary(struct parser *p, struct span *out)
 {
 	struct mime_part *part = p->part;
-	struct span boundary;
+	struct buf joined = buf_new(BOUNDARY);
+	int r = 1;
 
-	if (!mime_param(part->params, part->nparams, "boundary", &boundary))
-		return; /* becomes text/plain when it is closed */
+	if (mime_param(part->params, part->nparams, "boundary", out))
+		return 1;
+	if (mime_param_utf8(part->params, part->nparams, "boundary",
+		&joined) != 1 || joined.n > p->budget.copy)
+		r = 0;
+	if (r == 1) {
+		p->budget.copy -= joined.n;
+		*out = arena_copy(p->arena, buf_span(&joined));
+		r = out->p ? 1 : -1;
+	}
+	buf_free(&joined);
+	return r;
+}
+
+static bool
+open_multipart(struct parser *p)
+{
+	struct span boundary = { NULL, 0 };
+
+	if (find_boundary(p, &boundary) == -1)
+		return false;
 	while (boundary.n > 0 && (boundary.p[boundary.n - 1] == ' ' ||
 	    boundary.p[boundary.n - 1] == '\t'))
 		boundary.n--;
-	if (boundary.n == 0)
-		return;
-	p->levels[p->nlevels++] = (struct level){ .part = part,
-		.boundary = boundary, .depth = p->depth };
+	if (boundary.n > 0)
+		p->levels[p->nlevels++] = (struct level){ .part = p->part,
+			.boundary = boundary, .depth = p->depth };
+	return true; /* without one it becomes text/plain when it is closed */
 }
 
 /* Opens what the part holds, as its type says; its header has been read. */
@@ -162,9 +187,8 @@ open_inside(struct parser *p)
 
 	if (is_multipart(part)) {
 		if (fits)
-			open_multipart(p);
-		else
-			become(part, "application", "octet-stream");
+			return open_multipart(p);
+		become(part, "application", "octet-stream");
 	} else if (is_message(part)) {
 		if (!fits || !is_identity(part->encoding)) {
 			become(part, "application", "octet-stream");

@@ -9,6 +9,10 @@
 #include "text/charset.h"
 #include "text/utf8.h"
 
+enum {
+	CHARSET = 64 /* bytes of its name */
+};
+
 struct view {
 	struct span message, parts;
 	struct arena arena;
@@ -142,11 +146,14 @@ static int
 to_plain(const struct mime_part *part, struct span raw, struct buf *out)
 {
 	struct buf text = buf_new(4 * raw.n + 16);
-	struct span charset = { NULL, 0 }, v;
+	struct buf charset = buf_new(CHARSET);
+	struct span v;
 	int r;
 
-	(void)mime_param(part->params, part->nparams, "charset", &charset);
-	r = charset_to_utf8(charset, raw, &text);
+	(void)mime_param_utf8(part->params, part->nparams, "charset",
+	    &charset);
+	r = charset_to_utf8(buf_span(&charset), raw, &text);
+	buf_free(&charset);
 	if (r == 0 && span_is(part->subtype, "html"))
 		r = html_to_text(buf_span(&text), out);
 	else if (r == 0 && mime_param(part->params, part->nparams, "format",

@@ -256,6 +256,23 @@ test_structure(struct tap *t)
 	buf_free(&out);
 }
 
+static void
+test_boundary(struct tap *t)
+{
+	struct buf out = buf_new(4096);
+
+	structure("Content-Type: multipart/mixed; boundary*0=a;"
+		  " boundary*1*=%62\n\n--ab\n\nx\n--ab--\n", &out);
+	tap_ok(t, span_starts(buf_span(&out), "((\"text\" \"plain\""),
+	    "a boundary in pieces");
+	structure("Content-Type: multipart/mixed; boundary=x\n\n"
+		  "--xy\n\none\n--x--z\n--x\n", &out);
+	tap_ok(t, span_starts(buf_span(&out), "((\"text\" \"plain\" "
+	    "(\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL "
+	    "NIL) \"mixed\""), "a delimiter with more behind it");
+	buf_free(&out);
+}
+
 /* RFC 3501 6.4.5: the example's numbers, and ours. */
 static void
 test_sections(struct tap *t)
@@ -456,6 +473,7 @@ main(void)
 	test_strings(&t);
 	test_params(&t);
 	test_structure(&t);
+	test_boundary(&t);
 	test_sections(&t);
 	test_limits(&t);
 	test_arena(&t);
