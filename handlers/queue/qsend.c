@@ -26,6 +26,7 @@ enum {
 	SCAN_MS = 600000,   /* between looks for messages nobody told of */
 	TRIGGER_LOST = 32768, /* so much in the FIFO: some may have been lost */
 	SYNC_BATCH = 64,
+	OPEN_BATCH = 32, /* messages begun before new mail is looked for */
 	STATE_CHECK_MS = 1000
 };
 
@@ -170,8 +171,9 @@ dispatch(struct qsend *q)
 			work_step(q, w);
 	}
 	q->turn++;
-	while (!q->stopping && q->njobs < q->workers &&
-	    q->nworks < q->workers) {
+	for (int n = 0; n < OPEN_BATCH && !q->stopping &&
+	     q->njobs < q->workers && q->nworks < q->workers;
+	     n++) {
 		uint32_t i = table_take(&q->table, io_now_ms());
 		struct entry *e;
 
@@ -202,7 +204,7 @@ wait_ms(const struct qsend *q)
 	return next > now ? (int)(next - now) : 0;
 }
 
-static bool
+static void
 wait_for_something(struct qsend *q)
 {
 	struct pollfd p[2] = { { .fd = q->channel, .events = POLLIN },
@@ -220,12 +222,11 @@ wait_for_something(struct qsend *q)
 	if (r == -1 && errno != EINTR)
 		err_die_sys(EXIT_LATER, "poll");
 	if (r <= 0)
-		return false;
+		return;
 	if (p[1].revents)
 		take_trigger(q);
 	if (p[0].revents)
 		take_frame(q);
-	return true;
 }
 
 /* Full pipes would stop the programs that write to them. */
@@ -257,8 +258,8 @@ serve(struct qsend *q)
 		dispatch(q);
 		if (is_over(q))
 			break;
-		if (!wait_for_something(q))
-			drain_reports(q);
+		wait_for_something(q);
+		drain_reports(q);
 		if (q->scan_ms <= io_now_ms())
 			scan(q);
 	}
