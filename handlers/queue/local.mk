@@ -12,8 +12,8 @@ handlers_queue_deliver_SOURCES = %D%/deliver.c
 handlers_queue_deliver_LDADD = lib/libpostern.a $(SECCOMP_LIBS)
 handlers_queue_bounce_SOURCES = %D%/bounce.c
 tools_sendmail_SOURCES = tools/sendmail.c
-TESTS += t/queue.t t/queue-root.t
-EXTRA_DIST += t/queue.t t/queue-root.t
+TESTS += t/queue.t t/queue-root.t t/queue-remote.t
+EXTRA_DIST += t/queue.t t/queue-root.t t/queue-remote.t
 dist_man_MANS += %D%/enqueue.8 %D%/qspawn.8 %D%/qsend.8 %D%/deliver.8 \
 	%D%/bounce.8 tools/sendmail.8
 queue_units = %D%/postern-queue.service %D%/postern-queue.socket \
