@@ -184,6 +184,13 @@ ask(struct dns *d, const char *name, int type, struct buf *answer, bool *exists)
 	if (room == NULL)
 		return DNS_TEMPFAIL;
 	n = res_nquery(&d->state, name, ns_c_in, type, room, DNS_ANSWER);
+	if (n <= 0 && d->state.res_h_errno == NO_RECOVERY &&
+	    d->state.options & RES_USE_EDNS0) {
+		/* A server that knows no EDNS0: RFC 6891 7. */
+		d->state.options &= ~(unsigned long)RES_USE_EDNS0;
+		n = res_nquery(
+		    &d->state, name, ns_c_in, type, room, DNS_ANSWER);
+	}
 	if (n > 0) {
 		*exists = true;
 		answer->n = n < DNS_ANSWER ? (size_t)n : DNS_ANSWER;

@@ -22,10 +22,17 @@ def wrong_id(query, question):
     return bytes([query[0] ^ 1]) + out[1:]
 
 
+def no_edns(query, question):
+    """An old server that does not know EDNS0 (RFC 6891 7)."""
+    return packet(query, question, [(15, mx(4, "old.test"))]
+                  if query[11] == 0 else [], 0 if query[11] == 0 else 1)
+
+
 records = {
+    ("edns.test", 15): no_edns,
     ("a.test", 15): [mx(20, "b.a.test"), mx(10, "a.a.test"),
                      mx(30, "c.a.test")],
-    ("many.test", 15): [mx(i % 7, "h%d.many.test" % i) for i in range(20)],
+    ("many.test", 15): [mx(i % 7, "host-%d.many.test" % i) for i in range(20)],
     ("equal.test", 15): [mx(5, "a.equal.test"), mx(5, "b.equal.test")],
     ("bad.test", 15): [mx(5, "under_score.test")],
     ("mixed.test", 15): [mx(5, "under_score.test"), mx(6, "good.test")],
@@ -64,6 +71,7 @@ for what, host, want, title in (
         ("mx", "bare.test", ["0 bare.test"], "the domain itself"),
         ("mx", "none.test", ["none"], "no such domain"),
         ("mx", "fail.test", ["tempfail"], "SERVFAIL"),
+        ("mx", "edns.test", ["4 old.test"], "a server without EDNS0"),
         ("mx", "silent.test", ["tempfail"], "no answer"),
         ("mx", "wrong.test", ["tempfail"], "an answer with another id"),
         ("mx", "loop.test", ["tempfail"], "a name that points to itself"),
@@ -84,6 +92,7 @@ for what, host, want, title in (
     tap.eq(ask(what, host), want, title)
 
 got = ask("mx", "many.test")
+tap.ok(dns.by_tcp > 0, "a long answer comes by TCP")
 tap.ok(len(got) == 10 and [int(l.split()[0]) for l in got] ==
        [0, 0, 0, 1, 1, 1, 2, 2, 2, 3], "the ten best of twenty", got)
 orders = {tuple(ask("mx", "equal.test")) for _ in range(40)}

@@ -280,7 +280,10 @@ class Session:
         except OSError:
             pass
         self.status = os.waitpid(self.pid, 0)[1]
-        self.front.channel.shutdown(socket.SHUT_RDWR)
+        try:
+            self.front.channel.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         for t in self.front.threads:
             t.join(5)
         self.front.channel.close()

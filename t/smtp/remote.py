@@ -273,6 +273,7 @@ dns = Dns({
     ("halffail.test", Dns.MX): [mx(1, "h.halffail.test")],
     ("h.halffail.test", Dns.A): "SERVFAIL",
     ("nohost.test", Dns.MX): [mx(1, "gone.test")],
+    ("long.test", Dns.MX): [mx(i, "mx.example.test") for i in range(60)],
     ("better.test", Dns.MX): [mx(10, "mx.example.test"),
                               mx(20, "h.loop.test")],
 })
@@ -288,8 +289,10 @@ for domain, want, what in (
         ("fail.test", "0 temp 4.4.3", "DNS fails for the MX"),
         ("halffail.test", "0 temp 4.4.3", "DNS fails for the address"),
         ("nohost.test", "0 perm 5.4.4", "an MX without an address"),
+        ("long.test", "0 perm 5.4.6", "an answer that needs TCP"),
         ("better.test", "0 perm 5.4.6", "hosts behind us are not tried")):
     begins(run(domain), want, "DNS: " + what)
+tap.ok(dns.by_tcp > 0, "which was used")
 tap.ok(("h.loop.test", Dns.A) in dns.asked, "the addresses were looked up")
 dns.close()
 

@@ -147,11 +147,28 @@ class Dns(threading.Thread):
     def __init__(self, records):
         super().__init__(daemon=True)
         self.records = records
-        self.asked = []
+        self.asked, self.by_tcp = [], 0
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.port = self.tcp.getsockname()[1]
         self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.s.bind(("127.0.0.1", 0))
-        self.port = self.s.getsockname()[1]
+        self.s.bind(("127.0.0.1", self.port))
+        threading.Thread(target=self.run_tcp, daemon=True).start()
         self.start()
+
+    def run_tcp(self):
+        while True:
+            try:
+                c, _ = self.tcp.accept()
+                c.settimeout(5)
+                n = struct.unpack(">H", c.recv(2, socket.MSG_WAITALL))[0]
+                answer = self.answer(c.recv(n, socket.MSG_WAITALL))
+                self.by_tcp += 1
+                c.sendall(struct.pack(">H", len(answer)) + answer)
+                c.recv(1)
+                c.close()
+            except (OSError, struct.error):
+                if self.tcp.fileno() == -1:
+                    return
 
     def run(self):
         while True:
@@ -160,6 +177,9 @@ class Dns(threading.Thread):
             except OSError:
                 return
             answer = self.answer(query)
+            if answer and len(answer) > 512:
+                answer = answer[:2] + b"\x83\x80" + query[4:6] + \
+                    b"\0\0\0\0\0\0" + answer[12:12 + self.question]
             if answer:
                 self.s.sendto(answer, peer)
 
@@ -170,6 +190,7 @@ class Dns(threading.Thread):
             at += 1 + query[at]
         kind = struct.unpack(">H", query[at + 1:at + 3])[0]
         question = query[12:at + 5]
+        self.question = len(question)
         key = (".".join(labels).lower(), kind)
         self.asked.append(key)
         got = self.records.get(key)
@@ -185,6 +206,7 @@ class Dns(threading.Thread):
 
     def close(self):
         self.s.close()
+        self.tcp.close()
 
 
 def packet(query, question, answers, rcode=0):

@@ -314,6 +314,22 @@ def queue_trouble():
         finish(s)
 
 
+def no_front():
+    s = submission(clear=True)
+    s.greet()
+    s.front.channel.shutdown(socket.SHUT_RDWR)
+    tap.eq(s.code(b"AUTH PLAIN " + plain(b"alice", b"wonder")), "454 4.7.0",
+           "front is gone: no login, later")
+    finish(s)
+    s = Session(root)
+    s.greet()
+    s.cmd(b"MAIL FROM:<a@b.c>")
+    s.cmd(b"RCPT TO:<alice@example.test>")
+    s.front.channel.shutdown(socket.SHUT_RDWR)
+    tap.eq(s.code(b"DATA"), "451 4.3.0", "front is gone: no queue, later")
+    finish(s)
+
+
 A = (b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\n\0", b"\0\r\n")
 M = (b"", b"\0")
 B = (b"\r\n", b"\n", b"\r", b"\r\r\n", b"\0\r\n", b" \r\n")
@@ -806,7 +822,7 @@ def broken_off():
     tap.ok("truncated" in log, "but a line in the log", log)
 
 
-for part in (good_cases, refusals, addresses, database, queue_trouble,
+for part in (good_cases, refusals, addresses, database, queue_trouble, no_front,
              smuggling, early, leftovers, limits, deadlines, tls, login, senders,
              broken_off):
     if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
