@@ -120,6 +120,12 @@ bool attr_message(const struct fs *fs, const struct node *n,
 /* For how long the kernel may keep them. */
 double attr_keep(const struct fs *fs, const struct node *n);
 
+/* xattr.c: one extended attribute, and the names of all: 0, or -1 with
+ * errno. */
+int xattr_get(
+    struct fs *fs, const struct node *n, struct span name, struct buf *out);
+int xattr_list(const struct node *n, struct buf *out);
+
 /* README of the mount. */
 struct span readme_text(void);
 

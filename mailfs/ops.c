@@ -6,6 +6,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum { XATTR_SIZE = 65536 };
+
 static struct fs *
 fs_of(fuse_req_t req)
 {
@@ -347,25 +349,43 @@ op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &s);
 }
 
-/*
- * ENOSYS would end all attributes for the mount, and ENODATA makes `ls -l'
- * ask for each file again; EOPNOTSUPP makes it stop asking.
- */
+/* The kernel asks for the size first, then for the bytes. */
+static void
+reply_xattr(fuse_req_t req, int r, const struct buf *value, size_t size)
+{
+	if (r == -1)
+		reply_error(req);
+	else if (size == 0)
+		fuse_reply_xattr(req, value->n);
+	else if (value->n > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value->p, value->n);
+}
+
 static void
 op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	bool user = span_starts(span_str(name), "user.");
+	struct buf value = buf_new(XATTR_SIZE);
+	struct node n;
 
-	fuse_reply_err(req, user ? ENODATA : EOPNOTSUPP);
+	if (!node_of(req, ino, &n))
+		return;
+	reply_xattr(req, xattr_get(fs_of(req), &n, span_str(name), &value),
+	    &value, size);
+	buf_free(&value);
 }
 
 static void
 op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	if (size == 0)
-		fuse_reply_xattr(req, 0);
-	else
-		fuse_reply_buf(req, NULL, 0);
+	struct buf names = buf_new(XATTR_SIZE);
+	struct node n;
+
+	if (!node_of(req, ino, &n))
+		return;
+	reply_xattr(req, xattr_list(&n, &names), &names, size);
+	buf_free(&names);
 }
 
 /* The mount is read only, so the kernel refuses to write before it asks;

@@ -67,8 +67,8 @@ printf 'From: dev@go.example\nSubject: generics\n\nlong thread\n' |
 
 postern-mailfs "$tmp/none" "$mnt" 2>/dev/null; is $? 111 'no Maildir: 111'
 postern-mailfs 2>/dev/null; is $? 100 'usage: 100'
-postern-mailfs -o allow_other "$box" "$mnt" 2>/dev/null
-is $? 100 'allow_other is no option'
+postern-mailfs -o suid "$box" "$mnt" 2>/dev/null
+is $? 100 'suid is no option'
 start || plan_skip "cannot mount here: $(head -n 1 "$tmp/err")"
 wait_for ls "$mnt/INBOX"
 
@@ -149,6 +149,32 @@ is "$(cat "$dir/2/type")" 'application/pdf' 'parts of .msg'
 cmp -s "$dir/raw" "$m2"; ok $? '.msg/raw is the exact bytes'
 is "$(cat "$mnt/.msg/$key/subject")" 'Mittagessen am Freitag?' \
 	'.msg by id alone'
+
+# Extended attributes, by python: getfattr is not everywhere.
+if command -v python3 >/dev/null; then
+	is "$(python3 - "$alice" "$mnt/README" <<'EOF'
+import errno, os, sys
+f, readme = sys.argv[1:]
+for n in "subject", "mailbox":
+    print(os.getxattr(f, "user.mail." + n).decode())
+print(all(os.getxattr(f, n) is not None for n in os.listxattr(f)))
+print(len(os.listxattr(f)) > 5, os.listxattr(readme))
+for n in "user.none", "security.selinux", "system.posix_acl_access":
+    try:
+        os.getxattr(f, n)
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+EOF
+	)" "Mittagessen am Freitag?
+INBOX
+True
+True []
+ENODATA
+ENOTSUP
+ENOTSUP" 'extended attributes'
+else
+	skip 'extended attributes' 'no python3'
+fi
 
 # Reading changes nothing.
 is "$(find "$box/new" -type f | wc -l) $(find "$box/cur" -type f | wc -l)" \
@@ -298,6 +324,14 @@ else
 		'the daemon is the owner'
 	kill "$keeper"
 	wait_for unmounted; ok $? 'root'"'"'s keeper unmounts'
+	wait "$keeper"
+	start -o allow_other
+	wait_for ls "$mnt/INBOX"; ok $? 'with allow_other root may look'
+	setpriv --reuid 64124 --regid 64124 --clear-groups \
+		ls "$mnt/INBOX" >/dev/null 2>&1
+	[ $? -ne 0 ]; ok $? 'and nobody else'
+	kill "$keeper"
+	wait_for unmounted
 	wait "$keeper"
 	keeper=
 	mkdir -p "$tmp/root/etc/postern"

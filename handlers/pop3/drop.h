@@ -49,8 +49,8 @@ void drop_uidl(const struct drop *d, size_t i, char out[DROP_UIDL]);
 
 /*
  * QUIT: removes what is marked deleted, all in one batch, and sets \Seen
- * on the rest of what was fetched.  0, or -1 with errno, where all that was
- * marked deleted is still there.
+ * on the rest of what was fetched.  0, or -1 with errno, where some that were
+ * marked deleted are still there; nothing else ever goes.
  */
 int drop_update(struct drop *d);
 

@@ -12,3 +12,6 @@ check_PROGRAMS += t/fuzz/pop3
 t_fuzz_pop3_SOURCES = t/fuzz/pop3.c t/fuzz/driver.c \
 	%D%/command.c %D%/wire.c
 t_fuzz_pop3_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/handlers/pop3
+
+TESTS += t/crash/pop3.t
+EXTRA_DIST += t/crash/pop3.t t/crash/pop3.py

@@ -201,8 +201,10 @@ send_message(struct pop3 *p, size_t i, struct wire w)
 		log_error("unreadable", "message", errno);
 	close(fd);
 	p->bytes += w.bytes;
-	if (r == -1)
+	if (r == -1) {
+		p->end = "fault";
 		return FAULT;
+	}
 	wire_end(&w);
 	return p->out.error ? FAULT : GO_ON;
 }
@@ -291,7 +293,7 @@ pop3_quit(struct pop3 *p, const struct command *c)
 	log_error("update-failed", "INBOX", errno);
 	p->end = "update-failed";
 	p->deleted = 0;
-	reply(p, "-ERR [SYS/TEMP] nothing was deleted, try again later");
+	reply(p, "-ERR [SYS/TEMP] some deleted messages were not removed");
 	return LEAVE;
 }
 
