@@ -9,3 +9,11 @@ lib_libpostern_a_SOURCES += \
 	%D%/sync.c %D%/view.c %D%/watch.c
 check_PROGRAMS += t/unit/store-tool
 t_unit_store_tool_SOURCES = t/unit/store-tool.c
+check_PROGRAMS += t/unit/store-model
+t_unit_store_model_SOURCES = t/unit/store-model.c
+check_PROGRAMS += t/fuzz/maildir t/fuzz/journal
+t_fuzz_maildir_SOURCES = t/fuzz/maildir.c t/fuzz/driver.c
+t_fuzz_journal_SOURCES = t/fuzz/journal.c t/fuzz/driver.c
+TESTS += t/store.t t/store-crash.t t/store-fuzz.t
+EXTRA_DIST += t/store.t t/store-crash.t t/store-fuzz.t
+EXTRA_DIST += t/fuzz/seeds/maildir t/fuzz/seeds/journal

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 enum {
-	NEAR_THE_END = 1000000 /* UIDs left when all get new ones */
+	NEAR_THE_END = 1000000, /* UIDs left when all get new ones */
+	SMALL = 2000 /* so many messages are looked over in a moment */
 };
 
 /* A file that gets its name once the journal is on the disk. */
@@ -314,10 +315,9 @@ is_due(struct mailbox *m)
 		return 1;
 	if (s->times.proven)
 		return 0;
-	if (!scan_is_young(&now))
-		return 1;
-	watch_again(m);
-	return 0;
+	/* Each change of our own would cost a large folder a reading now; it
+	 * is enough to do it when the clock has ticked. */
+	return !s->marks || m->n < SMALL || !scan_is_young(&now);
 }
 
 static int
@@ -350,6 +350,8 @@ mailbox_sync(struct mailbox *m)
 	r = is_due(m);
 	if (r == 1)
 		r = m->state->writable ? sync_locked(m) : one_round(m);
+	if (r == 0 && !m->state->times.proven)
+		watch_again(m);
 	view_tidy(m);
 	return r;
 }

@@ -392,5 +392,6 @@ main(int argc, char **argv)
 		fflush(stdout);
 	}
 	mailbox_close(t.m);
+	account_close(&t.a);
 	return 0;
 }
