@@ -16,6 +16,7 @@ base() { # a mailbox with a history, in $tmp/base
 	{ say 'create box' 'deliver INBOX m1' 'deliver INBOX m2' 'open INBOX' \
 	    'add 1 F k' 'append INBOX S m3' 'expunge 2' 'open box'
 	} >/dev/null
+	valid=$(validity INBOX)
 	rm -rf "$tmp/base"; cp -a "$md" "$tmp/base"
 }
 # uid:text of each message, and the UIDVALIDITY
@@ -52,7 +53,6 @@ killed() { # killed WHAT COMMAND...
 }
 base
 inbox=$(state INBOX)
-valid=$(validity INBOX)
 is "$inbox" '1:m1 3:m3 ' 'before'
 judge() { # what was acknowledged is there, the rest at most once
 	got=$(state INBOX)
@@ -127,7 +127,7 @@ judge() {
 	    like_append
 }
 like_append() { [ "$(say 'append INBOX - m6')" = 'uid 4' ]; }
-killed 'folding the journal into the index' 'deliver box x' 'open INBOX' 'set 1 F' sync
+killed 'folding the journal into the index' 'open INBOX' sync
 base
 judge() {
 	list=$(say list)
@@ -188,21 +188,22 @@ failing() { # failing WHAT ERROR COMMAND...
 	done
 	is "$bad" '' "$what: $error at $points points"
 }
+# Where the answer itself could not be written, either is right.
+said() { grep -q "$1" "$tmp/said" || ! grep -q error "$tmp/said"; }
 base
 judge() {
 	case $(state INBOX) in
 	'1:m1 3:m3 ') ! grep -q '^uid' "$tmp/said" ;;
-	'1:m1 3:m3 4:m4 ' | '1:m1 3:m3 5:m4 ') grep -q '^uid' "$tmp/said" ;;
+	'1:m1 3:m3 4:m4 ' | '1:m1 3:m3 5:m4 ') said '^uid' ;;
 	*) false ;;
 	esac && [ "$(validity INBOX)" = "$valid" ]
 }
-valid=$(validity INBOX)
 failing 'append' ENOSPC 'append INBOX FS m4'
 failing 'append' EIO 'append INBOX FS m4'
 judge() {
 	case "$(state INBOX)|$(state box)" in
 	'1:m1 3:m3 |') ! grep -q '^uids' "$tmp/said" ;;
-	'1:m1 3:m3 |1:m1 2:m3 ') grep -q '^uids' "$tmp/said" ;;
+	'1:m1 3:m3 |1:m1 2:m3 ') said '^uids' ;;
 	*) false ;;
 	esac
 }

@@ -313,7 +313,9 @@ repair_view(struct mailbox *m)
 	bool light = m->state->light;
 
 	m->state->light = false;
+	m->state->repairing = true;
 	result = rebuild(&r);
+	m->state->repairing = false;
 	m->state->light = light;
 	error = errno;
 	scan_free(&r.s);

@@ -138,7 +138,8 @@ see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
 
 		if (!first && s->seen.p[got.i])
 			return 0;
-		s->seen.p[got.i] = 1;
+		if (s->seen.p[got.i] == 0)
+			s->seen.p[got.i] = 1;
 		if (msg->in_new == in_new && strcmp(msg->name, file) == 0) {
 			s->seen.p[got.i] = 2;
 			return 0;

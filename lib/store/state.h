@@ -59,6 +59,7 @@ struct mailbox_state {
 	bool locked;
 	bool ahead;        /* the snapshot is newer than the journal */
 	bool marks;        /* changes are news to the session */
+	bool repairing;    /* what contradicts a lost index is no damage */
 	bool stale;        /* UIDVALIDITY changed: this view is dead */
 	uint64_t mailbox_id;
 	uint64_t generation, offset;

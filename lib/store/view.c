@@ -3,6 +3,7 @@
 #include "store/sum.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -133,9 +134,20 @@ view_gone(struct mailbox *m, size_t i, uint64_t modseq)
 	m->ngone++;
 }
 
+/* The names of keywords that only a lost index knew. */
+static void
+name_lost_keywords(struct mailbox *m, size_t slots)
+{
+	for (; m->nkeywords < slots; m->nkeywords++)
+		snprintf(m->keyword[m->nkeywords], MAILBOX_KEYWORD,
+		    "lost-%zu", m->nkeywords);
+}
+
 int
 view_keyword(struct mailbox *m, size_t slot, struct span name)
 {
+	if (m->state->repairing && slot < MAILBOX_KEYWORDS)
+		name_lost_keywords(m, slot);
 	if (slot >= MAILBOX_KEYWORDS || slot > m->nkeywords || name.n == 0 ||
 	    span_copy(name, m->keyword[slot], MAILBOX_KEYWORD) == -1) {
 		errno = EBADMSG;
