@@ -91,7 +91,8 @@ imap_nstring(struct span s, struct buf *out)
 	return imap_string(s, out);
 }
 
-/* RFC 5322 2.2.3: the line ends go and nothing else. */
+/* The line ends go (RFC 5322 2.2.3); a tab that a line was folded with was
+ * a space before, and clients show it as it comes. */
 int
 imap_nstring_folded(struct span value, struct buf *out)
 {
@@ -101,9 +102,14 @@ imap_nstring_folded(struct span value, struct buf *out)
 	if (value.p == NULL || span_find(value, '\n') == value.n)
 		return imap_nstring(value.p ? span_trim(value) : value, out);
 	value = span_trim(span_head(value, MIME_HEADER));
-	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] != '\r' && value.p[i] != '\n')
-			(void)buf_add_byte(&b, value.p[i]); /* there is room */
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
+
+		if (c == '\t' && value.p[i - 1] == '\n')
+			c = ' ';
+		if (c != '\r' && c != '\n')
+			(void)buf_add_byte(&b, c); /* there is room */
+	}
 	r = imap_string(buf_span(&b), out);
 	buf_free(&b);
 	return r;

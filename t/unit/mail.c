@@ -157,7 +157,7 @@ test_strings(struct tap *t)
 	tap_is(t, buf_span(&out), "{2}\r\na\xe9", "a literal without NUL");
 	buf_reset(&out);
 	(void)imap_nstring_folded(span_str(" a\r\n\tb\n "), &out);
-	tap_is(t, buf_span(&out), "\"a\tb\"", "an unfolded value");
+	tap_is(t, buf_span(&out), "\"a b\"", "an unfolded value");
 	buf_reset(&out);
 	memset(longer, 'x', sizeof longer);
 	(void)imap_string(span_of(longer, sizeof longer - 1), &out);
