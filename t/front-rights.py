@@ -381,6 +381,40 @@ def test_real():
     m = poplib.POP3(*pop3.address)
     m.stls(context())
     ok(read_pop3(m), "pop3d after STLS")
+    # An end in the middle of a message, told or not, leaves none.
+    def count(box):
+        m = imaplib.IMAP4(*imap.address)
+        m.login("alice", "secret word")
+        number = m.select(box)[1][0]
+        m.logout()
+        return number
+
+    had = count("INBOX")
+    for name, end in (("close_notify", "notify"), ("a bare end", "bare"),
+                      ("close_notify, then clear text", "clear")):
+        over = len(imaps.logged(r"imapd\["))
+        c = imaps.client(tls=True)
+        login(c)
+        c.ask("b APPEND INBOX {100}\r\n")
+        c.send("Subject: x\r\n\r\nhalf")
+        raw = c.sock
+        if end == "bare":
+            c.close()
+        else:
+            plain = socket.socket(fileno=os.dup(raw.fileno()))
+            try:
+                raw.unwrap()
+            except OSError:
+                pass
+            if end == "clear":
+                try:
+                    plain.sendall(b"x" * 100 + b"\r\n")
+                except OSError:
+                    pass
+            plain.close()
+            c.close()
+        ok(wait_for(lambda: len(imaps.logged(r"imapd\[")) > over) and
+           count("INBOX") == had, "no half message after " + name)
     before = set(Client(socket.create_connection(pop3.address))
                  .ask("CAPA\r\n", end=r"\.$").split("\n"))
     c = pop3.client()

@@ -46,18 +46,29 @@ struct front {
 	struct who net, auth, queue;
 };
 
+/* An address without its port; IPv4 that came as IPv6 is IPv4. */
+struct peer {
+	int family; /* AF_INET, AF_INET6, AF_UNIX; AF_UNSPEC: another */
+	unsigned char address[16];
+};
+
 /* One connection. */
 struct link {
 	const struct front *front;
 	int sock;
 	int channel;          /* our end of the frame channel */
 	pid_t child, enqueue; /* 0: none */
-	bool loopback, clear_login;
+	bool clear_login;
 	bool logged_in;
 	uint64_t tries;
 	char user[FRAME_USER];
 	char peer[FRONT_PEER];
 };
+
+struct peer front_peer(const struct sockaddr_storage *a);
+/* As text: `local' where there is no address. */
+void front_peer_text(const struct peer *p, char out[FRONT_PEER]);
+bool front_is_loopback(const struct peer *p);
 
 /* Accepts connections until it is told to stop, or, where activated, until
  * it was idle for listen_idle_s; each is served in a process of its own. */

@@ -16,15 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Whom a connection counts for: an IPv4 address or an IPv6 /64. */
-struct source {
-	unsigned char prefix[8];
-	uint32_t family; /* AF_UNSPEC: not limited */
-};
-
 struct slot {
-	pid_t pid; /* 0: free */
-	struct source source;
+	pid_t pid;          /* 0: free */
+	struct peer source; /* whom it counts for */
 };
 
 struct listener {
@@ -95,36 +89,25 @@ front_bind(struct span address)
 	return -1;
 }
 
-static struct source
+/* An IPv4 address, or an IPv6 /64: who has one address has them all. */
+static struct peer
 source_of(const struct sockaddr_storage *a)
 {
-	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
-	struct source s = { .family = AF_UNSPEC };
+	struct peer p = front_peer(a);
 
-	if (a->ss_family == AF_INET) {
-		s.family = AF_INET;
-		memcpy(s.prefix, &four->sin_addr, 4);
-	} else if (a->ss_family == AF_INET6 &&
-		   IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
-		s.family = AF_INET;
-		memcpy(s.prefix, six->sin6_addr.s6_addr + 12, 4);
-	} else if (a->ss_family == AF_INET6) {
-		s.family = AF_INET6;
-		memcpy(s.prefix, &six->sin6_addr, 8);
-	}
-	return s;
+	memset(p.address + 8, 0, 8);
+	return p;
 }
 
 static bool
-is_same(const struct source *a, const struct source *b)
+is_same(const struct peer *a, const struct peer *b)
 {
 	return a->family == b->family &&
-	       memcmp(a->prefix, b->prefix, sizeof a->prefix) == 0;
+	       memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
 static uint64_t
-count(const struct listener *l, const struct source *s)
+count(const struct listener *l, const struct peer *s)
 {
 	uint64_t n = 0;
 
@@ -139,20 +122,17 @@ count(const struct listener *l, const struct source *s)
 
 /* At most one line a second about what could not be served. */
 static void
-tell(struct listener *l, const char *why, const struct source *s, int error)
+tell(struct listener *l, const char *why, const struct peer *s, int error)
 {
 	int64_t now = io_now_ms();
 	char text[FRONT_PEER] = "-";
-	unsigned char full[16] = { 0 };
 	struct log line;
 
 	l->untold++;
 	if (now < l->next_line)
 		return;
-	if (s) {
-		memcpy(full, s->prefix, sizeof s->prefix);
-		(void)inet_ntop((int)s->family, full, text, sizeof text);
-	}
+	if (s)
+		front_peer_text(s, text);
 	log_start(&line, "refused");
 	log_str(&line, "service", l->front->service->name);
 	log_str(&line, "why", why);
@@ -180,7 +160,7 @@ serve(const struct listener *l, int sock)
 }
 
 static void
-start(struct listener *l, int sock, const struct source *s)
+start(struct listener *l, int sock, const struct peer *s)
 {
 	struct slot *slot = l->slots;
 	pid_t pid = fork();
@@ -204,7 +184,7 @@ take(struct listener *l, int sock)
 	const struct conf *c = &l->front->conf;
 	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof a;
-	struct source s;
+	struct peer s;
 	int fd = accept4(sock, (struct sockaddr *)&a, &n, SOCK_CLOEXEC);
 
 	if (fd == -1) {
@@ -218,7 +198,7 @@ take(struct listener *l, int sock)
 	s = source_of(&a);
 	if (l->used == l->nslots)
 		tell(l, "connections", &s, 0);
-	else if (s.family != AF_UNSPEC &&
+	else if ((s.family == AF_INET || s.family == AF_INET6) &&
 		 count(l, &s) >= c->connections_per_source)
 		tell(l, "connections_per_source", &s, 0);
 	else

@@ -2,7 +2,7 @@
 pkglibexec_PROGRAMS += handlers/front/front handlers/front/checkpw \
 	handlers/imap/imap-login handlers/pop3/pop3-login
 handlers_front_front_SOURCES = %D%/front.c %D%/front.h %D%/check.c \
-	%D%/listen.c %D%/serve.c
+	%D%/listen.c %D%/peer.c %D%/serve.c
 handlers_front_checkpw_SOURCES = %D%/checkpw.c
 handlers_front_checkpw_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(SECCOMP_LIBS) $(CDB_LIBS) $(CRYPT_LIBS)

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/proc.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,33 +20,22 @@ enum next {
 	VIOLATION /* the login program is not itself: end it */
 };
 
-/* Who is there; false where fd 0 is no connection. */
-static bool
+/* Who is there, and may a password of theirs come in clear? */
+static int
 find_peer(struct link *l)
 {
+	enum conf_clear clear = l->front->conf.clear_login;
 	struct sockaddr_storage a = { 0 };
-	const struct sockaddr_in *four = (const struct sockaddr_in *)&a;
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&a;
 	socklen_t n = sizeof a;
-	struct in_addr v4;
+	struct peer p;
 
 	if (getpeername(l->sock, (struct sockaddr *)&a, &n) == -1)
-		return false;
-	snprintf(l->peer, sizeof l->peer, "local");
-	l->loopback = a.ss_family == AF_UNIX;
-	if (a.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
-		l->loopback = IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
-		return inet_ntop(AF_INET6, &six->sin6_addr, l->peer,
-			   sizeof l->peer) != NULL;
-	}
-	if (a.ss_family == AF_INET6)
-		memcpy(&v4, six->sin6_addr.s6_addr + 12, sizeof v4);
-	else
-		v4 = four->sin_addr;
-	if (a.ss_family == AF_UNIX)
-		return true;
-	l->loopback = ntohl(v4.s_addr) >> 24 == 127;
-	return inet_ntop(AF_INET, &v4, l->peer, sizeof l->peer) != NULL;
+		return -1;
+	p = front_peer(&a);
+	front_peer_text(&p, l->peer);
+	l->clear_login = clear == CLEAR_ALWAYS ||
+			 (clear == CLEAR_LOOPBACK && front_is_loopback(&p));
+	return 0;
 }
 
 /* A file for the login program; absent is no error here. */
@@ -346,10 +334,12 @@ front_serve(const struct front *f, int sock)
 	int64_t deadline = -1;
 	enum next next = GO_ON;
 
-	if (!find_peer(&l))
+	if (find_peer(&l) == -1) {
+		/* A client that has left already is no error. */
+		if (errno == ENOTCONN)
+			return 0;
 		err_die_sys(EXIT_NEVER, "the connection");
-	l.clear_login = f->conf.clear_login == CLEAR_ALWAYS ||
-			(f->conf.clear_login == CLEAR_LOOPBACK && l.loopback);
+	}
 	if (start_child(&l) == -1)
 		err_die_sys(EXIT_LATER, "start %s", f->service->program);
 	if (f->service->session)
