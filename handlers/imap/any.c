@@ -75,8 +75,8 @@ cmd_id(struct imap *s, struct parse *p)
 		reply_bad(s, p->error);
 		return;
 	}
-	out_str(&s->out, "* ID (\"name\" \"Postern\" \"version\" \"" VERSION
-			 "\")\r\n");
+	out_str(&s->out,
+	    "* ID (\"name\" \"Postern\" \"version\" \"" VERSION "\")\r\n");
 	reply_ok(s, "Done");
 }
 

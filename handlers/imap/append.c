@@ -15,7 +15,7 @@ struct append {
 	struct maildir_draft draft;
 	const char *no_code; /* a refusal that waits for the message's end */
 	const char *no_text;
-	int error;           /* the same, by errno */
+	int error; /* the same, by errno */
 };
 
 static void
@@ -203,9 +203,8 @@ cmd_append(struct imap *s, struct parse *p)
 		return;
 	}
 	refused = is_refused(s, &a);
-	if (refused &&
-	    (s->append == LITERAL_SYNC ||
-		s->append_size > s->conf->message_size)) {
+	if (refused && (s->append == LITERAL_SYNC ||
+			   s->append_size > s->conf->message_size)) {
 		refuse_now(s, &a);
 		if (s->append != LITERAL_SYNC)
 			reply_bye(s, "the message is too large");

@@ -116,8 +116,8 @@ copy(struct imap *s, copy_fn *how, struct span to, const size_t *which,
 
 /* The arguments of COPY and MOVE: 1; 0 after an answer was given. */
 static int
-copy_arguments(struct imap *s, struct parse *p, struct span *to,
-    size_t **which, size_t *n)
+copy_arguments(
+    struct imap *s, struct parse *p, struct span *to, size_t **which, size_t *n)
 {
 	struct set set;
 

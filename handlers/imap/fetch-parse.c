@@ -22,7 +22,7 @@ numbers(struct parse *p, struct section *s)
 	if (s->number == NULL)
 		parse_fail(p, "too many items");
 	while (p->error == NULL && span_at(p->rest, 0) >= '0' &&
-	    span_at(p->rest, 0) <= '9') {
+	       span_at(p->rest, 0) <= '9') {
 		if (s->depth == FETCH_DEPTH) {
 			parse_fail(p, "the section is too deep");
 			return;
@@ -153,8 +153,8 @@ item(struct parse *p, struct fetch *f)
 
 /* A word must end where it ends: "FASTER" is none. */
 static bool
-macro(struct parse *p, const char *word, const enum fetch_kind *kinds,
-    size_t n, struct fetch *f)
+macro(struct parse *p, const char *word, const enum fetch_kind *kinds, size_t n,
+    struct fetch *f)
 {
 	if (!parse_try_word(p, word))
 		return false;
@@ -169,8 +169,8 @@ fetch_parse(struct parse *p, struct fetch *out)
 	static const enum fetch_kind full[] = { FETCH_FLAGS, FETCH_DATE,
 		FETCH_SIZE, FETCH_ENVELOPE, FETCH_BODY };
 
-	*out = (struct fetch){ .item = arena_alloc(p->arena, FETCH_ITEMS,
-				   sizeof *out->item) };
+	*out = (struct fetch){ .item = arena_alloc(
+				   p->arena, FETCH_ITEMS, sizeof *out->item) };
 	if (out->item == NULL)
 		parse_fail(p, "too many items");
 	if (p->error || macro(p, "ALL", full, 4, out) ||

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 enum {
-	WINDOW = 64,             /* messages that become \Seen in one write */
+	WINDOW = 64,              /* messages that become \Seen in one write */
 	STRUCTURE_BYTES = 8 << 20 /* of one ENVELOPE or BODYSTRUCTURE */
 };
 
@@ -36,10 +36,11 @@ prepare_item(struct imap *s, const struct fetch_item *item, size_t i)
 		if (item->section.depth > 0)
 			return shown_parse(&s->shown);
 		return item->section.text == SECTION_ALL
-		    ? 0 : shown_split(&s->shown);
+			   ? 0
+			   : shown_split(&s->shown);
 	case FETCH_SIZE:
-		return shown_measure(&s->shown, 0, s->shown.size,
-		    &s->box->msgs[i].wire);
+		return shown_measure(
+		    &s->shown, 0, s->shown.size, &s->box->msgs[i].wire);
 	case FETCH_DATE:
 	case FETCH_FLAGS:
 	case FETCH_UID:
@@ -91,8 +92,8 @@ send_text(struct imap *s, const struct fetch_item *item, struct span text)
 /* A literal's length is promised before its bytes: where they cannot be
  * had, the connection is of no more use. */
 static void
-send_range(struct imap *s, const struct fetch_item *item, uint64_t at,
-    uint64_t n)
+send_range(
+    struct imap *s, const struct fetch_item *item, uint64_t at, uint64_t n)
 {
 	uint64_t wire = 0, offset = 0;
 	bool bad = shown_measure(&s->shown, at, n, &wire) == -1;
@@ -166,7 +167,7 @@ static bool
 is_message(const struct mime_part *part)
 {
 	return span_is(part->type, "message") &&
-	    span_is(part->subtype, "rfc822") && part->child;
+	       span_is(part->subtype, "rfc822") && part->child;
 }
 
 static void
@@ -229,8 +230,8 @@ send_envelope(struct imap *s, struct fetching *f)
 	arena_reset(&f->arena);
 	if (r == 0)
 		r = imap_envelope(header, &f->arena, &f->text);
-	send_built(s, f, r, "ENVELOPE ",
-	    "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
+	send_built(
+	    s, f, r, "ENVELOPE ", "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
 }
 
 static void
@@ -260,8 +261,8 @@ send_flags(struct imap *s, size_t i)
 }
 
 static void
-send_item(struct imap *s, struct fetching *f, const struct fetch_item *item,
-    size_t i)
+send_item(
+    struct imap *s, struct fetching *f, const struct fetch_item *item, size_t i)
 {
 	const struct message *m = &s->box->msgs[i];
 	char date[DATE_TEXT];
@@ -285,8 +286,8 @@ send_item(struct imap *s, struct fetching *f, const struct fetch_item *item,
 		send_section(s, f, item);
 		break;
 	case FETCH_SIZE:
-		out_fmt(&s->out, "RFC822.SIZE %llu",
-		    (unsigned long long)m->wire);
+		out_fmt(
+		    &s->out, "RFC822.SIZE %llu", (unsigned long long)m->wire);
 		break;
 	case FETCH_UID:
 		out_fmt(&s->out, "UID %u", m->uid);
@@ -388,8 +389,8 @@ fetch(struct imap *s, const struct fetch *what, const size_t *which, size_t n)
 		.wire = buf_new((size_t)MIME_HEADER * 3) };
 
 	for (size_t i = 0; i < n && s->out.error == 0; i += WINDOW)
-		send_window(s, &f, which + i,
-		    n - i < WINDOW ? n - i : (size_t)WINDOW);
+		send_window(
+		    s, &f, which + i, n - i < WINDOW ? n - i : (size_t)WINDOW);
 	arena_free(&f.arena);
 	buf_free(&f.text);
 	buf_free(&f.wire);

@@ -6,8 +6,8 @@
 #include "parse.h"
 
 enum {
-	FETCH_ITEMS = 128,  /* of one command */
-	FETCH_DEPTH = 100,  /* numbers in a section */
+	FETCH_ITEMS = 128, /* of one command */
+	FETCH_DEPTH = 100, /* numbers in a section */
 	FETCH_FIELDS = 256 /* field names in a section */
 };
 

@@ -129,8 +129,8 @@ parse_status_items(struct parse *p)
 		struct span word = parse_atom(p);
 		size_t i = 0;
 
-		while (i < STATUS_ITEMS &&
-		    !span_is_nocase(word, status_names[i]))
+		while (
+		    i < STATUS_ITEMS && !span_is_nocase(word, status_names[i]))
 			i++;
 		if (i == STATUS_ITEMS)
 			parse_fail(p, "no such item");

@@ -50,7 +50,8 @@ watch_mailbox(struct imap *s)
 			return -1;
 		/* Input that comes from no descriptor is always there. */
 		r = s->in.start < s->in.end || s->in.fd == -1
-		    ? 1 : wait_for_either(s, watch);
+			? 1
+			: wait_for_either(s, watch);
 	}
 	return r;
 }

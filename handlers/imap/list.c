@@ -89,8 +89,8 @@ tell(const struct listing *l, struct span name, bool selectable)
 	if (!l->subscribed) {
 		if (!selectable)
 			out_str(o, " ");
-		out_str(o, is_there(&l->names, name, true)
-			? "\\HasChildren" : "\\HasNoChildren");
+		out_str(o, is_there(&l->names, name, true) ? "\\HasChildren"
+							   : "\\HasNoChildren");
 		for (size_t i = 0; i < sizeof special / sizeof *special; i++)
 			if (selectable && span_is(name, special[i].name)) {
 				out_str(o, " ");
@@ -128,8 +128,8 @@ tell_all(struct listing *l)
 	bool parents = !l->subscribed || span_ends(l->pattern, "%");
 
 	if (l->names.n > 0)
-		qsort(l->names.name, l->names.n, sizeof *l->names.name,
-		    by_name);
+		qsort(
+		    l->names.name, l->names.n, sizeof *l->names.name, by_name);
 	for (size_t i = 0; i < l->names.n; i++) {
 		struct span name = span_str(l->names.name[i]);
 
@@ -162,15 +162,17 @@ upper_case(struct parse *p, struct span s)
 	char *to = arena_alloc(p->arena, s.n + 1, 1);
 
 	for (size_t i = 0; to && i < s.n; i++)
-		to[i] = (char)(s.p[i] >= 'a' && s.p[i] <= 'z'
-			? s.p[i] - 'a' + 'A' : s.p[i]);
+		to[i] =
+		    (char)(s.p[i] >= 'a' && s.p[i] <= 'z' ? s.p[i] - 'a' + 'A'
+							  : s.p[i]);
 	return span_of(to, to ? s.n : 0);
 }
 
 static void
 list(struct imap *s, struct parse *p, bool subscribed)
 {
-	struct listing l = { .s = s, .subscribed = subscribed,
+	struct listing l = { .s = s,
+		.subscribed = subscribed,
 		.response = subscribed ? "LSUB" : "LIST" };
 	struct span reference, pattern;
 	int r;

@@ -46,20 +46,21 @@ find_uid(const struct imap *s, uint32_t uid)
 }
 
 static void
-messages_by_uid(const struct imap *s, const struct set *set, size_t *which,
-    size_t *n)
+messages_by_uid(
+    const struct imap *s, const struct set *set, size_t *which, size_t *n)
 {
 	for (size_t r = 0; r < set->n; r++) {
 		size_t to = set->range[r].hi == UINT32_MAX
-		    ? s->exists : find_uid(s, set->range[r].hi + 1);
+				? s->exists
+				: find_uid(s, set->range[r].hi + 1);
 
 		add_run(which, n, find_uid(s, set->range[r].lo), to);
 	}
 }
 
 static void
-messages_by_number(const struct imap *s, const struct set *set, size_t *which,
-    size_t *n)
+messages_by_number(
+    const struct imap *s, const struct set *set, size_t *which, size_t *n)
 {
 	for (size_t r = 0; r < set->n; r++) {
 		size_t hi = set->range[r].hi, lo = set->range[r].lo;
@@ -75,7 +76,7 @@ static bool
 beyond(const struct imap *s, const struct set *set)
 {
 	return s->exists > 0 && set->n > 0 &&
-	    set->range[set->n - 1].lo > s->exists;
+	       set->range[set->n - 1].lo > s->exists;
 }
 
 int

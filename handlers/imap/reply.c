@@ -244,8 +244,8 @@ lose_mailbox(struct imap *s)
 
 	s->end = deleted ? "mailbox deleted" : "new UIDVALIDITY";
 	session_unselect(s);
-	reply_bye(s, deleted ? "the mailbox was deleted"
-			     : "the mailbox got new UIDs");
+	reply_bye(s,
+	    deleted ? "the mailbox was deleted" : "the mailbox got new UIDs");
 }
 
 void
@@ -253,7 +253,8 @@ reply_changes(struct imap *s)
 {
 	if (s->box == NULL)
 		return;
-	if (mailbox_sync(s->box) == -1 && (errno == ENOENT || errno == ESTALE)) {
+	if (mailbox_sync(s->box) == -1 &&
+	    (errno == ENOENT || errno == ESTALE)) {
 		lose_mailbox(s);
 		return;
 	}

@@ -3,15 +3,7 @@
 
 #include "text/date.h"
 
-enum argument {
-	NOTHING,
-	DAY,
-	NUMBER,
-	STRING,
-	KEYWORD,
-	FIELD_STRING,
-	UID_SET
-};
+enum argument { NOTHING, DAY, NUMBER, STRING, KEYWORD, FIELD_STRING, UID_SET };
 
 static const struct key {
 	const char *name;
@@ -19,7 +11,7 @@ static const struct key {
 	enum argument argument;
 	const char *field; /* of a header */
 	unsigned flag;
-	bool not;
+	bool not ;
 } keys[] = {
 	{ "ALL", SEARCH_ALL, NOTHING, NULL, 0, false },
 	{ "ANSWERED", SEARCH_FLAG, NOTHING, NULL, FLAG_ANSWERED, false },

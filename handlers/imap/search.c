@@ -75,11 +75,11 @@ fields_have(struct searching *g, struct span header, struct span want)
 }
 
 static bool
-text_part_has(struct searching *g, const struct mime_part *part,
-    struct span want)
+text_part_has(
+    struct searching *g, const struct mime_part *part, struct span want)
 {
-	struct span body = shown_text(&g->s->shown, part->body.at,
-	    part->body.n);
+	struct span body =
+	    shown_text(&g->s->shown, part->body.at, part->body.n);
 	struct span charset = SPAN("us-ascii");
 
 	buf_reset(&g->raw);
@@ -99,8 +99,10 @@ part_has(struct searching *g, const struct mime_part *part, struct span want)
 	if (span_is(part->type, "text"))
 		return text_part_has(g, part, want);
 	if (span_is(part->type, "message") && part->child)
-		return fields_have(g, shown_text(m, part->child->header.at,
-					  part->child->header.n), want);
+		return fields_have(g,
+		    shown_text(
+			m, part->child->header.at, part->child->header.n),
+		    want);
 	return false;
 }
 
@@ -197,8 +199,8 @@ wire_size(struct searching *g, size_t i)
 	struct message *m = &g->s->box->msgs[i];
 
 	if (m->wire == 0 && (shown_open(&g->s->shown, g->s->box, i) == -1 ||
-				shown_measure(&g->s->shown, 0,
-				    g->s->shown.size, &m->wire) == -1))
+				shown_measure(&g->s->shown, 0, g->s->shown.size,
+				    &m->wire) == -1))
 		g->error = errno;
 	return m->wire;
 }
@@ -282,7 +284,8 @@ settle(struct imap *s, struct search *key)
 		return;
 	if (span_is_nocase(key->field, "$Forwarded"))
 		key->flags = FLAG_PASSED;
-	else if (mailbox_keyword(s->box, key->field, false, &key->keywords) != 1)
+	else if (mailbox_keyword(s->box, key->field, false, &key->keywords) !=
+		 1)
 		key->keywords = 0;
 }
 
@@ -316,8 +319,9 @@ search_all(struct searching *g, const struct search *key)
 static void
 search(struct imap *s, struct search *key)
 {
-	struct searching g = { .s = s, .raw = buf_new(TEXT_BYTES),
-		.text = buf_new(TEXT_BYTES) };
+	struct searching g = {
+		.s = s, .raw = buf_new(TEXT_BYTES), .text = buf_new(TEXT_BYTES)
+	};
 	bool whole;
 
 	settle(s, key);

@@ -46,10 +46,7 @@ struct search {
 	struct set set;
 };
 
-enum search_charset {
-	SEARCH_CHARSET_OK,
-	SEARCH_CHARSET_UNKNOWN
-};
+enum search_charset { SEARCH_CHARSET_OK, SEARCH_CHARSET_UNKNOWN };
 
 /* The whole of SEARCH's arguments, behind the space: the program, in the
  * arena.  Never NULL without an error in p. */

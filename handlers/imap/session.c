@@ -9,9 +9,9 @@
 static const struct command {
 	const char *name;
 	command_fn *run;
-	bool selected;  /* needs a mailbox */
-	bool uid;       /* has a UID form */
-	bool holds;     /* no EXPUNGE before its end, without UID */
+	bool selected; /* needs a mailbox */
+	bool uid;      /* has a UID form */
+	bool holds;    /* no EXPUNGE before its end, without UID */
 } commands[] = {
 	{ "APPEND", cmd_append, false, false, false },
 	{ "AUTHENTICATE", cmd_logged_in, false, false, false },
@@ -195,8 +195,9 @@ is_append_message(struct imap *s, struct span text)
 	parse_space(&p);
 	if (p.error || !span_is_nocase(name, "APPEND"))
 		return false;
-	return span_at(p.rest, 0) != '{' || span_find(p.rest, '\n') < p.rest.n ||
-	    parse_literal(p.rest, &n) == LITERAL_NONE;
+	return span_at(p.rest, 0) != '{' ||
+	       span_find(p.rest, '\n') < p.rest.n ||
+	       parse_literal(p.rest, &n) == LITERAL_NONE;
 }
 
 static int

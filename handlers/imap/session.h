@@ -23,28 +23,28 @@ enum {
 	LITERAL_BYTES = 65536, /* of all literals of a command but APPEND's */
 	COMMAND_BYTES = 2 * (LINE_BYTES + LITERAL_BYTES),
 	OUT_BYTES = 16384,
-	ARENA_BYTES = 64 << 20,  /* for one command */
-	BAD_COMMANDS = 10,       /* in a row, then BYE */
-	ECHO_BYTES = 64,         /* of input that a reply may repeat */
+	ARENA_BYTES = 64 << 20, /* for one command */
+	BAD_COMMANDS = 10,      /* in a row, then BYE */
+	ECHO_BYTES = 64,        /* of input that a reply may repeat */
 	TAG_BYTES = 64,
-	LINE_MS = 60 * 1000,     /* from a command's first byte to its end */
+	LINE_MS = 60 * 1000,       /* from a command's first byte to its end */
 	PIECE_MS = 10 * 60 * 1000, /* for each 64 KiB of an APPEND */
 	WRITE_MS = 10 * 60 * 1000,
 	SEARCH_CPU_MS = 30 * 1000, /* of one SEARCH, between messages */
-	QUIET_MS = 5 * 1000      /* then memory for large messages is freed */
+	QUIET_MS = 5 * 1000        /* then memory for large messages is freed */
 };
 
 struct imap {
 	const struct conf *conf;
 	struct in in;
 	struct out out;
-	struct arena arena;  /* of the command */
-	struct buf command;  /* its text, see parse.h */
-	struct span tag;     /* empty: "*" */
-	bool by_uid;         /* it began with UID */
-	bool hold;           /* EXPUNGE must wait (RFC 3501 7.4.1) */
-	bool done;           /* the session ends */
-	unsigned bad;        /* commands in a row that were BAD */
+	struct arena arena; /* of the command */
+	struct buf command; /* its text, see parse.h */
+	struct span tag;    /* empty: "*" */
+	bool by_uid;        /* it began with UID */
+	bool hold;          /* EXPUNGE must wait (RFC 3501 7.4.1) */
+	bool done;          /* the session ends */
+	unsigned bad;       /* commands in a row that were BAD */
 	/* APPEND's message, not read yet. */
 	enum literal append;
 	uint64_t append_size;
@@ -52,10 +52,10 @@ struct imap {
 	struct account account;
 	struct mailbox *box; /* the selected one, or NULL */
 	char box_name[MAILBOX_NAME];
-	size_t exists;       /* messages that the client knows of */
-	size_t nkeywords;    /* keywords that it knows of */
-	struct shown shown;  /* the message fetched last */
-	const char *end;     /* why the session ended, for the log */
+	size_t exists;      /* messages that the client knows of */
+	size_t nkeywords;   /* keywords that it knows of */
+	struct shown shown; /* the message fetched last */
+	const char *end;    /* why the session ended, for the log */
 };
 
 /* Starts and ends; greeting is "* PREAUTH" or "TAG OK". */
@@ -105,8 +105,8 @@ struct span parse_mailbox(struct parse *p);
 
 /* names.c: messages that a set names: indices in the arena, ascending;
  * -1 after an answer was given. */
-int session_messages(struct imap *s, struct set *set, size_t **which,
-    size_t *n);
+int session_messages(
+    struct imap *s, struct set *set, size_t **which, size_t *n);
 /* UIDs as a set, in this order. */
 void uid_set(const uint32_t *uids, size_t n, struct buf *out);
 /* System flags and keywords as lib/store wants them; -1 after an answer. */
@@ -117,16 +117,16 @@ int session_flags(struct imap *s, const struct parse_flags *f, bool create,
 void session_unselect(struct imap *s);
 
 typedef void command_fn(struct imap *s, struct parse *p);
-command_fn cmd_append;     /* append.c */
-command_fn cmd_idle;       /* idle.c */
-command_fn cmd_fetch;      /* fetch.c */
-command_fn cmd_search;     /* search.c */
-command_fn cmd_store, cmd_copy, cmd_move, cmd_expunge; /* change.c */
+command_fn cmd_append;                                       /* append.c */
+command_fn cmd_idle;                                         /* idle.c */
+command_fn cmd_fetch;                                        /* fetch.c */
+command_fn cmd_search;                                       /* search.c */
+command_fn cmd_store, cmd_copy, cmd_move, cmd_expunge;       /* change.c */
 command_fn cmd_select, cmd_examine, cmd_close, cmd_unselect; /* select.c */
-command_fn cmd_list, cmd_lsub, cmd_namespace;          /* list.c */
-command_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe,
-    cmd_unsubscribe, cmd_status;                       /* folders.c */
+command_fn cmd_list, cmd_lsub, cmd_namespace;                /* list.c */
+command_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe,
+    cmd_status; /* folders.c */
 command_fn cmd_capability, cmd_noop, cmd_logout, cmd_id, cmd_enable,
-    cmd_logged_in;                                     /* any.c */
+    cmd_logged_in; /* any.c */
 
 #endif

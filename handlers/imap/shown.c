@@ -13,7 +13,8 @@ enum {
 struct shown
 shown_none(void)
 {
-	return (struct shown){ .fd = -1, .text = buf_new(SHOWN_WHOLE),
+	return (struct shown){ .fd = -1,
+		.text = buf_new(SHOWN_WHOLE),
 		.piece = buf_new(SHOWN_PIECE),
 		.arena = arena_new(MIME_ARENA) };
 }
@@ -119,7 +120,7 @@ static bool
 ends_empty(struct span s)
 {
 	return span_is(s, "\n") || span_is(s, "\r\n") || span_ends(s, "\n\n") ||
-	    span_ends(s, "\n\r\n");
+	       span_ends(s, "\n\r\n");
 }
 
 /* True if the header's end is known.  Without an empty line it can only be
@@ -177,12 +178,11 @@ piece_at(struct shown *m, uint64_t at, uint64_t n, struct span *piece)
 {
 	size_t want = n < SHOWN_PIECE ? (size_t)n : SHOWN_PIECE;
 
-	if (at >= m->text.n && m->size <= SHOWN_PIECE &&
-	    load(m, m->size) == -1)
+	if (at >= m->text.n && m->size <= SHOWN_PIECE && load(m, m->size) == -1)
 		return -1;
 	if (at < m->text.n) {
-		*piece = span_head(span_skip(buf_span(&m->text), (size_t)at),
-		    want);
+		*piece =
+		    span_head(span_skip(buf_span(&m->text), (size_t)at), want);
 		return 0;
 	}
 	buf_reset(&m->piece);

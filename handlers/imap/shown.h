@@ -17,8 +17,8 @@
 
 enum {
 	SHOWN_PIECE = 65536,
-	SHOWN_LARGE = 1 << 20,      /* more memory than that is let go soon */
-	SHOWN_WHOLE = 128 << 20     /* a larger message is not parsed */
+	SHOWN_LARGE = 1 << 20,  /* more memory than that is let go soon */
+	SHOWN_WHOLE = 128 << 20 /* a larger message is not parsed */
 };
 
 /* A stretch of the stored message, as it was measured last, and a place in
@@ -63,8 +63,7 @@ struct span shown_text(const struct shown *m, uint64_t at, uint64_t n);
 int shown_measure(struct shown *m, uint64_t at, uint64_t n, uint64_t *wire);
 /* Sends count bytes from offset of a range that was measured just before.
  * -1 with errno in the middle: the connection cannot go on. */
-int shown_send(struct shown *m, uint64_t offset, uint64_t count,
-    struct out *o);
+int shown_send(struct shown *m, uint64_t offset, uint64_t count, struct out *o);
 
 /* The same for text in memory, appended to out. */
 int shown_wire(struct span text, struct buf *out);
