@@ -38,8 +38,14 @@ is "$(AUTH_TAG=x7 raw 'a logout\r\n' | head -n 1 | sed 's/\[.*\]/[]/')" \
 like "$(cat "$tmp/err")" 'imapd\[[0-9]+\]: logout user=alice end=logout' "and one line is logged"
 out=$(raw 'a noop\r\n'); is $? 0 "the end of the input ends it well"
 is "$(tagged a)" "a OK Done" "NOOP"
-imapd -r "$root" "$tmp/nothing" </dev/null >/dev/null 2>&1
+out=$(imapd -r "$root" "$tmp/nothing" </dev/null 2>/dev/null)
 is $? 111 "no Maildir: 111"
+like "$out" '^\* BYE \[UNAVAILABLE\]' "and the client is told"
+echo nonsense >"$tmp/file"
+out=$(AUTH_TAG=a1 imapd -r "$root" "$tmp/file" </dev/null 2>/dev/null)
+like "$out" '^a1 NO \[UNAVAILABLE\]' "after a login by the login's tag"
+out=$(printf 'a SELECT inbox\r\n' | AUTH_TAG=a1 imapd -r "$root" "$tmp/first" 2>/dev/null | tr -d '\r')
+is "$(tagged a)" "a OK [READ-WRITE] Selected" "after the first login there is a Maildir"
 imapd </dev/null >/dev/null 2>&1; is $? 100 "no argument: 100"
 AUTH_TAG='a b' imapd "$box" </dev/null >/dev/null 2>&1
 is $? 100 "AUTH_TAG that is no tag: 100"
@@ -267,6 +273,26 @@ is "$(files)" "$before" "T-IMAP-12 nothing stays"
 out=$(raw 'a APPEND nowhere {9+}\r\nb NOOPxxx\r\nc NOOP\r\n')
 like "$(tagged a)" '^a NO \[TRYCREATE\]' "a refused message is read to its end"
 is "$(tagged c)" "c OK Done" "and the session goes on"
+
+# --- the full disk
+full=$tmp/full
+mkdir "$full"
+if unshare -rm mount -t tmpfs none "$full" 2>/dev/null; then
+	head -c 300000 /dev/zero | tr '\0' x >"$tmp/x"
+	{ printf 'a APPEND inbox {300000+}\r\n'; cat "$tmp/x"
+	printf '\r\nb NOOP\r\nc STATUS inbox (MESSAGES)\r\nd APPEND inbox {3+}\r\nabc\r\n'
+	} >"$tmp/in"
+	out=$(unshare -rm sh -c 'mount -t tmpfs -o size=128k none "$2" &&
+	    mkdir "$2/cur" "$2/new" "$2/tmp" && imapd -r "$1" "$2" <"$3" &&
+	    echo left: $(ls "$2/tmp")' sh "$root" "$full" "$tmp/in" 2>&1 | tr -d '\r')
+	like "$(tagged a)" '^a NO \[OVERQUOTA\]' "APPEND to a full disk"
+	is "$(tagged b)" "b OK Done" "and the session goes on"
+	like "$out" '^\* STATUS "INBOX" \(MESSAGES 0\)' "nothing shows"
+	like "$(tagged d)" '^d OK \[APPENDUID' "what fits is taken"
+	like "$out" '^left:$' "and nothing stays in tmp"
+else
+	skip "the full disk" "no mount in a user's name space"
+fi
 
 # --- T-IMAP-13: IDLE
 out=$(raw 'a SELECT inbox\r\nb IDLE\r\nDONE\r\nc IDLE\r\nNOOP\r\nd NOOP\r\n')

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@
 #include "base/jail.h"
 #include "base/log.h"
 #include "session.h"
+
+enum { REFUSE_MS = 10 * 1000 };
 
 /* A socket that front gave us is as good as the network behind it. */
 static bool
@@ -48,16 +51,36 @@ login_tag(void)
 	return tag;
 }
 
+/* A fault of ours, told to the client, which waits for an answer. */
+_Noreturn static void
+cannot_serve(const char *tag, const char *what, const char *why)
+{
+	char text[256];
+	struct out o = out_fd(1, text, sizeof text);
+
+	o.timeout_ms = REFUSE_MS;
+	if (tag) {
+		out_str(&o, tag);
+		out_str(&o, " NO [UNAVAILABLE] Try again later\r\n");
+	}
+	out_str(&o, "* BYE [UNAVAILABLE] Try again later\r\n");
+	(void)out_flush(&o); /* the peer may be gone */
+	err_die(EXIT_LATER, "%s: %s", what, why);
+}
+
+/* By hand a wrong name must not become a Maildir. */
 static void
-enter_jail(const char *maildir)
+open_maildir(struct imap *s, const char *tag, const char *maildir)
 {
 	struct jail j = { .kind = JAIL_SESSION, .folder = maildir };
 	int landlock;
 
+	if (account_open(&s->account, maildir, tag != NULL) == -1)
+		cannot_serve(tag, maildir, strerror(errno));
 	/* Read the time zone while its file can be read. */
 	tzset();
 	if (jail_enter(&j, &landlock) == -1)
-		err_die_sys(EXIT_LATER, "cannot enter the jail");
+		cannot_serve(tag, "cannot enter the jail", strerror(errno));
 }
 
 static void
@@ -114,11 +137,9 @@ main(int argc, char **argv)
 	if (geteuid() == 0 && is_network(tag))
 		err_die(EXIT_NEVER, "not as root for a network connection");
 	if (conf_load(&conf, root, error) == -1)
-		err_die(EXIT_LATER, "%s", error);
+		cannot_serve(tag, "configuration", error);
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
-	if (account_open(&s.account, argv[optind], false) == -1)
-		err_die_sys(EXIT_LATER, "%s", argv[optind]);
-	enter_jail(argv[optind]);
+	open_maildir(&s, tag, argv[optind]);
 	serve(&s, tag);
 	return 0;
 }
