@@ -29,10 +29,12 @@ replyf(struct smtp *s, const char *fmt, ...)
 }
 
 static void
-log_refusal(const struct smtp *s, const char *text, struct span about)
+log_refusal(struct smtp *s, const char *text, struct span about)
 {
 	struct log l;
 
+	if (s->log_lines++ >= SMTP_LOG_LINES)
+		return;
 	log_start(&l, "refused");
 	log_str(&l, "service", s->c.service->name);
 	log_str(&l, "peer", s->c.peer);

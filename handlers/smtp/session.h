@@ -18,6 +18,7 @@ enum {
 	SMTP_BAD_RCPT = 10,        /* unknown recipients, then 421 */
 	SMTP_OVER_RCPT = 50,       /* recipients over the limit, then 421 */
 	SMTP_IDLE_COMMANDS = 1000, /* without a message, then 421 */
+	SMTP_LOG_LINES = 100,      /* about the refusals of one connection */
 	SMTP_LINE_MS = 60000,      /* from a command's first byte to its end */
 	SMTP_DATA_MS = 60000,      /* before the rate of DATA counts */
 	SMTP_DATA_RATE = 1024,     /* bytes a second, on average */
@@ -61,7 +62,8 @@ struct smtp {
 	struct transaction t;
 	int64_t login_deadline_ms; /* submission before the login; else -1 */
 	unsigned errors, bad_rcpts, idle_commands, auth_failures;
-	unsigned messages; /* accepted */
+	unsigned messages;  /* accepted */
+	unsigned log_lines; /* about refusals */
 	char in_buf[SMTP_INPUT];
 };
 

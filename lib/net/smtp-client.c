@@ -18,7 +18,8 @@ enum {
 	BLOCK_MS = 3 * MINUTE,
 	DOT_MS = 10 * MINUTE,
 	QUIT_MS = 2000,
-	READ = 8192 /* bytes of the message at a time */
+	TEXT_MS = 10 * MINUTE, /* for the text, and a kibibyte a second */
+	READ = 8192            /* bytes of the message at a time */
 };
 
 void
@@ -175,6 +176,7 @@ static int
 send_text(struct smtp_client *c, int fd, int64_t offset, uint64_t size)
 {
 	struct smtp_stuff stuff = { .bol = true };
+	int64_t end = io_now_ms() + TEXT_MS + (int64_t)(size / 1024) * 1000;
 	char bytes[READ], wire[READ];
 	struct span in;
 
@@ -194,6 +196,8 @@ send_text(struct smtp_client *c, int fd, int64_t offset, uint64_t size)
 		while (in.n > 0)
 			out_add(&c->out, wire,
 			    smtp_stuff(&stuff, &in, wire, sizeof wire));
+		if (c->out.error == 0 && io_now_ms() > end)
+			c->out.error = ETIMEDOUT;
 		if (c->out.error) {
 			errno = c->out.error;
 			return -1;

@@ -275,6 +275,12 @@ def database():
     tap.eq(s.code(b"RCPT TO:<alice@example.test>"), "451 4.3.0",
            "no users.cdb: later")
     finish(s)
+    s = Session(root, users=False)
+    s.greet()
+    s.cmd(b"MAIL FROM:<a@b.c>")
+    got = {s.code(b"RCPT TO:<x%d@example.test>" % i) for i in range(300)}
+    tap.eq((got, finish(s).count("\n")), ({"451 4.3.0"}, 100),
+           "300 times later are 100 lines in the log")
     bad = make_root(tmp + "/bad", users=USERS)
     path = bad + "/etc/postern/users.cdb"
     with open(path, "rb") as f:
