@@ -41,6 +41,7 @@ struct shared {
 	uint64_t id;     /* the message being looked at, or 0, and how */
 	uint64_t bad[FS_BAD];
 	uint32_t nbad;
+	uint32_t generation; /* of daemons */
 };
 
 /* The bytes of one file that is made, not stored. */
@@ -54,6 +55,7 @@ struct content {
 
 struct open_file {
 	bool used;
+	uint64_t node;
 	int fd; /* of the stored file, or -1 */
 	struct content *content;
 };
@@ -74,6 +76,7 @@ struct fs {
 	enum tree_kind listed; /* what the top lists */
 	struct fuse_session *session;
 	time_t started;
+	bool spins; /* see loop.c */
 };
 
 /* content.c: contents of made files. */
@@ -132,6 +135,9 @@ struct span readme_text(void);
 /* lookup.c: names to nodes.  1, 0 there is none, -1 with errno. */
 int lookup_name(struct fs *fs, const struct node *parent, struct span name,
     struct node *out, bool *listed);
+/* The node of a folder. */
+struct node lookup_folder(
+    const struct fs *fs, enum tree_kind t, uint32_t folder);
 /* Suffix of the names that a tree lists, and the views' kind. */
 const char *lookup_suffix(const struct fs *fs, enum tree_kind t);
 enum node_kind lookup_view(const struct fs *fs, enum tree_kind t);

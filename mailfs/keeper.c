@@ -74,8 +74,8 @@ be_daemon(const struct guard *g)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
 	    jail_enter(&j, &landlock) == -1)
 		err_die_sys(EXIT_LATER, "jail");
-	node_table_init(&fs->nodes);
 	fs->shared = g->shared;
+	node_table_init(&fs->nodes, fs->shared->generation);
 	fs->notices = buf_new(FS_NOTICES);
 	fs->notice_fd = g->pipe[1];
 	fs->timer = g->timer;
@@ -89,6 +89,7 @@ be_daemon(const struct guard *g)
 static int
 start(struct guard *g)
 {
+	g->shared->generation++;
 	g->daemon = fork();
 	if (g->daemon == 0)
 		be_daemon(g);

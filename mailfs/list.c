@@ -109,6 +109,7 @@ static int
 list_box(struct fs *fs, struct list *l, const struct node *dir)
 {
 	struct node n = { .kind = NODE_README };
+	uint32_t i;
 
 	if (tree_refresh(&fs->tree) == -1)
 		return -1;
@@ -117,14 +118,13 @@ list_box(struct fs *fs, struct list *l, const struct node *dir)
 		return -1;
 	}
 	add_dots(l, dir);
-	if (dir->folder == 0 && dir->tree == TREE_TEXT)
+	if (dir->folder == 0 && dir->tree == TREE_TEXT &&
+	    !tree_child(&fs->tree, 0, span_str("README"), &i))
 		add_name(l, "README", &n, false, README);
-	for (uint32_t i = 1; i < tree_count(&fs->tree); i++) {
+	for (i = 1; i < tree_count(&fs->tree); i++) {
 		struct folder *f = tree_folder(&fs->tree, i);
 
-		n = (struct node){
-			.kind = NODE_FOLDER, .tree = dir->tree, .folder = i
-		};
+		n = lookup_folder(fs, dir->tree, i);
 		if (f->there && f->parent == dir->folder)
 			add_name(l, f->name, &n, true, FOLDER + i);
 	}

@@ -31,6 +31,15 @@ shown(const struct fs *fs, enum tree_kind t)
 	return t == TREE_TEXT ? fs->listed : t;
 }
 
+struct node
+lookup_folder(const struct fs *fs, enum tree_kind t, uint32_t folder)
+{
+	return (struct node){ .kind = NODE_FOLDER,
+		.tree = t,
+		.folder = folder,
+		.id = tree_folder(&fs->tree, folder)->key };
+}
+
 const char *
 lookup_suffix(const struct fs *fs, enum tree_kind t)
 {
@@ -171,9 +180,7 @@ in_folder(struct fs *fs, const struct node *dir, struct span name,
 		return -1;
 	}
 	if (tree_child(&fs->tree, dir->folder, name, &child)) {
-		*out = (struct node){
-			.kind = NODE_FOLDER, .tree = dir->tree, .folder = child
-		};
+		*out = lookup_folder(fs, dir->tree, child);
 		return 1;
 	}
 	if (dir->folder == 0)

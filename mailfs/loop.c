@@ -80,7 +80,7 @@ wait_request(struct loop *l)
 {
 	size_t n;
 
-	if (now_ns() - l->last_ns < SPIN_NS)
+	if (l->fs->spins && now_ns() - l->last_ns < SPIN_NS)
 		return 0;
 	n = gather(l);
 	if (poll(l->fds, (nfds_t)n, -1) == -1)

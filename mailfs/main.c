@@ -218,6 +218,8 @@ start_fs(const struct options *o, struct fs *fs)
 	fs->gid = o->owner.st_gid;
 	fs->listed = o->listed;
 	fs->started = time(NULL);
+	/* With one processor the asker could not run meanwhile. */
+	fs->spins = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	fs->session = new_session(o, fs);
 	if (fs->session == NULL)
 		err_die(EXIT_LATER, "fuse session");

@@ -4,8 +4,13 @@
 #include <errno.h>
 
 #define BIT(n) (UINT64_C(1) << (n))
+#define COUNT_MASK ((UINT32_C(1) << COUNT_BITS) - 1)
 
-enum { FIRST_FOLDER = 16, NONE = UINT32_MAX, COUNT_BITS = 29 };
+enum {
+	NONE = UINT32_MAX,
+	COUNT_BITS = 19, /* then the generation */
+	GENERATION_BITS = 10
+};
 
 struct slot {
 	struct node node;
@@ -15,10 +20,10 @@ struct slot {
 };
 
 void
-node_table_init(struct node_table *t)
+node_table_init(struct node_table *t, uint32_t generation)
 {
 	t->slots = buf_new(NODE_TABLE * sizeof(struct slot));
-	t->count = 0;
+	t->count = generation % (1u << GENERATION_BITS) << COUNT_BITS;
 	t->free = NONE;
 	for (size_t i = 0; i < NODE_CHAINS; i++)
 		t->chain[i] = NONE;
@@ -90,7 +95,9 @@ new_slot(struct node_table *t, const struct node *n)
 	} else {
 		t->free = slot(t, i)->next;
 	}
-	s.count = t->count++ & (uint32_t)(BIT(COUNT_BITS) - 1);
+	s.count = t->count;
+	/* Only the part below the generation goes round. */
+	t->count = (t->count & ~COUNT_MASK) | ((t->count + 1) & COUNT_MASK);
 	s.next = *chain(t, n);
 	*chain(t, n) = i;
 	*slot(t, i) = s;
@@ -114,10 +121,10 @@ node_inode(const struct node *n)
 {
 	if (n->kind == NODE_README)
 		return 2;
-	if (n->kind == NODE_FOLDER && n->folder == 0 && n->tree == TREE_TEXT)
+	if (n->kind == NODE_FOLDER && n->id == 0 && n->tree == TREE_TEXT)
 		return NODE_TOP;
 	if (n->kind == NODE_FOLDER)
-		return FIRST_FOLDER + (uint64_t)n->folder * 4 + n->tree;
+		return BIT(61) | n->id << 2 | n->tree;
 	if (n->kind <= NODE_MESSAGE)
 		return BIT(63) | n->id << 3 | (uint64_t)n->kind;
 	/* Only to tell files apart: nothing is looked up by it. */
@@ -163,13 +170,17 @@ node_get(const struct node_table *t, uint64_t ino, struct node *out)
 	}
 	if (ino & BIT(62))
 		return get_slot(t, ino, out);
+	out->id = (ino & (BIT(61) - 1)) >> 2;
+	out->tree = (enum tree_kind)(ino & 3);
+	if (ino & BIT(61) && out->tree <= TREE_MSG)
+		return 0;
+	*out = (struct node){ .kind = NODE_FOLDER };
 	if (ino == 2)
 		out->kind = NODE_README;
-	else if (ino != NODE_TOP) {
-		out->folder = (uint32_t)((ino - FIRST_FOLDER) / 4);
-		out->tree = (enum tree_kind)((ino - FIRST_FOLDER) % 4);
-	}
-	return 0;
+	if (ino == 2 || ino == NODE_TOP)
+		return 0;
+	errno = ESTALE;
+	return -1;
 }
 
 void

@@ -3,12 +3,14 @@
  *
  *   1                         the top
  *   2                         README
- *   16 + 4*folder + tree      a folder (0 is the top) in one of the trees
+ *   2^61 | key << 2 | tree    a folder, by the hash of its path, in one of
+ *                             the trees (0 is the top)
  *   2^63 | id << 3 | kind     a message's view
  *   2^62 | count << 32 | slot a file within a message's folder: a table
  *
  * All but the last kind are the same after a restart, are never given to
- * anything else, and take no memory.
+ * anything else, and take no memory.  Those of the last kind become stale
+ * with their daemon: each has its generation in the count.
  */
 #ifndef POSTERN_MAILFS_NODE_H
 #define POSTERN_MAILFS_NODE_H
@@ -40,9 +42,9 @@ enum node_kind {
 struct node {
 	enum node_kind kind;
 	enum tree_kind tree; /* NODE_FOLDER */
-	uint32_t folder;
-	uint64_t id;   /* of the message */
-	uint32_t part; /* number of the part; from NODE_PART on */
+	uint32_t folder;     /* NODE_FOLDER: its number */
+	uint64_t id;         /* of the message; NODE_FOLDER: its key */
+	uint32_t part;       /* number of the part; from NODE_PART on */
 	uint32_t file; /* NODE_FILE: enum show_file; NODE_FACT: enum fact */
 };
 
@@ -58,7 +60,7 @@ struct node_table {
 	uint32_t chain[NODE_CHAINS];
 };
 
-void node_table_init(struct node_table *t);
+void node_table_init(struct node_table *t, uint32_t generation);
 
 /* The node id; for the last kinds each call counts one look-up, which
  * node_forget takes back.  0 where the table is full. */

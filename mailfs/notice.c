@@ -26,9 +26,7 @@ static void
 name_gone(struct fs *fs, const struct where *w, enum tree_kind tree)
 {
 	const struct folder *f = tree_folder(&fs->tree, w->folder);
-	struct node dir = {
-		.kind = NODE_FOLDER, .tree = tree, .folder = w->folder
-	};
+	struct node dir = lookup_folder(fs, tree, w->folder);
 	struct notice a = { .parent = node_inode(&dir) };
 
 	snprintf(a.name, sizeof a.name, "%.140s%s",
@@ -44,9 +42,7 @@ notice_change(
 	struct fs *fs = ctx;
 
 	for (enum tree_kind t = TREE_TEXT; t <= TREE_MSG; t++) {
-		struct node n = {
-			.kind = NODE_FOLDER, .tree = t, .folder = folder
-		};
+		struct node n = lookup_folder(fs, t, folder);
 
 		if (what != TREE_LIST && w->e->stem == 0)
 			return;
@@ -54,10 +50,9 @@ notice_change(
 			name_gone(fs, w, t);
 			continue;
 		}
-		if (what == TREE_FLAGS) {
-			n.kind = lookup_view(fs, t);
-			n.id = w->e->id;
-		}
+		if (what == TREE_FLAGS)
+			n = (struct node){ .kind = lookup_view(fs, t),
+				.id = w->e->id };
 		attributes(fs, &n);
 	}
 }

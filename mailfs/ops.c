@@ -20,11 +20,16 @@ reply_error(fuse_req_t req)
 	fuse_reply_err(req, errno ? errno : EIO);
 }
 
-/* The node; 0 answered with an error. */
+/* The node; false: answered with an error. */
 static bool
 node_of(fuse_req_t req, fuse_ino_t ino, struct node *n)
 {
-	if (node_get(&fs_of(req)->nodes, ino, n) == 0)
+	struct fs *fs = fs_of(req);
+
+	errno = ESTALE;
+	if (node_get(&fs->nodes, ino, n) == 0 &&
+	    (n->kind != NODE_FOLDER ||
+		tree_by_key(&fs->tree, n->id, &n->folder) == 1))
 		return true;
 	reply_error(req);
 	return false;
@@ -182,26 +187,28 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->direct_io = n.kind == NODE_FACT;
 	fi->keep_cache = n.kind != NODE_FACT;
 	fi->noflush = 1;
-	fi->fh = (uint64_t)(f - fs->files) + 1;
+	f->node = ino;
+	fi->fh =
+	    (uint64_t)fs->shared->generation << 32 | (uint64_t)(f - fs->files);
 	fuse_reply_open(req, fi);
 }
 
+/* NULL: the file was opened in a daemon before this one. */
 static struct open_file *
-file_of(struct fs *fs, const struct fuse_file_info *fi)
+file_of(struct fs *fs, fuse_ino_t ino, const struct fuse_file_info *fi)
 {
-	struct open_file *f;
+	struct open_file *f = &fs->files[(fi->fh & UINT32_MAX) % FS_OPEN];
 
-	if (fi->fh == 0 || fi->fh > FS_OPEN)
+	if (fi->fh >> 32 != fs->shared->generation)
 		return NULL;
-	f = &fs->files[fi->fh - 1];
-	return f->used ? f : NULL;
+	return f->used && f->node == ino ? f : NULL;
 }
 
 static void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	struct open_file *f = file_of(fs, fi);
+	struct open_file *f = file_of(fs, ino, fi);
 
 	if (f && f->fd != -1)
 		close(f->fd);
@@ -280,7 +287,7 @@ static void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t at,
     struct fuse_file_info *fi)
 {
-	struct open_file *f = file_of(fs_of(req), fi);
+	struct open_file *f = file_of(fs_of(req), ino, fi);
 	struct node n;
 
 	if (at < 0) {

@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "mail/header.h"
+#include "store/sum.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +84,15 @@ tree_child(
 	return 0;
 }
 
+int
+tree_by_key(const struct tree *t, uint64_t key, uint32_t *i)
+{
+	for (*i = 0; *i < tree_count(t); ++*i)
+		if (tree_folder(t, *i)->key == key)
+			return tree_folder(t, *i)->there;
+	return 0;
+}
+
 /* As tree_child, also for those that were deleted. */
 static bool
 known(const struct tree *t, uint32_t parent, struct span name, uint32_t *child)
@@ -106,6 +116,7 @@ add_folder(struct tree *t, uint32_t parent, struct span path, uint32_t *i)
 		return -1;
 	at = span_rfind(copy, '/');
 	f.path = copy.p;
+	f.key = path.n > 0 ? sum_id(path) >> 1 : 0;
 	f.name = at < copy.n ? copy.p + at + 1 : copy.p;
 	*i = (uint32_t)tree_count(t);
 	return buf_add(&t->folders, &f, sizeof f);

@@ -34,6 +34,7 @@ struct entry {
 struct folder {
 	const char *path; /* in UTF-8, levels parted by "/"; "" at the top */
 	const char *name; /* the last level */
+	uint64_t key;     /* hash of the path, 59 bits; 0 at the top */
 	uint32_t parent;
 	bool there; /* it is a mailbox, or has mailboxes below it */
 	bool is_box;
@@ -86,6 +87,9 @@ int tree_refresh(struct tree *t);
 /* The folder of that name in another one: 1, 0 there is none. */
 int tree_child(
     const struct tree *t, uint32_t parent, struct span name, uint32_t *child);
+
+/* The folder with this key: 1, 0 there is none. */
+int tree_by_key(const struct tree *t, uint64_t key, uint32_t *i);
 
 /* Takes in what happened to the messages of a folder, which it opens first:
  * 0, or -1 with errno (ENOENT: it is no mailbox). */

@@ -291,10 +291,26 @@ else
 		'the daemon is jailed'
 fi
 stat "$alice" >/dev/null
+inodes() { find "$mnt" -printf '%i %P\n' | sort | cksum; }
+before=$(inodes)
+exec 5<"$alice" 6<"$mnt/.msg/$key/subject"
+mkdir "$box/.Aaa" "$box/.Aaa/cur" "$box/.Aaa/new" "$box/.Aaa/tmp"
 kill -9 "$d"
+wait_for ls "$mnt"
+rmdir "$box/.Aaa"/* "$box/.Aaa"
 is "$(tail -n 1 "$alice")" 'last line' 'the mount outlives its daemon'
 is "$(ls "$old" | wc -l)" 600 'with the same names'
+is "$(inodes)" "$before" 'and inode numbers'
+exec 7<"$mnt/README"
+is "$(cat <&5 | tail -n 1)" 'last line' 'an open file is what it was'
+cat <&6 >/dev/null 2>&1
+exec 5<&- 6<&-
+is "$(head -n 1 <&7)" 'This is your mail.' 'so is one that was opened since'
+exec 7<&-
 [ "$(daemon)" != "$d" ]; ok $? 'by another one'
+mkdir "$box/.README" "$box/.README/cur" "$box/.README/new" "$box/.README/tmp"
+is "$(ls -F "$mnt" | grep README)" README/ 'a mailbox README hides the file'
+rmdir "$box/.README"/* "$box/.README"
 
 # The end.
 kill "$keeper"
