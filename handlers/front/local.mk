@@ -58,5 +58,5 @@ EXTRA_DIST += t/fuzz/seeds/imap-login t/fuzz/seeds/pop3-login
 check_PROGRAMS += t/unit/tls
 t_unit_tls_SOURCES = t/unit/tls.c
 t_unit_tls_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
-TESTS += t/tls.t
-EXTRA_DIST += t/tls.t
+TESTS += t/tls.t t/systemd.t
+EXTRA_DIST += t/tls.t t/systemd.t

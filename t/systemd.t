@@ -1,0 +1,174 @@
+#!/bin/sh
+# The installed units under a real systemd, booted in a container that is an
+# overlay of this machine.
+. "${POSTERN_SRC:-.}/t/lib.sh"
+need systemd-nspawn
+need nsenter
+need openssl
+[ "$(id -u)" -eq 0 ] || plan_skip "not root"
+[ -x /usr/bin/python3 ] || plan_skip "no /usr/bin/python3"
+grep -q '^#define POSTERN_SANITIZE 1' "$POSTERN_BUILD/config.h" &&
+	plan_skip "built with sanitizers"
+fs=$tmp/fs
+tree=$fs/m
+units=$tree/etc/systemd/system
+outer=
+cleanup() {
+	# The leader's end is the end of all that runs inside.
+	[ -z "${leader:-}" ] || kill -KILL "$leader" 2>/dev/null
+	[ -z "$outer" ] || { kill "$outer"; wait "$outer"; } 2>/dev/null
+	umount "$tree" 2>/dev/null
+	umount -l "$fs" 2>/dev/null
+}
+mkdir "$fs" && mount -t tmpfs none "$fs" 2>/dev/null ||
+	plan_skip "no tmpfs can be mounted"
+mkdir "$fs/u" "$fs/w" "$tree"
+mount -t overlay overlay \
+    -o "lowerdir=/,upperdir=$fs/u,workdir=$fs/w" "$tree" 2>/dev/null ||
+	plan_skip "no overlay can be mounted"
+
+# An installation, and no service but ours.
+rm -rf "$tree/etc/postern" "$tree/var/spool/postern" "$units"
+mkdir -p "$units"
+env -u MAKEFLAGS -u MFLAGS \
+    make -s -C "$POSTERN_BUILD" install DESTDIR="$tree" \
+    systemdsystemunitdir=/etc/systemd/system >"$tmp/install" 2>&1
+ok $? "make install"
+libexec=$(sed -n 's/^ExecStart=\(.*\)\/front .*/\1/p' "$units/postern@.service")
+mkdir -p "$tree/etc/postern/tls" "$tree/var/spool/postern" \
+    "$units/sockets.target.wants"
+cat >"$tree/etc/postern/postern.conf" <<END
+hostname mail.example.org
+domain example.org
+net_user 64001
+auth_user 64002
+queue_user 64003
+auth_delay_ms 50
+listen_idle_s 2
+END
+chown 64003:64003 "$tree/var/spool/postern"
+chmod 700 "$tree/var/spool/postern"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+    -days 2 -subj /CN=mail.example.org -keyout "$tree/etc/postern/tls/key.pem" \
+    -out "$tree/etc/postern/tls/cert.pem" 2>/dev/null
+chmod 600 "$tree/etc/postern/tls/key.pem"
+postern-domain -r "$tree" add example.org >/dev/null &&
+    echo secret | postern-user -r "$tree" add --uid 64100 --gid 64100 \
+	alice@example.org >/dev/null
+ok $? "a user"
+mail=$tree/var/mail/example.org/alice
+mkdir -p "$mail" && chown 64100:64100 "$mail"
+cat >"$units/t.target" <<END
+[Unit]
+Requires=sysinit.target sockets.target
+After=sysinit.target sockets.target
+AllowIsolate=yes
+END
+ln -s t.target "$units/default.target"
+for s in imap imaps pop3 pop3s smtp submission submissions; do
+	ln -s "../postern-$s.socket" "$units/sockets.target.wants/"
+done
+for s in console-getty systemd-logind systemd-networkd systemd-resolved \
+    systemd-timesyncd systemd-udevd systemd-udev-trigger; do
+	ln -s /dev/null "$units/$s.service"
+done
+rm -f "$tree/etc/machine-id"
+: >"$tree/etc/machine-id"
+
+systemd-nspawn -q -D "$tree" --boot --register=no --keep-unit \
+    --console=pipe --private-network </dev/null >"$tmp/console" 2>&1 &
+outer=$!
+children() { cat "/proc/$1/task/$1/children"; }
+leader() {
+	leader=$(children "$outer")
+	leader=${leader%% *}
+	[ -n "$leader" ] && in_it true
+}
+in_it() { nsenter -t "$leader" -a -- "$@"; }
+up() { in_it systemctl is-active -q sockets.target; }
+wait_for leader && wait_for up ||
+	plan_skip "systemd does not boot here: $(tail -n 1 "$tmp/console")"
+in_it ip link set lo up 2>/dev/null
+
+running() { in_it ps -eo comm= | grep -cxE 'front|imap-login|imapd|pop3d|smtpd'; }
+is "$(running)" 0 "nothing of ours runs before a client comes"
+
+cat >"$tmp/client" <<'END'
+import imaplib, poplib, smtplib, socket, ssl, subprocess, sys
+x = ssl.create_default_context()
+x.check_hostname = False
+x.verify_mode = ssl.CERT_NONE
+def imap(m):
+    m.login("alice", "secret")
+    print(m.select()[0])
+    return m
+def pop3(m):
+    m.user("alice")
+    print(m.pass_("secret")[:3].decode())
+    m.quit()
+imap(imaplib.IMAP4("127.0.0.1")).logout()
+imap(imaplib.IMAP4("::1")).logout()
+imap(imaplib.IMAP4_SSL("127.0.0.1", ssl_context=x)).logout()
+pop3(poplib.POP3("127.0.0.1"))
+pop3(poplib.POP3_SSL("127.0.0.1", context=x))
+for port in (25, 2525, 587, 465):
+    s = (smtplib.SMTP_SSL("127.0.0.1", port, context=x) if port == 465
+         else smtplib.SMTP("127.0.0.1", port))
+    if port > 400 and port < 1000:
+        if port == 587:
+            s.starttls(context=x)
+        s.login("alice", "secret")
+    s.sendmail("alice@example.org", "alice@example.org", "Subject: x\n\nx\n")
+    print("sent")
+    s.quit()
+END
+is "$(in_it /usr/bin/python3 - <"$tmp/client" 2>&1 | tr '\n' ' ')" \
+    "OK OK OK +OK +OK sent sent sent sent " \
+    "IMAP, POP3 and SMTP, in clear, TLS and IPv6"
+idle() { [ "$(running)" = 0 ]; }
+wait_for idle
+ok $? "nothing of ours runs after the idle time"
+is "$(in_it systemctl show -p Result --value postern@imap.service)" success \
+    "the service has left by itself"
+
+# A burst must not switch the socket off, and a stop leaves sessions alone.
+cat >"$tmp/burst" <<'END'
+import imaplib, socket, subprocess, time
+def login():
+    # Right after the burst its source has no place left for a moment.
+    for i in range(100):
+        try:
+            m = imaplib.IMAP4("127.0.0.1")
+            m.login("alice", "secret")
+            return m
+        except (imaplib.IMAP4.error, OSError):
+            time.sleep(0.1)
+def state(unit):
+    return subprocess.run(["systemctl", "is-active", unit],
+                          capture_output=True, text=True).stdout.strip()
+for i in range(300):
+    s = socket.create_connection(("127.0.0.1", 143))
+    s.close()
+print(state("postern-imap.socket"))
+m = login()
+subprocess.run(["systemctl", "stop", "postern@imap.service"])
+print(m.noop()[0])
+n = login()
+print(n.noop()[0], m.noop()[0])
+m.logout()
+n.logout()
+subprocess.run(["systemctl", "stop", "postern-imap.socket"])
+subprocess.run(["systemctl", "start", "postern-imap-each.socket"])
+m = login()
+print(m.noop()[0], state("postern@imap.service"))
+print(subprocess.run("systemctl list-units --plain --no-legend "
+    "'postern-imap-each@*' | wc -l", shell=True, capture_output=True,
+    text=True).stdout.strip())
+END
+is "$(in_it /usr/bin/python3 - <"$tmp/burst" 2>/dev/null | tr '\n' ' ')" \
+    "active OK OK OK OK inactive 1 " \
+    "300 connections; a stop; one instance for each connection"
+like "$(in_it journalctl -q --no-pager -u postern@imap.service)" \
+    'login service=imap peer=127.0.0.1 user=alice@example.org' \
+    "events are in the journal"
+done_testing
