@@ -30,7 +30,7 @@ read_names(struct mailbox *m)
 	struct scan s;
 	struct sighting *at;
 	size_t n;
-	int r = scan_folder(m, &s);
+	int r = scan_folder(m, &s, false);
 
 	at = sightings(&s.moved, &n);
 	for (size_t k = 0; r == 0 && k < n; k++)

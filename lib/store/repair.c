@@ -230,7 +230,7 @@ compare(struct repair *r)
 		m->msgs[at[k].i].modseq = m->highestmodseq;
 	}
 	for (size_t i = 0; i < m->n; i++)
-		if (r->s.seen.p[i] == 0)
+		if (r->s.seen.p[i] == 0 && !r->s.unsure)
 			view_gone(m, i, m->highestmodseq);
 	return 0;
 }
@@ -287,7 +287,7 @@ rebuild(struct repair *r)
 {
 	struct mailbox *m = r->m;
 
-	if (salvage(r) == -1 || scan_folder(m, &r->s) == -1 ||
+	if (salvage(r) == -1 || scan_folder(m, &r->s, true) == -1 ||
 	    scan_fill(m, &r->s) == -1)
 		return -1;
 	prove(r);

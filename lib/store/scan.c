@@ -14,7 +14,8 @@ enum {
 	/* A clock tick, where times have parts of a second; and where not. */
 	FINE_MS = 50,
 	COARSE_MS = 2000,
-	PASSES = 4
+	PASSES = 3,
+	PATIENCE_MS = 2000 /* between two waits for a busy folder */
 };
 
 struct span
@@ -187,14 +188,53 @@ count_missing(const struct mailbox *m, const struct scan *s)
 	return missing;
 }
 
+/* Both folders once: 1 nothing can have changed meanwhile; 0; -1. */
+static int
+read_folders(const struct mailbox *m, struct scan *s, bool first)
+{
+	struct scan_times before, after;
+	bool young;
+
+	if (scan_stat(m, &before) == -1)
+		return -1;
+	young = scan_is_young(&before);
+	if (read_folder(m, s, true, first) == -1 ||
+	    read_folder(m, s, false, first) == -1 ||
+	    scan_stat(m, &after) == -1)
+		return -1;
+	s->missing = count_missing(m, s);
+	return !young && scan_same(&before, &after);
+}
+
+/* Until the clock has ticked since the last change; false where that takes
+ * too long for somebody who holds the lock, or was tried just now. */
+static bool
+wait_for_tick(struct mailbox *m)
+{
+	struct timespec t = { .tv_nsec = (FINE_MS + 5) * 1000000L };
+	int64_t now_ms = io_now_ms();
+	struct scan_times now;
+
+	if (now_ms < m->state->patient_ms || scan_stat(m, &now) == -1 ||
+	    now.cur.tv_nsec == 0 || now.fresh.tv_nsec == 0)
+		return false;
+	m->state->patient_ms = now_ms + PATIENCE_MS;
+	if (scan_is_young(&now))
+		nanosleep(&t, NULL);
+	return true;
+}
+
 /*
  * new/ first: what moves to cur/ meanwhile is seen twice and not missed.  A
- * file that is renamed while cur/ is read may be missed, so that nothing
- * counts as missing that a second reading finds.
+ * file that is renamed while cur/ is read may be missed, and again the next
+ * time: nothing is missing for sure but after a reading during which the
+ * folders stood still.  Where there is none, `unsure' says so.
  */
 int
-scan_folder(struct mailbox *m, struct scan *s)
+scan_folder(struct mailbox *m, struct scan *s, bool patient)
 {
+	int still = 0;
+
 	*s = (struct scan){ .text = arena_new(SIZE_MAX / 2),
 		.moved = buf_new(SIZE_MAX / 2),
 		.fresh = buf_new(SIZE_MAX / 2) };
@@ -202,18 +242,15 @@ scan_folder(struct mailbox *m, struct scan *s)
 		return -1;
 	s->times.proven = !scan_is_young(&s->times);
 	for (unsigned pass = 0; pass < PASSES; pass++) {
-		struct scan_times before, after;
-
-		if (scan_stat(m, &before) == -1 ||
-		    read_folder(m, s, true, pass == 0) == -1 ||
-		    read_folder(m, s, false, pass == 0) == -1 ||
-		    scan_stat(m, &after) == -1)
+		still = read_folders(m, s, pass == 0);
+		if (still == -1)
 			return -1;
-		s->missing = count_missing(m, s);
-		if (s->missing == 0 ||
-		    (pass > 0 && scan_same(&before, &after)))
+		if (still == 1 || s->missing == 0 ||
+		    (pass == 1 && (!patient || !wait_for_tick(m))))
 			break;
 	}
+	s->unsure = still == 0 && s->missing > 0;
+	s->dirty |= s->unsure;
 	return 0;
 }
 

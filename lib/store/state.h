@@ -68,6 +68,8 @@ struct mailbox_state {
 	uint64_t base_digest; /* of the snapshot, as is base_count */
 	uint32_t base_count;
 	struct scan_times times;
+	unsigned dirty_rounds; /* in a row that left something to do */
+	int64_t patient_ms; /* scan.c: no waiting before that */
 	struct buf msgs;     /* struct message */
 	struct buf vanished; /* struct vanished */
 	uint64_t vanished_floor;
@@ -181,9 +183,11 @@ struct scan {
 	struct buf moved, fresh; /* struct sighting */
 	struct scan_times times; /* before reading */
 	size_t missing;
+	bool unsure; /* what is missing may be there all the same */
 	bool dirty; /* something is to be looked at again */
 };
-int scan_folder(struct mailbox *m, struct scan *s);
+/* patient: worth a little waiting, to be sure of what is missing. */
+int scan_folder(struct mailbox *m, struct scan *s, bool patient);
 /* fresh.c: what the new files are, in the order of their arrival; those
  * that are no messages are dropped. */
 int scan_fill(struct mailbox *m, struct scan *s);

@@ -117,7 +117,7 @@ missing(struct round *r)
 	struct mailbox *m = r->m;
 	int tmp, result = 0;
 
-	if (r->s.missing == 0)
+	if (r->s.missing == 0 || r->s.unsure)
 		return 0;
 	tmp = folder_open(m->state->dir, "tmp");
 	for (size_t i = 0; result == 0 && i < m->n; i++) {
@@ -252,8 +252,12 @@ record_times(struct round *r, const struct scan_times *before)
 {
 	struct scan_times t = r->s.times;
 
-	if (r->s.dirty)
+	if (r->s.dirty) {
+		r->m->state->times.proven = false;
+		r->m->state->dirty_rounds++;
 		return 0;
+	}
+	r->m->state->dirty_rounds = 0;
 	if (r->moves.n > 0) {
 		if (!scan_same(before, &r->s.times))
 			return 0;
@@ -272,7 +276,7 @@ take_in(struct round *r)
 {
 	struct scan_times before;
 
-	if (scan_folder(r->m, &r->s) == -1 || moved(r) == -1 ||
+	if (scan_folder(r->m, &r->s, true) == -1 || moved(r) == -1 ||
 	    missing(r) == -1 || flush(r) == -1 || leave_new(r) == -1 ||
 	    fresh(r) == -1 || flush(r) == -1)
 		return -1;

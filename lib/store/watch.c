@@ -11,6 +11,7 @@
 enum {
 	AGAIN_MS = 60,
 	AGAIN_COARSE_MS = 2100,
+	AGAIN_DOUBLINGS = 10, /* for what cannot be done: once a minute */
 	FILES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO,
 	JOURNAL = IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF
 };
@@ -95,7 +96,10 @@ watch_again(struct mailbox *m)
 {
 	const struct scan_times *t = &m->state->times;
 	bool coarse = t->cur.tv_nsec == 0 || t->fresh.tv_nsec == 0;
-	long ms = coarse ? AGAIN_COARSE_MS : AGAIN_MS;
+	unsigned rounds = m->state->dirty_rounds;
+	long ms = coarse ? AGAIN_COARSE_MS
+	                 : (long)AGAIN_MS
+	        << (rounds < AGAIN_DOUBLINGS ? rounds : AGAIN_DOUBLINGS);
 	struct itimerspec when = {
 		.it_value = { ms / 1000, ms % 1000 * 1000000 }
 	};
