@@ -136,36 +136,19 @@ list_box(struct fs *fs, struct list *l, const struct node *dir)
 	return 0;
 }
 
-/* True if an attachment before this one has the name; notes it. */
-static bool
-is_taken(struct buf *seen, const char name[NAMES_SIZE])
-{
-	for (size_t at = 0; at < seen->n; at += NAMES_SIZE)
-		if (strcmp(seen->p + at, name) == 0)
-			return true;
-	(void)buf_add(seen, name, NAMES_SIZE); /* MIME_PARTS of them fit */
-	return false;
-}
-
 static void
-add_attachments(
-    struct fs *fs, struct list *l, const struct node *dir, const struct show *v)
+add_attachments(struct list *l, const struct node *dir, struct show *v)
 {
-	const struct mime_part *p = NULL;
-	struct buf seen = buf_new((size_t)MIME_PARTS * NAMES_SIZE);
-	char name[NAMES_SIZE] = "", unique[NAMES_SIZE + 12];
-	uint32_t number = 0;
+	struct attach *list;
+	size_t n = show_attachments(v, &list);
 
-	while (show_attachment(v, &fs->tree.names, &p, &number, name)) {
-		struct node n = {
-			.kind = NODE_ATTACHMENT, .id = dir->id, .part = number
-		};
-		bool taken = is_taken(&seen, name);
+	for (size_t i = 0; i < n; i++) {
+		struct node node = { .kind = NODE_ATTACHMENT,
+			.id = dir->id,
+			.part = list[i].part->order };
 
-		snprintf(unique, sizeof unique, "%u_%s", number, name);
-		add_name(l, taken ? unique : name, &n, false, PARTS + number);
+		add_name(l, list[i].name.p, &node, false, PARTS + node.part);
 	}
-	buf_free(&seen);
 }
 
 static void
@@ -177,7 +160,7 @@ add_parts(struct list *l, const struct node *dir, const struct show *v)
 	for (uint32_t i = 1; p && (c = show_child(p, i)) != NULL; i++) {
 		struct node n = { .kind = NODE_PART,
 			.id = dir->id,
-			.part = show_number(v, c) };
+			.part = c->order };
 
 		snprintf(name, sizeof name, "%u", i);
 		add_name(l, name, &n, true, PARTS + i);
@@ -221,7 +204,7 @@ list_message(struct fs *fs, struct list *l, const struct node *dir)
 		content_guard(fs, dir->id, CONTENT_SHOW);
 		r = show_open(&v, buf_span(&bytes));
 		if (r == 0 && dir->kind == NODE_ATTACH)
-			add_attachments(fs, l, dir, &v);
+			add_attachments(l, dir, &v);
 		else if (r == 0)
 			add_parts(l, dir, &v);
 		show_close(&v);

@@ -190,39 +190,30 @@ in_folder(struct fs *fs, const struct node *dir, struct span name,
 
 /* The attachment of that name, as it is listed. */
 static int
-attachment(
-    struct fs *fs, const struct show *v, struct span name, struct node *out)
+attachment(struct show *v, struct span name, struct node *out)
 {
-	const struct mime_part *p = NULL;
-	uint32_t number = 0, prefix = 0;
-	struct span plain = name;
-	char given[NAMES_SIZE];
-	size_t bar = span_find(name, '_');
+	struct attach *list;
+	size_t n = show_attachments(v, &list);
 
-	/* N_NAME where several have one name: N is the part's number. */
-	if (bar < name.n &&
-	    num_parse_u32(span_head(name, bar), UINT32_MAX, &prefix))
-		plain = span_skip(name, bar + 1);
-	while (show_attachment(v, &fs->tree.names, &p, &number, given)) {
-		if (!(prefix == number && span_is(plain, given)) &&
-		    !span_is(name, given))
+	for (size_t i = 0; i < n; i++) {
+		if (!span_eq(name, list[i].name))
 			continue;
 		out->kind = NODE_ATTACHMENT;
-		out->part = number;
+		out->part = list[i].part->order;
 		return 1;
 	}
 	return 0;
 }
 
 static int
-in_view(struct fs *fs, const struct node *dir, const struct show *v,
-    struct span name, struct node *out)
+in_view(const struct node *dir, struct show *v, struct span name,
+    struct node *out)
 {
 	const struct mime_part *p = show_part(v, dir->part);
 	uint32_t place;
 
 	if (dir->kind == NODE_ATTACH)
-		return attachment(fs, v, name, out);
+		return attachment(v, name, out);
 	if (p == NULL || !num_parse_u32(name, UINT32_MAX, &place) ||
 	    span_starts(name, "0"))
 		return 0;
@@ -230,7 +221,7 @@ in_view(struct fs *fs, const struct node *dir, const struct show *v,
 	if (p == NULL)
 		return 0;
 	out->kind = NODE_PART;
-	out->part = show_number(v, p);
+	out->part = p->order;
 	return 1;
 }
 
@@ -277,7 +268,7 @@ in_message(
 		content_guard(fs, dir->id, CONTENT_SHOW);
 		r = show_open(&v, buf_span(&bytes));
 		if (r == 0)
-			r = in_view(fs, dir, &v, name, out);
+			r = in_view(dir, &v, name, out);
 		show_close(&v);
 		content_unguard(fs);
 	}

@@ -150,19 +150,6 @@ names_clean(const struct names *n, struct span text, size_t max,
 		snprintf(out, max + 1, "%s", otherwise);
 }
 
-void
-names_attachment(const struct names *n, struct span text, char out[NAMES_SIZE])
-{
-	size_t dot = span_rfind(text, '.');
-	char base[101], suffix[13] = "";
-
-	if (dot > 0 && dot < text.n)
-		names_clean(n, span_skip(text, dot + 1), 12, "", suffix);
-	names_clean(
-	    n, suffix[0] ? span_head(text, dot) : text, 100, "part", base);
-	snprintf(out, NAMES_SIZE, "%s%s%s", base, suffix[0] ? "." : "", suffix);
-}
-
 /* The sender's name, or the local part of the address. */
 static void
 from_field(const struct names *n, struct span header, struct arena *a,

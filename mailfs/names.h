@@ -45,10 +45,6 @@ void names_when(int64_t date, char out[NAMES_WHEN + 1]);
 void names_clean(const struct names *n, struct span text, size_t max,
     const char *otherwise, char *out);
 
-/* The name of an attachment: as names_clean, but keeps its suffix. */
-void names_attachment(
-    const struct names *n, struct span text, char out[NAMES_SIZE]);
-
 /* Instance ids as text: 12 digits of base32 without i, l, o and u. */
 void names_id(uint64_t id, char out[NAMES_ID + 1]);
 bool names_parse_id(struct span s, uint64_t *id);

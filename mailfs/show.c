@@ -17,8 +17,8 @@ enum {
 int
 show_open(struct show *v, struct span message)
 {
-	*v =
-	    (struct show){ .message = message, .arena = arena_new(MIME_ARENA) };
+	*v = (struct show){ .message = message,
+		.arena = arena_new(2 * (size_t)MIME_ARENA) };
 	v->root = mime_parse(message, &v->arena);
 	return v->root ? 0 : -1;
 }
@@ -48,17 +48,6 @@ show_part(const struct show *v, uint32_t number)
 	while (p && number-- > 0)
 		p = following(p);
 	return p;
-}
-
-uint32_t
-show_number(const struct show *v, const struct mime_part *part)
-{
-	uint32_t n = 0;
-
-	for (const struct mime_part *p = v->root; p && p != part;
-	     p = following(p))
-		n++;
-	return n;
 }
 
 const struct mime_part *
@@ -403,40 +392,8 @@ show_file(const struct show *v, const struct mime_part *p, enum show_file f,
 	}
 }
 
-/* A part that is an attachment: its name as the sender gave it, or one
- * that is made of its number and type. */
-static bool
-attached(const struct mime_part *p, uint32_t number, struct buf *name)
+size_t
+show_attachments(struct show *v, struct attach **list)
 {
-	if (p->child || file_name(p, name) == -1)
-		return false;
-	if (name->n > 0) {
-		name->n--; /* the line end */
-		return true;
-	}
-	if (is_text(p, NULL) && !span_is_nocase(p->disposition, "attachment"))
-		return false;
-	return buf_addf(name, "part%u.%.*s", number, (int)p->subtype.n % 16,
-		   p->subtype.p) == 0;
-}
-
-bool
-show_attachment(const struct show *v, const struct names *names,
-    const struct mime_part **p, uint32_t *number, char name[NAMES_SIZE])
-{
-	if (*p == NULL && *number == 0)
-		*p = v->root;
-	while (*p && (*p = following(*p)) != NULL) {
-		struct buf given = buf_new(VALUE);
-		bool is;
-
-		++*number;
-		is = attached(*p, *number, &given);
-		if (is)
-			names_attachment(names, buf_span(&given), name);
-		buf_free(&given);
-		if (is)
-			return true;
-	}
-	return false;
+	return attach_list(v->message, v->root, &v->arena, list);
 }

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "mail/attach.h"
 #include "mail/mime.h"
 
 /* The files of a message's folder, and of each part's. */
@@ -57,9 +58,8 @@ int show_open(struct show *v, struct span message);
 void show_close(struct show *v);
 
 /* Part by number in the order of the message, the message itself being 0:
- * NULL where there is none.  And the number of a part. */
+ * NULL where there is none. */
 const struct mime_part *show_part(const struct show *v, uint32_t number);
-uint32_t show_number(const struct show *v, const struct mime_part *p);
 
 /* The child of a part by its place, from 1 on: NULL where there is none. */
 const struct mime_part *show_child(const struct mime_part *p, uint32_t place);
@@ -78,11 +78,8 @@ int show_text(struct span message, struct span parts, struct buf *out);
 /* A message that cannot be shown otherwise: a note and what is printable. */
 int show_plain(struct span message, struct buf *out);
 
-/*
- * Attachments: what has a name, or is neither text nor made of parts.  The
- * next one behind part *p (start with NULL and 0): false at the end.
- */
-bool show_attachment(const struct show *v, const struct names *names,
-    const struct mime_part **p, uint32_t *number, char name[NAMES_SIZE]);
+/* The attachments, named as the text view names them (mail/attach.h); the
+ * part's place is its number. */
+size_t show_attachments(struct show *v, struct attach **list);
 
 #endif

@@ -141,6 +141,9 @@ is "$(ls "$dir/attach")" "$(printf '%s\n' "$(ls "$dir/attach" |
 	grep '^[0-9]*_in-voice.pdf')" in-voice.pdf)" \
 	'attachments have their own names'
 is "$(cat "$dir/attach/in-voice.pdf")" 'pdf 1' 'an attachment is decoded'
+is "$(cd "$mnt" && sed -n 's/^\[.* bytes: \(.*\)\]$/\1/p' "$shop" |
+	while read -r f; do cat "$f" && echo; done | grep -c '^pdf [12]$')" 2 \
+	'the paths in the text lead to the attachments'
 is "$(cat "$dir"/attach/[0-9]*)" 'pdf 2' 'the second of that name too'
 is "$(cat "$dir/subject" "$dir/from" "$dir/mailbox" "$dir/flags")" "Invoice
 shop@example.com

@@ -85,7 +85,7 @@ static bool
 is_safe(uint32_t c)
 {
 	if (c < 0x80)
-		return c > ' ' && c < 0x7f && !strchr("/\\:*?\"'`<>|$&;!(){}#~",
+		return c > ' ' && c < 0x7f && !strchr("/\\:*?\"'`<>|$&;!(){}[]#~%^",
 		    (int)c);
 	return !utf8_is_control(c) && !utf8_is_format(c) && c != UTF8_BAD &&
 	    c != 0xa0 && !(c >= 0x2000 && c <= 0x206f) && c != 0x3000 &&
@@ -100,8 +100,26 @@ is_right_to_left(uint32_t c)
 	    (c >= 0x1e800 && c <= 0x1efff);
 }
 
-/* The name without folders, in safe characters; a run of others becomes
- * one "_".  Returns true where it must have a prefix. */
+/* Adds one character of a name; a run of unsafe ones becomes one "-", and
+ * none at the ends, before a dot or beside a dash. */
+static int
+add_safe(struct buf *out, uint32_t c, bool *gap)
+{
+	char last = out->n > 0 ? out->p[out->n - 1] : '\0';
+
+	if (!is_safe(c) || (out->n == 0 && (c == '.' || c == '-'))) {
+		*gap = true;
+		return 0;
+	}
+	if (*gap && out->n > 0 && c != '.' && c != '-' && last != '-' &&
+	    last != '.' && buf_add_byte(out, '-') == -1)
+		return -1;
+	*gap = false;
+	return utf8_add(out, c);
+}
+
+/* The name without folders, in safe characters.  Returns true where it must
+ * have a prefix. */
 static bool
 safe_name(struct span s, struct buf *out)
 {
@@ -116,17 +134,11 @@ safe_name(struct span s, struct buf *out)
 		uint32_t c = utf8_take(&s, &valid);
 
 		prefix = prefix || is_right_to_left(c);
-		if (is_safe(c) && (out->n > 0 || (c != '.' && c != '-'))) {
-			if (utf8_add(out, c) == -1)
-				break;
-		} else if (!gap && utf8_add(out, '_') == -1) {
+		if (add_safe(out, c, &gap) == -1)
 			break;
-		}
-		gap = !is_safe(c);
 	}
-	while (span_at(buf_span(out), digits) == '.' ||
-	    (span_at(buf_span(out), digits) >= '0' &&
-		span_at(buf_span(out), digits) <= '9'))
+	while (span_at(buf_span(out), digits) >= '0' &&
+	    span_at(buf_span(out), digits) <= '9')
 		digits++;
 	return prefix ||
 	    (digits > 0 && span_at(buf_span(out), digits) == '_');
@@ -171,10 +183,10 @@ set_name(struct lister *l, struct attach *at)
 		prefix = safe_name(buf_span(&raw), &safe);
 	shorten(&safe);
 	if (safe.n == 0)
-		(void)buf_addf(&safe, "part-%s%s", l->number,
+		(void)buf_addf(&safe, "part-%u%s", at->part->order,
 		    suffix(at->part));
 	if (prefix)
-		(void)buf_addf(&whole, "%s_", l->number);
+		(void)buf_addf(&whole, "%u_", at->part->order);
 	(void)buf_add_span(&whole, buf_span(&safe));
 	at->name = arena_copy(l->arena, buf_span(&whole));
 	buf_free(&raw);
@@ -201,6 +213,16 @@ decoded_size(struct span text, const struct mime_part *part)
 	return n;
 }
 
+static bool
+has_name(const struct mime_part *part)
+{
+	struct buf name = buf_new(MIME_HEADER);
+	bool is = given_name(part, &name);
+
+	buf_free(&name);
+	return is;
+}
+
 static void
 add(struct lister *l, const struct mime_part *part)
 {
@@ -212,6 +234,7 @@ add(struct lister *l, const struct mime_part *part)
 	}
 	at = &l->list[l->n];
 	at->part = part;
+	at->shown = attach_is_text(part);
 	at->number = arena_copy(l->arena, span_str(l->number));
 	at->size = decoded_size(l->text, part);
 	if (at->number.p == NULL || set_name(l, at) == -1)
@@ -256,7 +279,7 @@ walk(struct lister *l, const struct mime_part *part, size_t length)
 		add(l, part); /* a message: itself, then what it holds */
 		in = part->child;
 	} else if (!part->child) {
-		if (!attach_is_text(part))
+		if (!attach_is_text(part) || has_name(part))
 			add(l, part);
 		return;
 	}
@@ -287,15 +310,13 @@ by_name(const void *a, const void *b)
 static int
 add_prefix(struct lister *l, struct attach *at)
 {
-	char *to = arena_alloc(l->arena, at->number.n + at->name.n + 2, 1);
+	struct buf b = buf_new(NUMBER + ATTACH_NAME);
 
-	if (to == NULL)
-		return -1;
-	memcpy(to, at->number.p, at->number.n);
-	to[at->number.n] = '_';
-	memcpy(to + at->number.n + 1, at->name.p, at->name.n);
-	at->name = span_of(to, at->number.n + 1 + at->name.n);
-	return 0;
+	(void)buf_addf(&b, "%u_", at->part->order);
+	(void)buf_add_span(&b, at->name);
+	at->name = arena_copy(l->arena, buf_span(&b));
+	buf_free(&b);
+	return at->name.p ? 0 : -1;
 }
 
 /* All but the first of one name get a prefix. */

@@ -1,6 +1,5 @@
 /*
- * The attachments of a message: what the text view shows as one line each,
- * and mailfs as files.
+ * The attachments of a message, as files and in the text view.
  */
 #ifndef POSTERN_MAIL_ATTACH_H
 #define POSTERN_MAIL_ATTACH_H
@@ -16,8 +15,10 @@ enum {
 struct attach {
 	const struct mime_part *part;
 	struct span number; /* as IMAP writes it: "2.1" */
-	struct span name;   /* a file name: UTF-8, unique in the message */
+	struct span name;   /* a file name: UTF-8, unique in the message, with
+	                       a NUL behind it */
 	uint64_t size;      /* decoded */
+	bool shown;         /* it has a name, but is shown as text */
 };
 
 /* True where the text view shows the part itself. */
@@ -29,10 +30,11 @@ const struct mime_part *attach_chosen(const struct mime_part *alternative);
 bool attach_is_other_form(const struct mime_part *child);
 
 /*
- * All parts that are not shown as text, in order; text is what was parsed.
- * Names are safe: no slash, control or format character, no leading dot or
- * dash, no character that a shell or Windows minds; "NUMBER_" comes before
- * a name that would be there twice, or is written from right to left.
+ * All parts that are not shown as text or have a name, in order; text is what
+ * was parsed.  Names are safe: no slash, control or format character, no
+ * leading dot or dash, no blank or character that a shell or Windows minds
+ * (a run of those is one "-"); "N_", the part's place in the message, comes
+ * before a name that would be there twice, or is written from right to left.
  * The count; *list is NULL if there is none, or if the arena is full
  * (ENOBUFS).
  */

@@ -89,7 +89,7 @@ open_part(struct parser *p, struct mime_part *parent, size_t depth)
 	part->type = span_str("text");
 	part->subtype = span_str("plain");
 	part->parent = parent;
-	p->parts++;
+	part->order = (uint32_t)p->parts++;
 	p->part = part;
 	p->depth = depth;
 	p->in_header = true;

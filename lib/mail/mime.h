@@ -59,6 +59,7 @@ struct mime_part {
 	                            a message/rfc822 */
 	struct mime_part *next;  /* next in the same multipart */
 	struct mime_part *parent;
+	uint32_t order; /* place in the message, the message itself being 0 */
 };
 
 /* The tree, or NULL with ENOBUFS where the arena is too small (MIME_ARENA is

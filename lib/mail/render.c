@@ -242,6 +242,8 @@ add_line(struct view *v, const struct attach *at)
 static int
 add_attachment(struct view *v, const struct mime_part *part)
 {
+	while (v->next < v->n && v->list[v->next].shown)
+		v->next++;
 	if (v->next == v->n || v->list[v->next].part != part)
 		return 0;
 	return separate(v, true) == -1 ? -1 :

@@ -1,6 +1,7 @@
 /* Structure: parts lie in their parents, in order, and promises are kept. */
 #include <stdlib.h>
 
+#include "mail/attach.h"
 #include "mail/header.h"
 #include "mail/mime.h"
 
@@ -56,11 +57,34 @@ check(struct span text, const struct mime_part *part, unsigned depth)
 	}
 }
 
+/* File names that are what they promise, and no two alike. */
+static void
+check_names(struct span text, const struct mime_part *part, struct arena *a)
+{
+	struct attach *list;
+	size_t n = attach_list(text, part, a, &list);
+
+	for (size_t i = 0; i < n; i++) {
+		struct span s = list[i].name;
+
+		if (s.n == 0 || s.n > ATTACH_NAME + 8 || s.p[0] == '.' ||
+		    s.p[0] == '-' || s.p[s.n] != '\0')
+			abort();
+		for (size_t k = 0; k < s.n; k++)
+			if ((unsigned char)s.p[k] <= ' ' || s.p[k] == '/' ||
+			    s.p[k] == 0x7f)
+				abort();
+		for (size_t k = 0; k < i && i < 100; k++)
+			if (span_eq(s, list[k].name))
+				abort();
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span text = span_of((const char *)data, size);
-	struct arena a = arena_new(MIME_ARENA);
+	struct arena a = arena_new(2 * (size_t)MIME_ARENA);
 	struct mime_part *part = mime_parse(text, &a);
 	struct buf out = buf_new(1 << 20);
 	uint32_t one[2] = { 1, 1 };
@@ -75,6 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)mime_section(part, one, 2);
 	if (mime_param_utf8(part->params, part->nparams, "name", &out) == -1)
 		abort();
+	check_names(text, part, &a);
 	buf_free(&out);
 	arena_free(&a);
 	return 0;

@@ -417,10 +417,12 @@ test_names(struct tap *t)
 	    "--x\nContent-Type: a/b; name=\"2_passwd\"\n\n"
 	    "--x\nContent-Type: a/b; name*=utf-8''a%E2%80%AEtxt.exe\n\n"
 	    "--x\nContent-Type: a/b; name*=utf-8''%D7%90.exe\n\n"
-	    "--x\nContent-Type: text/plain\n\nshown\n--x--\n";
+	    "--x\nContent-Type: text/plain\n\nshown\n"
+	    "--x\nContent-Type: text/plain; name=\"named  (text).txt\"\n\n"
+	    "--x--\n";
 	static const char *const names[] = { "passwd", "2_passwd",
-		"y_z_id_.exe", "_rf", "_profile", "part-6.png", "7_2_passwd",
-		"a_txt.exe", "9_\xd7\x90.exe" };
+		"y-z-id.exe", "rf", "profile", "part-6.png", "7_2_passwd",
+		"a-txt.exe", "9_\xd7\x90.exe", "named-text.txt" };
 	struct arena a = arena_new(MIME_ARENA);
 	struct attach *list;
 	size_t n = attach_list(span_str(text), mime_parse(span_str(text), &a),
