@@ -130,6 +130,29 @@ def test_caps():
     ok(front.stop() == 0, "stopped")
 
 
+def test_signals():
+    """A starter that ignores its children (some inetds do)."""
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK,
+                               [signal.SIGCHLD, signal.SIGTERM])
+
+    front = Front(Site("signals", connections_per_source=2), "imap",
+                  preexec_fn=ignore)
+    good = 0
+    for _ in range(6):
+        c = front.client()
+        good += c.greeting.startswith("* OK")
+        c.ask("a LOGOUT\r\n", end="a OK")
+        c.close()
+        wait_for(lambda: subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(front.process.pid)],
+            stdout=subprocess.DEVNULL).returncode, 3)
+    ok(good == 6, "places are free again where children were ignored", good)
+    ok(login(front.client()).startswith("a OK stub"), "and logins work")
+    ok(front.stop() == 0, "and SIGTERM is heard")
+
+
 def test_no_descriptors(site):
     """Where nothing can be accepted front waits, it does not spin."""
     def few():
@@ -434,6 +457,7 @@ def main():
     test_sockets(site)
     test_caps()
     test_no_descriptors(site)
+    test_signals()
     test_rights(site)
     test_hostile()
     test_enqueue()

@@ -166,6 +166,22 @@ find_sockets(const char *list, int *connection)
 	return s;
 }
 
+/* What a starter may have left behind; ignored children are never reaped
+ * and would count for ever. */
+static int
+reset(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+		return -1;
+	return chdir("/");
+}
+
 static void
 set_up(struct front *f, const char *root, const char *service)
 {
@@ -204,7 +220,8 @@ main(int argc, char *argv[])
 	/* fd 2 first: under inetd it is the connection. */
 	if (list == NULL && log_rescue_stderr() == -1)
 		return EXIT_LATER;
-	signal(SIGPIPE, SIG_IGN);
+	if (reset() == -1)
+		err_die_sys(EXIT_LATER, "reset");
 	umask(022);
 	set_up(&f, root, argv[optind]);
 	umask(077);
