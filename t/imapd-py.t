@@ -1,122 +1,18 @@
 #!/usr/bin/python3
-"""imapd with Python's imaplib and with two raw sessions at once."""
-import email
+"""imapd with Python's imaplib, and with raw sessions, two at once too."""
 import glob
 import imaplib
 import os
 import re
-import select
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-stage = os.environ.get("POSTERN_STAGE", "")
-program = os.path.join(stage, "imapd")
-if not os.access(program, os.X_OK):
-    print("1..0 # SKIP imapd is not built")
-    sys.exit(0)
-os.environ.pop("AUTH_TAG", None)
-os.environ.pop("POSTERN_ROOT", None)
-os.environ["TZ"] = "UTC"
-tmp = tempfile.mkdtemp(prefix="postern-t.")
-tests = failed = 0
-
-
-def ok(good, name, *why):
-    global tests, failed
-    tests += 1
-    print(("ok" if good else "not ok"), tests, "-", name)
-    if not good:
-        failed += 1
-        for w in why:
-            print("#", repr(w)[:600])
-
-
-def same(got, wanted, name):
-    ok(got == wanted, name, got, wanted)
-
-
-def maildir(name):
-    path = os.path.join(tmp, name)
-    for sub in ("cur", "new", "tmp"):
-        os.makedirs(os.path.join(path, sub))
-    return path
-
-
-def put(box, name, text, sub="new"):
-    temporary = os.path.join(box, "tmp", name)
-    with open(temporary, "wb") as f:
-        f.write(text)
-    os.rename(temporary, os.path.join(box, sub, name))
-
-
-def wire(text):
-    return re.sub(rb"(?<!\r)\n", b"\r\n", text).replace(b"\0", b"\x80")
-
-
-class Raw:
-    """A session that sees every byte."""
-
-    def __init__(self, box):
-        self.p = subprocess.Popen([program, "-r", tmp, box],
-                                  stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, bufsize=0)
-        self.rest = b""
-        self.seen = []
-        self.n = 0
-        self.line()
-
-    def fill(self, timeout):
-        r, _, _ = select.select([self.p.stdout], [], [], timeout)
-        if not r:
-            raise TimeoutError
-        data = os.read(self.p.stdout.fileno(), 65536)
-        if not data:
-            raise EOFError
-        self.rest += data
-
-    def line(self, timeout=20):
-        """One response, with its literals."""
-        out = b""
-        while True:
-            while b"\r\n" not in self.rest:
-                self.fill(timeout)
-            line, self.rest = self.rest.split(b"\r\n", 1)
-            out += line
-            m = re.search(rb"\{(\d+)\}$", line)
-            if not m:
-                return out
-            n = int(m.group(1))
-            while len(self.rest) < n:
-                self.fill(timeout)
-            out += b"\r\n" + self.rest[:n]
-            self.rest = self.rest[n:]
-
-    def send(self, data):
-        self.p.stdin.write(data)
-
-    def cmd(self, text):
-        """The untagged responses, then the tagged one without its tag."""
-        self.n += 1
-        tag = b"t%d " % self.n
-        if isinstance(text, str):
-            text = text.encode()
-        self.send(tag + text + b"\r\n")
-        self.seen = out = []
-        while True:
-            line = self.line()
-            if line.startswith(tag):
-                return out + [line[len(tag):]]
-            out.append(line)
-
-    def close(self):
-        self.p.stdin.close()
-        self.p.stdout.read()
-        return self.p.wait(20)
-
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.environ.get("POSTERN_SRC", "."), "t"))
+from imapd import (Raw, maildir, ok, program, put, run, same, tmp,  # noqa
+                   wire)
 
 plain = (b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>\n"
          b"To: alice@example.org, Bob <bob@example.net>\n"
@@ -528,16 +424,5 @@ def test_vectors():
     same(s.close(), 0, "and the session ends well")
 
 
-try:
-    for test in (test_imaplib, test_two_sessions, test_large, test_append,
-                 test_start, test_memory, test_odd, test_vectors):
-        try:
-            test()
-        except Exception as e:
-            ok(False, test.__name__ + " ran to its end", e,
-               sys.exc_info()[2].tb_next and
-               sys.exc_info()[2].tb_next.tb_lineno)
-finally:
-    shutil.rmtree(tmp, ignore_errors=True)
-print("1..%d" % tests)
-sys.exit(1 if failed else 0)
+run(test_imaplib, test_two_sessions, test_large, test_append, test_start,
+    test_memory, test_odd, test_vectors)

@@ -16,6 +16,6 @@ t_fuzz_imap_command_SOURCES = t/fuzz/imap-command.c t/fuzz/driver.c \
 	%D%/fetch-parse.c %D%/match.c %D%/parse.c %D%/search-parse.c %D%/set.c
 t_fuzz_imap_session_SOURCES = t/fuzz/imap-session.c t/fuzz/driver.c \
 	$(imapd_session)
-EXTRA_DIST += t/fuzz/seeds/imap-command \
-	t/fuzz/seeds/imap-session t/imapd.t t/imapd-py.t
-TESTS += t/imapd.t t/imapd-py.t
+EXTRA_DIST += t/fuzz/seeds/imap-command t/fuzz/seeds/imap-session \
+	t/imapd.py t/imapd.t t/imapd-py.t t/imapd-many.t
+TESTS += t/imapd.t t/imapd-py.t t/imapd-many.t
