@@ -84,6 +84,7 @@ wait_for_input(struct imap *s)
 {
 	if (out_flush(&s->out) == -1)
 		return -1;
+	io_ack_now(s->in.fd);
 	if (s->shown.large) {
 		int64_t soon = io_now_ms() + QUIET_MS;
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -129,6 +131,15 @@ io_wait(int fd, short events, int64_t deadline_ms)
 			return -1;
 		}
 	}
+}
+
+void
+io_ack_now(int fd)
+{
+	int one = 1;
+
+	/* Only a hint: what is no TCP socket does without. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
 }
 
 union control {

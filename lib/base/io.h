@@ -38,6 +38,13 @@ void io_wall(int64_t *sec, uint32_t *usec);
 int io_wait(int fd, short events, int64_t deadline_ms);
 
 /*
+ * Lets the peer of a TCP connection have its acknowledgement at once: a
+ * client that sends a message and its line end in two pieces waits 40 ms
+ * for it otherwise.  Nothing for any other descriptor.
+ */
+void io_ack_now(int fd);
+
+/*
  * One packet with up to IO_MAX_FDS descriptors over a SOCK_SEQPACKET
  * socket.  io_send: 0 or -1.  io_recv: the length of the packet, 0 when the
  * peer is gone, -1 with errno (EMSGSIZE: longer than size, or more

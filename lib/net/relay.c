@@ -126,6 +126,8 @@ wait_for_work(struct relay *r)
 	for (int i = 0; i < 2; i++)
 		if (p[i].events == 0)
 			p[i].fd = -1;
+	if (p[0].events & POLLIN)
+		io_ack_now(p[0].fd);
 	n = poll(p, 2, waiting ? STALL_MS : -1);
 	if (n == -1 && errno != EINTR)
 		return false;
