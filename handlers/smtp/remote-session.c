@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -133,9 +134,7 @@ open_session(struct session *s)
 	if (code != 220) {
 		fail(s, "greeting", code);
 		/* Another exchanger may be in a better mood. */
-		s->r->failure.is_final = false;
-		if (code >= 500)
-			s->r->failure.status[0] = '4';
+		s->r->failure.any_later = true;
 		return false;
 	}
 	code = smtp_client_hello(&s->c, s->r->conf.hostname);
@@ -250,15 +249,18 @@ connect_to(const struct sockaddr_storage *a)
 
 	if (fd == -1)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)a, n) == 0)
-		return fd;
-	error = errno;
+	if (connect(fd, (const struct sockaddr *)a, n) == -1)
+		error = errno;
 	if (error == EINPROGRESS &&
 	    (io_wait(fd, POLLOUT, io_now_ms() + REMOTE_CONNECT_MS) == -1 ||
 		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1))
 		error = errno;
-	if (error == 0)
+	if (error == 0) {
+		/* The end of a text must not wait for an acknowledgement. */
+		(void)setsockopt(
+		    fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 		return fd;
+	}
 	close(fd);
 	errno = error;
 	return -1;

@@ -60,6 +60,7 @@ note_failure(
 	(void)vsnprintf(r->failure.text, sizeof r->failure.text, fmt, args);
 	va_end(args);
 	r->failure.is_final = is_final;
+	r->failure.any_later |= !is_final;
 	snprintf(r->failure.status, sizeof r->failure.status, "%s", status);
 }
 
@@ -173,6 +174,18 @@ check_addresses(struct remote *r)
 			    "the recipient is no address");
 }
 
+/* A backup that refuses does not speak for a main host that is away. */
+static void
+report_rest(struct remote *r)
+{
+	bool later = r->failure.any_later || !r->failure.is_final;
+
+	if (later)
+		r->failure.status[0] = '4';
+	report_all(
+	    r, later ? "temp" : "perm", r->failure.status, r->failure.text);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -191,9 +204,9 @@ main(int argc, char *argv[])
 	enter_jail(&r);
 	check_addresses(&r);
 	note_failure(&r, false, "4.4.1", "no host could be reached");
+	r.failure.any_later = false;
 	if (has_open(&r))
 		remote_deliver(&r);
-	report_all(&r, r.failure.is_final ? "perm" : "temp", r.failure.status,
-	    r.failure.text);
+	report_rest(&r);
 	return 0;
 }

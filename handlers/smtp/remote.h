@@ -32,6 +32,7 @@ struct target {
 /* What to say of the recipients that are open in the end. */
 struct failure {
 	bool is_final;
+	bool any_later; /* one host might yet take it */
 	char status[16];
 	char text[REMOTE_TEXT];
 };

@@ -179,6 +179,40 @@ listener.close()
 conf("route far.test 127.0.0.1:%d\n" % port)
 begins(run(), "0 temp 4.4.1", "nobody listens")
 
+# Two hosts: what one refuses, the other may take.
+def two(first, second):
+    servers = [Smtp(first)]
+    try:
+        servers.append(Smtp(second, host="::1", port=servers[0].port))
+    except OSError:
+        return None
+    conf("route far.test localhost:%d\n" % servers[0].port)
+    got = run()
+    for server in servers:
+        server.close()
+    return got
+
+
+if two(Sink(), Sink()):
+    no = {"EHLO": [b"550 5.7.1 no"], "HELO": [b"550 5.7.1 no"]}
+    begins(two(Sink(EHLO=[b"421 4.3.2 busy"]), Sink()), "0 ok",
+           "the second host when the first is busy")
+    begins(two(Sink(**no), Sink()), "0 ok",
+           "the second host when the first refuses")
+    begins(two(Sink(EHLO=[b"421 4.3.2 busy"]), Sink(**no)), "0 temp 4.7.1",
+           "a second that refuses is not the first's word")
+    begins(two(Sink(**no), Sink(EHLO=[b"421 4.3.2 busy"])), "0 temp 4.3.2",
+           "nor the other way round")
+    begins(two(Sink(**no), Sink(**no)), "0 perm 5.7.1", "both refuse")
+    begins(two(Sink(MAIL=[b"550 5.7.1 no"]), Sink()), "0 perm 5.7.1",
+           "a refused sender is final")
+    sink = Sink()
+    begins(two(Sink(RCPT=[None]), sink), "0 ok",
+           "the second host when the first hangs up")
+    begins(two(Sink(DOT=[None]), sink), "0 temp 4.4.2",
+           "but not after the dot")
+    tap.eq(len(sink.messages), 1, "which would be a second copy")
+
 # Replies that lie: T-CLI-4, T-CLI-5.
 lies = [
     (b"250-x\r\n" * 200 + b"250 x", "a reply of 200 lines"),

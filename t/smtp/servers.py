@@ -9,10 +9,12 @@ class Smtp(threading.Thread):
     """Takes connections one after the other; each is handled by the next
     function of the list (the last one stays)."""
 
-    def __init__(self, *handlers, tls=None, host="127.0.0.1"):
+    def __init__(self, *handlers, tls=None, host="127.0.0.1", port=0):
         super().__init__(daemon=True)
         self.handlers = list(handlers)
-        self.listener = socket.create_server((host, 0))
+        self.listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host
+            else socket.AF_INET)
         self.port = self.listener.getsockname()[1]
         self.tls = tls
         self.connections = 0

@@ -396,6 +396,21 @@ def smuggling():
            ([b"250", b"250", b"250", b"354", b"250"], 2),
            "the clean end: two messages")
     finish(s)
+    wrong = []
+    for size in (8192, 16384):
+        for k in range(-6, 3):
+            head = b"Subject: one\r\n\r\n"
+            text = head + b"x" * (size + k - len(head))
+            for end, want in ((END, b"250"), (b"\r\n.\n" + END, b"550"),
+                              (b"\n.\r\n" + END, b"550")):
+                s = Session(root)
+                s.greet()
+                got = s.message(text + end)
+                if got[:3] != want or \
+                        len(s.front.messages) != (want == b"250"):
+                    wrong.append((size + k, end, got))
+                s.close()
+    tap.eq(wrong, [], "the end at the edge of a buffer")
     for text in (b"a\nb", b"a\rb", b"a\0b", b"\nSubject: x"):
         s = Session(root)
         s.greet()
