@@ -72,9 +72,9 @@ say CAPA QUIT
 is "$(printf '%s\n' "$out" | sed 1d)" '+OK
 TOP
 UIDL
+PIPELINING
 RESP-CODES
 AUTH-RESP-CODE
-PIPELINING
 EXPIRE NEVER
 IMPLEMENTATION Postern
 .
@@ -237,6 +237,9 @@ case $? in
 *) like "$(cat "$tmp/err")" 'never runs as root' \
 	'a network session is refused as root' ;;
 esac
+like "$(printf 'CAPA\r\n' | AUTH_TAG=+OK pop3d "$box" 2>/dev/null |
+	tr '\r\n' '  ')" 'USER  SASL PLAIN  EXPIRE' \
+	'CAPA says how the login could be made, after one'
 pop3d "$tmp/none" </dev/null >"$tmp/raw" 2>/dev/null
 is "$?" 111 'no Maildir: 111'
 like "$(cat "$tmp/raw")" '^-ERR \[SYS/TEMP\]' 'and a temporary error'

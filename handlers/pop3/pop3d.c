@@ -47,8 +47,9 @@ struct pop3 {
 	struct out out;
 	struct drop drop;
 	int64_t idle_ms;
-	char *piece;  /* PIECE_SIZE bytes */
-	unsigned bad; /* commands in a row */
+	bool logged_in; /* by the login program; else we are used by hand */
+	char *piece;    /* PIECE_SIZE bytes */
+	unsigned bad;   /* commands in a row */
 	size_t fetched, deleted;
 	uint64_t bytes;
 	const char *end; /* how it ended, for the log */
@@ -263,21 +264,18 @@ pop3_noop(struct pop3 *p, const struct command *c)
 }
 
 /*
- * What this state offers (RFC 2449 section 5).  USER, SASL and STLS are
- * capabilities of the login program, which alone knows them.
+ * RFC 2449 section 6: USER and SASL are announced in both states alike, and
+ * who came through the login program was offered both.  STLS is announced
+ * before the login only (RFC 2595 section 4).
  */
 static enum verdict
 pop3_capa(struct pop3 *p, const struct command *c)
 {
-	out_str(&p->out, "+OK\r\n"
-			 "TOP\r\n"
-			 "UIDL\r\n"
-			 "RESP-CODES\r\n"
-			 "AUTH-RESP-CODE\r\n"
-			 "PIPELINING\r\n"
-			 "EXPIRE NEVER\r\n"
-			 "IMPLEMENTATION Postern\r\n"
-			 ".\r\n");
+	reply(p, "+OK\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\n"
+		 "AUTH-RESP-CODE");
+	if (p->logged_in)
+		reply(p, "USER\r\nSASL PLAIN");
+	reply(p, "EXPIRE NEVER\r\nIMPLEMENTATION Postern\r\n.");
 	return GO_ON;
 }
 
@@ -494,7 +492,7 @@ session(struct pop3 *p, const char *maildir)
 		p->end = "dropped";
 	if (strcmp(p->end, "quit") != 0)
 		p->deleted = 0;
-	if (getenv("AUTH_TAG"))
+	if (p->logged_in)
 		log_session(p);
 	drop_close(&p->drop);
 	return 0;
@@ -553,6 +551,7 @@ main(int argc, char **argv)
 	if (log_rescue_stderr() == -1)
 		return EXIT_LATER;
 	signal(SIGPIPE, SIG_IGN);
+	p.logged_in = getenv("AUTH_TAG") != NULL;
 	p.idle_ms = read_conf(root);
 	set_up(&p, &memory);
 	enter_jail(argv[optind]);
