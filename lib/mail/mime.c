@@ -396,18 +396,20 @@ struct mime_part *
 mime_section(struct mime_part *message, const uint32_t *numbers, size_t n)
 {
 	struct mime_part *part = message;
-	bool is_body = true; /* of a message, whose part 1 it may be */
+	bool is_first = false; /* part is its own part 1 already */
 
 	for (size_t i = 0; i < n && part; i++) {
-		if (!is_body && is_message(part)) {
+		if (i > 0 && is_message(part)) {
 			part = part->child;
-			is_body = true;
+			is_first = false;
 		}
-		if (is_multipart(part))
+		if (is_multipart(part)) {
 			part = nth_child(part, numbers[i]);
-		else if (!is_body || numbers[i] != 1)
-			return NULL;
-		is_body = false;
+		} else {
+			if (is_first || numbers[i] != 1)
+				return NULL;
+			is_first = true;
+		}
 	}
 	return part;
 }

@@ -67,7 +67,8 @@ struct mime_part {
 struct mime_part *mime_parse(struct span text, struct arena *a);
 
 /* The part that an IMAP section number ("1.2") names: NULL if none.
- * RFC 3501 6.4.5: part 1 of a message that is not multipart is its body. */
+ * RFC 3501 6.4.5: part 1 of a message that is not multipart is its body; so
+ * is, to be liberal, part 1 of any part that has no others. */
 struct mime_part *mime_section(struct mime_part *message,
     const uint32_t *numbers, size_t n);
 

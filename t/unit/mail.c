@@ -289,7 +289,8 @@ test_sections(struct tap *t)
 		const char *body; /* NULL: none */
 	} rows[] = { { { 1 }, 1, "1" }, { { 2, 1 }, 2, "2.1" },
 		{ { 2, 2, 1 }, 3, "2.2.1" }, { { 3 }, 1, NULL },
-		{ { 0 }, 1, NULL }, { { 1, 1 }, 2, NULL },
+		{ { 0 }, 1, NULL }, { { 1, 1 }, 2, "1" },
+		{ { 1, 1, 1 }, 3, NULL }, { { 1, 2 }, 2, NULL },
 		{ { 2, 3 }, 2, NULL }, { { 2, 2, 2 }, 3, NULL },
 		{ { 2, 2, 1, 1 }, 4, NULL }, { { 4294967295 }, 1, NULL } };
 	struct arena a = arena_new(MIME_ARENA);
