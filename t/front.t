@@ -4,4 +4,4 @@
 need python3
 need openssl
 chmod 755 "$tmp"
-python3 "$POSTERN_SRC/t/front.py" "$POSTERN_STAGE" "$tmp"
+PYTHONDONTWRITEBYTECODE=1 python3 "$POSTERN_SRC/t/front.py" "$POSTERN_STAGE" "$tmp"
