@@ -309,6 +309,32 @@ echo x | sendmail alice 2>"$tmp/err"; is "$?" 75 \
 	"a queue that others can look into is not used"
 chmod 700 "$spool"
 
+# ---- a caller that means harm ----
+subject=limits
+rm -f "$mail"/*/new/* "$spool"/tmp/*
+sendmail alice <&- 2>"$tmp/err"; is "$?" 74 "no standard input: an error"
+echo "Subject: limits" | sendmail alice >&- 2>&-
+is "$?" 0 "other descriptors may be closed"
+(ulimit -f 0; echo x | sendmail alice 2>/dev/null); is "$?" 75 \
+	"no files may be written: later"
+echo x | (exec 2>/dev/null; ulimit -n 6; exec sendmail alice); is "$?" 75 \
+	"nor opened: later"
+mkfifo "$tmp/fifo"
+sendmail alice <"$tmp/fifo" 2>/dev/null &
+half=$!
+exec 9>"$tmp/fifo"
+{ printf 'Subject: limits\n\n'; head -c 300000 "$POSTERN_STAGE/enqueue" |
+	base64; } >&9
+begun() { find "$spool/tmp" -size +100k | grep -q .; }
+wait_for begun; ok $? "a message is being written"
+kill -9 "$half"; wait "$half" 2>/dev/null
+exec 9>&-
+ended() { ! begun; }
+wait_for ended; ok $? "its sender is killed: it is gone"
+run
+is "$(copies alice) $(ls "$mail"/alice/new | wc -l)" "1 1" \
+	"and not sent"
+
 # ---- submissions that are broken ----
 if command -v python3 >/dev/null; then
 	rm -f "$spool"/mess/*

@@ -8,6 +8,7 @@
  *          65 refused for what it is, 75 try later, 78 configuration.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <signal.h>
@@ -541,6 +542,22 @@ options(struct sendmail *s, int argc, char **argv)
 		}
 }
 
+/* Started with closed descriptors, our own files must not become them. */
+static void
+fill_descriptors(void)
+{
+	int fd;
+
+	if (fcntl(0, F_GETFD) == -1)
+		err_die_sys(EX_IOERR, "read the message");
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd == 1 || fd == 2);
+	if (fd == -1)
+		err_die_sys(EX_OSERR, "/dev/null");
+	close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -551,6 +568,7 @@ main(int argc, char **argv)
 	char error[CONF_ERROR];
 
 	err_program("sendmail");
+	fill_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	options(&s, argc, argv);
 	if (conf_load(&s.conf, s.root, error) == -1)

@@ -8,7 +8,7 @@
 #include "qsend.h"
 
 enum {
-	SAVE_RETRY_MS = 5000,
+	SAVE_RETRY_MS = 1000,
 	FAULT_RETRY_MS = 60000,
 	BUSY_RETRY_MS = 200
 };

@@ -252,7 +252,9 @@ queue_file(int folder, const char *id, bool append)
 			errno = EBADMSG;
 		return -1;
 	}
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	if (fstat(fd, &st) == -1)
+		return close_keep_errno(fd);
+	if (S_ISREG(st.st_mode) && st.st_nlink == 1 &&
 	    st.st_uid == geteuid())
 		return fd;
 	errno = EBADMSG;

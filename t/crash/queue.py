@@ -332,17 +332,16 @@ def copies_of(user, pattern):
                for f in os.listdir(new))
 
 
-def wrap_qsend(options):
-    """Puts strace in front of the qsend that qspawn starts."""
+def wrap_qsend(command):
+    """Puts a command in front of the qsend that qspawn starts."""
     path = TMP + "/libexec/qsend"
     if os.path.lexists(path):
         os.unlink(path)
-    if options is None:
+    if command is None:
         os.symlink(STAGE + "/qsend", path)
         return
     with open(path, "w") as f:
-        f.write('#!/bin/sh\nexec strace -qq %s "%s/qsend" "$@"\n' %
-                (options, STAGE))
+        f.write('#!/bin/sh\nexec %s "%s/qsend" "$@"\n' % (command, STAGE))
     os.chmod(path, 0o755)
 
 
@@ -357,34 +356,91 @@ QSEND = {"openat", "write", "fdatasync", "fsync", "unlinkat", "sendmsg",
          "recvmsg", "poll", "pread64", "ftruncate", "pipe2", "close"}
 
 
+def try_qsend(command):
+    """Three recipients, one of them unknown, with that command in front of
+    qsend; then the queue as it should be.  Returns what is wrong."""
+    send_three()
+    wrap_qsend(command)
+    run(False)
+    wrap_qsend(None)
+    run()
+    got = (copies_of("alice", "\nSubject: three\n"),
+           copies_of("carol", "\nSubject: three\n"),
+           copies_of("bob", "(?s)\nFrom: Mail Deliv.*5.1.1"))
+    report = copies_of("bob", "Final-Recipient: rfc822; (?!nosuch)")
+    left = [d + "/" + f for d in ("mess", "state", "bad") for f in
+            os.listdir(SPOOL + "/" + d)]
+    for user in "alice", "bob", "carol":
+        empty_mailbox(user)
+    # The report may be made again, and its delivery be under way too.
+    if all(1 <= g <= most for g, most in zip(got, (2, 2, 3))) and \
+            not report and not left:
+        return []
+    return ["%s: %s copies, %d wrong reports, left %s" %
+            (command.split("-e ")[-1], got, report, left)]
+
+
 def kill_qsend():
     log, wrong = TMP + "/calls", []
-    wrap_qsend("-o %s" % log)
-    send_three()
-    run(False)
+    wrong += try_qsend("strace -qq -o %s" % log)
     count = collections.Counter(
         m.group(1) for m in (re.match(r"(\w+)\(", line) for line in
                              open(log, errors="replace")) if m)
-    for user in "alice", "bob", "carol":
-        empty_mailbox(user)
     for name, n in points(count, QSEND):
-        send_three()
-        wrap_qsend("-o /dev/null -e trace=%s -e inject=%s:signal=KILL:when=%d"
-                   % (name, name, n))
-        run(False)
-        wrap_qsend(None)
-        run()
-        got = (copies_of("alice", "\nSubject: three\n"),
-               copies_of("carol", "\nSubject: three\n"),
-               copies_of("bob", "(?s)\nFrom: Mail Deliv.*5.1.1"))
-        left = [d + "/" + f for d in ("mess", "state", "bad") for f in
-                os.listdir(SPOOL + "/" + d)]
-        # The report may be made again, and its delivery be under way too.
-        if not all(1 <= g <= most for g, most in zip(got, (2, 2, 3))) or left:
-            wrong.append("%s %d: %s copies, left %s" % (name, n, got, left))
-        for user in "alice", "bob", "carol":
-            empty_mailbox(user)
+        wrong += try_qsend("strace -qq -o /dev/null -e trace=%s -e "
+                           "inject=%s:signal=KILL:when=%d" % (name, name, n))
     return wrong, len(points(count, QSEND))
+
+
+def fail_qsend():
+    log, wrong = TMP + "/functions", []
+    open(log, "w").close()
+    wrong += try_qsend("env LD_PRELOAD=%s FAULT_COUNT=%s" % (SHIM, log))
+    count = collections.Counter(open(log).read().split())
+    for name, n in points(count):
+        wrong += try_qsend("env LD_PRELOAD=%s FAULT=%s:%d:%d" %
+                           (SHIM, name, n, errno.EIO))
+    return wrong, len(points(count))
+
+
+# ---- bounce ----
+
+def kill_bounce():
+    """One message with a recipient that failed; its report, cut off."""
+    mess = SPOOL + "/mess/"
+    for left in os.listdir(SPOOL + "/tmp"):
+        os.unlink(SPOOL + "/tmp/" + left)
+    a, b = connected("b")
+    subprocess.run(["enqueue"], stdin=b, stderr=NULL, env=ENV, check=True)
+    b.close()
+    message = answer(a)[2:].strip()
+    with open(SPOOL + "/state/" + message, "w") as f:
+        f.write("0 perm 1700000000 5.1.1 no\n")
+    count = calls("bounce", NULL, [message])
+    wrong, reports = [], 0
+    for name, n in [(None, 0)] + points(count):
+        if name:
+            traced("bounce", name, "signal=KILL", n, [message], stdin=NULL,
+                   stdout=NULL).wait()
+        for _ in range(100):  # enqueue, which bounce started, ends by itself
+            if not os.listdir(SPOOL + "/tmp"):
+                break
+            time.sleep(0.01)
+        for new in set(os.listdir(mess)) - {message}:
+            text = open(mess + new).read()
+            start = 14 + int(text[3:13])
+            size = int(re.search(r"\nsize 20:(\d+),", text).group(1))
+            if (len(text) != start + size or "\nsender 0:,\n" not in text or
+                    "\nrcpt 16:bob@example.test,\n" not in text or
+                    not text.endswith("--\n")):
+                wrong.append("%s %d: %r" % (name, n, text))
+            reports += 1
+            os.unlink(mess + new)
+    os.unlink(mess + message)
+    os.unlink(SPOOL + "/state/" + message)
+    if reports < 2:
+        wrong.append("%d reports" % reports)
+    return wrong, sum(count.values())
 
 
 def setup():
@@ -431,6 +487,14 @@ def main():
     wrong, runs = kill_qsend()
     ok(not wrong and runs > 50, "qsend, killed at %d calls: everybody has it, "
        "at most as often as things were under way" % runs, wrong)
+
+    if SHIM:
+        wrong, runs = fail_qsend()
+        ok(not wrong and runs > 20, "qsend, %d faults: everybody has it, and "
+           "no report is made of them" % runs, wrong)
+    wrong, runs = kill_bounce()
+    ok(not wrong and runs > 50, "bounce, killed at %d calls: a whole report "
+       "or none" % runs, wrong)
 
     os.mkdir(TMP + "/careless")
     acked, _, wrong = kill_enqueue(CARELESS, ("enqueue", TMP + "/careless"),
