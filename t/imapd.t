@@ -265,9 +265,11 @@ e append inbox "x" {3}
 f append "&-&AG-" {3}
 g append inbox {0}
 h append inbox
+i append inbox {3
+j append inbox {3}x
 X
 )
-for t in a b d e h; do like "$(tagged $t)" "^$t (BAD|NO)" "T-IMAP-12 $t"; done
+for t in a b d e h i j; do like "$(tagged $t)" "^$t (BAD|NO)" "T-IMAP-12 $t"; done
 like "$(tagged c)" '^c NO \[TRYCREATE\]' "T-IMAP-12 APPEND to nothing"
 is "$(files)" "$before" "T-IMAP-12 nothing stays"
 out=$(raw 'a APPEND nowhere {9+}\r\nb NOOPxxx\r\nc NOOP\r\n')

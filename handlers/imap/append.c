@@ -196,6 +196,8 @@ cmd_append(struct imap *s, struct parse *p)
 	int r;
 
 	parse_append(p, &a);
+	if (s->append == LITERAL_NONE)
+		parse_fail(p, "the message must follow as a literal");
 	if (p->error) {
 		/* What came before the literal is wrong; its bytes would be
 		 * read as commands. */
