@@ -16,3 +16,7 @@ t_fuzz_names_SOURCES = t/fuzz/names.c t/fuzz/driver.c %D%/names.c
 t_fuzz_names_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/mailfs
 EXTRA_DIST += t/fuzz/seeds/names/harm t/fuzz/seeds/names/scripts \
 	t/fuzz/seeds/names/attachment t/fuzz/seeds/names/bytes
+
+check_PROGRAMS += t/fuzz/show
+t_fuzz_show_SOURCES = t/fuzz/show.c t/fuzz/driver.c %D%/show.c
+t_fuzz_show_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/mailfs

@@ -15,7 +15,7 @@ for target in "$targets"/*; do
 	set --
 	[ -d "$src/t/fuzz/seeds/$name" ] && set -- "$src/t/fuzz/seeds/$name"
 	case $name in
-	header | imap | mime | render)
+	header | imap | mime | names | render | show)
 		set -- "$@" "$vectors"/*.eml "$vectors"/hostile/*.eml ;;
 	esac
 	out=$("$target" -n 3000 "$@" 2>&1)
