@@ -164,6 +164,12 @@ def test_tls(site):
         input=b"", capture_output=True)
     ok(b"TLSv1.2" in r.stdout and b"ECDHE" in r.stdout,
        "TLS 1.2 with forward secrecy is served", r.stdout[-300:])
+    for flag in ("-tls1_2", "-tls1_3"):
+        r = subprocess.run(
+            ["openssl", "s_client", flag, "-reconnect", "-connect",
+             "%s:%d" % front.address], input=b"", capture_output=True)
+        ok(b"New, TLS" in r.stdout and b"Reused, " not in r.stdout,
+           "no session is resumed, %s" % flag, r.stdout[-300:])
     for name in ("a" * 255, "../x", "x\\"):
         r = subprocess.run(
             ["openssl", "s_client", "-connect", "%s:%d" % front.address,

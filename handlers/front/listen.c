@@ -188,8 +188,10 @@ take(struct listener *l, int sock)
 	int fd = accept4(sock, (struct sockaddr *)&a, &n, SOCK_CLOEXEC);
 
 	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-		    errno == ENOMEM) {
+		/* Any other error stays for a while: it must not make us
+		 * spin. */
+		if (errno != EAGAIN && errno != EINTR &&
+		    errno != ECONNABORTED) {
 			tell(l, "accept", NULL, errno);
 			l->pause_until = io_now_ms() + FRONT_PAUSE_MS;
 		}
