@@ -249,17 +249,22 @@ end
 12 From: x
 foo' 'a flag is stored on a file that another program renamed'
 is "$({ echo 'open INBOX'; sleep 0.1
+	mv "$md/cur/1.gone:2," "$md/cur/1.gone:2,P"
+	echo 'expunge 6'; echo ls; } | { : >"$md/cur/1.gone:2,"; run; } | sed '1,/^5/d')" \
+'6 - gone
+end' 'a message that another program renamed is expunged'
+is "$({ echo 'open INBOX'; sleep 0.1
 	: >"$md/cur/200.empty:2,"; mkdir "$md/cur/201.dir"; mkfifo "$md/cur/202.fifo"
 	ln -s /etc/passwd "$md/cur/203.link"; ln -s 203.link "$md/cur/204.link"
 	: >"$md/cur/205.x:1,x"; : >"$md/cur/206.y,S=99999999999999999999,W=-1:2,SSSS"
 	: >"$md/cur/$(printf '207.\033[2J'):2,F"; : >"$md/cur/.hidden"
 	: >"$md/cur/$(printf '208%0252d' 0)"
 	echo sync; echo ls; } | run | sed '1,/^5/d')" \
-'6 -
-7 -
+'7 -
 8 -
-9 S
-10 F
+9 -
+10 S
+11 F
 end' 'strange names and things that are no files'
 is "$(cat "$md/cur/203.link" | head -c 5)" root: 'links are left alone'
 fresh
@@ -391,7 +396,7 @@ error EROFS' 'a folder that cannot be written'
 	rm "$md/postern.journal"; chmod 500 "$md" "$md/cur" "$md/new"
 	is "$(say 'open INBOX' ls 'read 2' 'add 1 S')" 'ok
 1 -
-2 - new
+2 - recent new
 end
 4 two
 error EROFS' 'nor has an index'

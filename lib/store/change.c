@@ -7,12 +7,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+enum {
+	LOOKS = 3
+};
+
 /* One batch under the lock. */
 struct change {
 	struct mailbox *m;
 	struct batch f;
 	struct scan_times before;
-	bool looked;       /* all names have been looked up */
+	unsigned looks; /* how often all names were looked up */
 	bool in_cur, in_new; /* folders that were changed */
 };
 
@@ -89,15 +93,15 @@ changed_keywords(uint64_t old, enum flag_op op, uint64_t keywords)
 	return op == FLAGS_REMOVE ? old & ~keywords : keywords;
 }
 
-/* Looks once for where everything is: 0, or -1 with errno. */
+/* Looks for where everything is, a few times in a batch. */
 static int
 look(struct change *c)
 {
-	if (c->looked) {
+	if (c->looks == LOOKS) {
 		errno = ENOENT;
 		return -1;
 	}
-	c->looked = true;
+	c->looks++;
 	return read_names(c->m);
 }
 
@@ -170,7 +174,7 @@ store_one(struct change *c, size_t i, const struct wish *w)
 			return errno == ENOENT ? 0 : -1;
 	}
 	batch_flags(&c->f, msg->uid, flags, keywords);
-	if (flags != msg->flags && (c->looked || msg->in_new))
+	if (flags != msg->flags && (c->looks > 0 || msg->in_new))
 		batch_name(&c->f, msg->uid, name, false);
 	return 0;
 }
@@ -219,6 +223,11 @@ unlink_file(struct change *c, size_t i)
 	return 0;
 }
 
+/*
+ * A file that is not found may be one that another program renames all the
+ * time: were it journaled as gone, it would come back as a new message.  The
+ * next sync finds out.
+ */
 static int
 expunge_one(struct change *c, size_t i)
 {
@@ -230,10 +239,10 @@ expunge_one(struct change *c, size_t i)
 	r = unlink_file(c, i);
 	if (r == -1 && errno == ENOENT)
 		r = unlink_unfinished(c->m, msg->name);
-	if (r == -1 && errno == ENOENT && look(c) == 0)
+	while (r == -1 && errno == ENOENT && look(c) == 0)
 		r = unlink_file(c, i);
-	if (r == -1 && errno != ENOENT)
-		return -1;
+	if (r == -1)
+		return errno == ENOENT ? 0 : -1;
 	batch_gone(&c->f, msg);
 	return 0;
 }

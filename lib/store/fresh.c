@@ -113,22 +113,53 @@ by_arrival(const void *a, const void *b)
 	return r ? r : x->in_new - y->in_new;
 }
 
+static bool
+is_one_file(int a, const char *a_name, int b, const char *b_name)
+{
+	struct stat x, y;
+
+	return fstatat(a, a_name, &x, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(b, b_name, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+/*
+ * Two names of one file, or one name that was changed between our two looks:
+ * in tmp/ nobody renames it, and there the question can be answered.  Under
+ * the name that is kept a repair would find it, should we die.
+ */
+static void
+drop_second_name(struct mailbox *m, int dir, const char *name, int keep_dir,
+    const char *keep)
+{
+	int tmp = folder_open(m->state->dir, "tmp");
+
+	if (tmp == -1)
+		return;
+	if (durable_move(dir, name, tmp, keep) == 0) {
+		if (is_one_file(tmp, keep, keep_dir, keep))
+			(void)unlinkat(tmp, keep, 0);
+		else
+			(void)durable_move(tmp, keep, dir, name);
+	}
+	close(tmp);
+}
+
 void
 scan_mend_double(struct mailbox *m, struct scan *s,
     const struct sighting *other, int keep_dir, const char *keep)
 {
 	int dir = folder_of(m, other);
 	char base[MAILDIR_BASE], name[MAILDIR_NAME * 2];
-	struct stat st, kept;
 	int n;
 
 	if (!m->state->locked || m->read_only ||
-	    fstatat(dir, other->name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    fstatat(keep_dir, keep, &kept, AT_SYMLINK_NOFOLLOW) == -1)
+	    read_exists(dir, other->name) != 1 ||
+	    read_exists(keep_dir, keep) != 1)
 		return;
 	s->dirty = true;
-	if (st.st_ino == kept.st_ino && st.st_dev == kept.st_dev) {
-		(void)unlinkat(dir, other->name, 0);
+	if (is_one_file(dir, other->name, keep_dir, keep)) {
+		drop_second_name(m, dir, other->name, keep_dir, keep);
 		return;
 	}
 	if (maildir_base(base) == -1)

@@ -124,6 +124,7 @@ load_memory(struct mailbox *m)
 {
 	clear_view(m);
 	m->state->memory = true;
+	m->read_only = true;
 	return repair_view(m);
 }
 
@@ -139,6 +140,7 @@ view_load(struct mailbox *m)
 			return -1;
 		return load_memory(m);
 	}
+	m->read_only |= !s->writable;
 	/* A pair can be torn apart by a new generation in between. */
 	for (unsigned i = 0; i < 3; i++) {
 		r = load_pair(m);

@@ -100,7 +100,7 @@ mailbox_open(const struct account *a, struct span name, bool read_only)
 		errno = error;
 		return NULL;
 	}
-	if (!read_only)
+	if (!m->read_only)
 		sweep_tmp(m);
 	mailbox_forget(m);
 	for (size_t i = 0; i < m->n; i++)

@@ -54,7 +54,8 @@ struct mailbox {
 	char keyword[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
 	size_t nkeywords;
 	bool read_only; /* EXAMINE and mailfs: nothing on disk is touched
-	                   but for giving out UIDs */
+	                   but for giving out UIDs; set where the folder
+	                   cannot be written, too */
 	struct mailbox_state *state; /* lib/store's own */
 };
 
@@ -108,7 +109,9 @@ int mailbox_store(struct mailbox *m, const size_t *which, size_t n,
 int mailbox_keyword(struct mailbox *m, struct span keyword, bool create,
     uint64_t *bit);
 
-/* Removes n messages for good, by index; they are marked gone. */
+/* Removes n messages for good, by index; they are marked gone.  One whose
+ * file another program has just renamed or removed may stay as it is: the
+ * next mailbox_sync says which it was. */
 int mailbox_expunge(struct mailbox *m, const size_t *which, size_t n);
 
 /*
