@@ -201,6 +201,9 @@ wait_ms(const struct qsend *q)
 		next = due;
 	if (q->nworks > 0 && now + STATE_CHECK_MS < next)
 		next = now + STATE_CHECK_MS;
+	for (size_t i = 0; i < q->workers; i++)
+		if (q->works[i].retry_ms > 0 && q->works[i].retry_ms < next)
+			next = q->works[i].retry_ms;
 	return next > now ? (int)(next - now) : 0;
 }
 

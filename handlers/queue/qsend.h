@@ -49,7 +49,8 @@ struct work {
 	bool must_save;      /* although nothing is left to do */
 	bool local_fault;    /* a look-up could not be made */
 	bool bounce_failed;  /* for now */
-	int64_t retry_ms;    /* 0, or when to try again to save */
+	int64_t retry_ms;    /* 0, or when to try again to save, */
+	int64_t delay_ms;    /* and how long after the last time */
 };
 
 struct job {

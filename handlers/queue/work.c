@@ -8,7 +8,8 @@
 #include "qsend.h"
 
 enum {
-	SAVE_RETRY_MS = 1000,
+	SAVE_RETRY_MS = 100, /* doubled each time, */
+	SAVE_RETRY_MOST_MS = 10000,
 	FAULT_RETRY_MS = 60000,
 	BUSY_RETRY_MS = 200
 };
@@ -105,10 +106,14 @@ save(struct qsend *q, struct work *w)
 		buf_span(&w->unsaved)) == 0) {
 		buf_reset(&w->unsaved);
 		w->retry_ms = 0;
+		w->delay_ms = 0;
 		return true;
 	}
 	complain(q, w, "not-saved", "state", errno);
-	w->retry_ms = io_now_ms() + SAVE_RETRY_MS;
+	w->delay_ms = w->delay_ms ? w->delay_ms * 2 : SAVE_RETRY_MS;
+	if (w->delay_ms > SAVE_RETRY_MOST_MS)
+		w->delay_ms = SAVE_RETRY_MOST_MS;
+	w->retry_ms = io_now_ms() + w->delay_ms;
 	return false;
 }
 
