@@ -18,6 +18,8 @@ struct searching {
 	struct imap *s;
 	struct buf raw, text; /* of one part or field */
 	int error;            /* of a message that could not be read */
+	int64_t end_ms;       /* of processor time */
+	bool late;
 };
 
 /* What is left of the text buffer, against a key in folded case. */
@@ -168,11 +170,23 @@ sent_day(struct searching *g, int64_t *day)
 	return true;
 }
 
+static int64_t
+cpu_ms(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); /* cannot fail */
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static bool
 reading_key_holds(struct searching *g, const struct search *key, size_t i)
 {
 	int64_t day = 0;
 
+	g->late = g->late || cpu_ms() > g->end_ms;
+	if (g->late)
+		return false;
 	if (shown_open(&g->s->shown, g->s->box, i) == -1) {
 		if (errno != ENOENT)
 			g->error = errno;
@@ -289,31 +303,17 @@ settle(struct imap *s, struct search *key)
 		key->keywords = 0;
 }
 
-static int64_t
-cpu_ms(void)
-{
-	struct timespec t = { 0 };
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); /* cannot fail */
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static bool
+static void
 search_all(struct searching *g, const struct search *key)
 {
 	struct imap *s = g->s;
-	int64_t end = cpu_ms() + SEARCH_CPU_MS;
-	bool reads = search_reads(key);
 
-	for (size_t i = 0; i < s->exists; i++) {
-		if (reads && cpu_ms() > end)
-			return false;
-		if (s->box->msgs[i].gone || !holds(g, key, i))
+	for (size_t i = 0; i < s->exists && !g->late; i++) {
+		if (s->box->msgs[i].gone || !holds(g, key, i) || g->late)
 			continue;
 		out_str(&s->out, " ");
 		out_u64(&s->out, s->by_uid ? s->box->msgs[i].uid : i + 1);
 	}
-	return true;
 }
 
 static void
@@ -322,15 +322,15 @@ search(struct imap *s, struct search *key)
 	struct searching g = {
 		.s = s, .raw = buf_new(TEXT_BYTES), .text = buf_new(TEXT_BYTES)
 	};
-	bool whole;
 
+	g.end_ms = cpu_ms() + SEARCH_CPU_MS;
 	settle(s, key);
 	out_str(&s->out, "* SEARCH");
-	whole = search_all(&g, key);
+	search_all(&g, key);
 	out_str(&s->out, "\r\n");
 	buf_free(&g.raw);
 	buf_free(&g.text);
-	if (!whole)
+	if (g.late)
 		reply_no(s, "LIMIT", "The search takes too long");
 	else if (g.error) {
 		errno = g.error;

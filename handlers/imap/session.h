@@ -30,7 +30,7 @@ enum {
 	LINE_MS = 60 * 1000,       /* from a command's first byte to its end */
 	PIECE_MS = 10 * 60 * 1000, /* for each 64 KiB of an APPEND */
 	WRITE_MS = 10 * 60 * 1000,
-	SEARCH_CPU_MS = 30 * 1000, /* of one SEARCH, between messages */
+	SEARCH_CPU_MS = 30 * 1000, /* of one SEARCH, between keys */
 	QUIET_MS = 5 * 1000        /* then memory for large messages is freed */
 };
 
