@@ -210,11 +210,22 @@ judge() {
 failing 'copy' ENOSPC 'open INBOX' 'copy * box'
 
 # --- a full disk
+base
+say 'deliver INBOX m4' >/dev/null
+printf '%s\n' 'open INBOX' ls 'read 1' >"$tmp/script"
+is "$(strace -o /dev/null -e trace=pwrite64 -e inject=pwrite64:error=ENOSPC "$tool" "$md" <"$tmp/script")" \
+'ok
+1 F k
+3 S appended
+end
+3 m1' 'no room for a UID: what is known is served'
+is "$(state INBOX)" '1:m1 3:m3 4:m4 ' 'and the rest when there is room'
 if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/small" &&
     mount -t tmpfs -o size=256k none "$tmp/small" 2>/dev/null; then
 	cleanup() { umount "$tmp/small"; }
 	md=$tmp/small/md
 	say 'append INBOX - first' 'append INBOX - second' 'open INBOX' >/dev/null
+	say 'deliver INBOX late' >/dev/null
 	head -c 300000 /dev/zero >"$tmp/small/fill" 2>/dev/null
 	like "$(say 'append INBOX - third' | tail -n 1)" 'ENOSPC' \
 	    'a full disk: APPEND says so'
@@ -224,15 +235,18 @@ ok
 ok
 1 - appended gone
 2 - appended
+3 - recent
 end
 2 - appended
+3 - recent
 end' 'a full disk: EXPUNGE works'
 	rm "$tmp/small/fill"
 	is "$(say 'append INBOX - third' 'open INBOX' ls)" \
-'uid 3
+'uid 4
 ok
 2 - appended
-3 - appended
+3 -
+4 - appended
 end' 'and all is well when there is room again'
 else
 	skip 'a full disk' 'not root, or no tmpfs can be mounted'

@@ -382,6 +382,16 @@ rm -rf "$md"; cp -a "$tmp/folded" "$md"; cp "$tmp/good/postern.index" "$md"
 new=$(validity)
 ok $((new <= valid)) 'an index from elsewhere: UIDVALIDITY grows'
 
+# --- UIDs used up
+fresh
+out=$(say 'exhaust INBOX' 'append INBOX - a' 'deliver INBOX b' 'open INBOX' ls validity)
+like "$(echo $out)" '^ok uid 1 ok ok 1 - appended 2 - recent end [0-9]{10} ' \
+    'UIDs begin anew, under another UIDVALIDITY'
+say 'exhaust INBOX' >/dev/null; rm -f "$md/postern.index"
+out=$(say 'open INBOX' ls validity)
+like "$(echo $out)" '^ok 1 - 2 - end [0-9]{10} 0000000000000001 3$' \
+    'and those that are there get new ones'
+
 # --- who can only read
 if [ "$(id -u)" -ne 0 ]; then
 	fresh

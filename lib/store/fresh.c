@@ -97,6 +97,16 @@ arrival(const char *name, uint64_t *sec, uint64_t *usec)
 }
 
 static int
+compare_bases(const char *a, const char *b)
+{
+	struct span x = scan_base(a), y = scan_base(b);
+	int r = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
+
+	return r ? r : (x.n > y.n) - (x.n < y.n);
+}
+
+/* Names with one base stand together, those in cur/ first. */
+static int
 by_arrival(const void *a, const void *b)
 {
 	const struct sighting *x = a, *y = b;
@@ -109,8 +119,10 @@ by_arrival(const void *a, const void *b)
 		return xs < ys ? -1 : 1;
 	if (xu != yu)
 		return xu < yu ? -1 : 1;
-	r = strcmp(x->name, y->name);
-	return r ? r : x->in_new - y->in_new;
+	r = compare_bases(x->name, y->name);
+	if (r == 0)
+		r = x->in_new - y->in_new;
+	return r ? r : strcmp(x->name, y->name);
 }
 
 static bool
@@ -173,32 +185,13 @@ scan_mend_double(struct mailbox *m, struct scan *s,
 }
 
 static bool
-same_base(const struct sighting *a, const struct sighting *b)
+is_double(struct mailbox *m, struct scan *s, const struct sighting *kept,
+    const struct sighting *one)
 {
-	return span_eq(scan_base(a->name), scan_base(b->name));
-}
-
-/* Names with one base may have others between them, as "," and ":" are not
- * the least of all bytes: so each is compared with the kept ones of the
- * same arrival. */
-static bool
-is_double(struct mailbox *m, struct scan *s, const struct sighting *at,
-    size_t kept, const struct sighting *one)
-{
-	uint64_t sec, usec, ks, ku;
-
-	arrival(one->name, &sec, &usec);
-	while (kept-- > 0) {
-		arrival(at[kept].name, &ks, &ku);
-		if (ks != sec || ku != usec)
-			return false;
-		if (same_base(&at[kept], one)) {
-			scan_mend_double(m, s, one, folder_of(m, &at[kept]),
-			    at[kept].name);
-			return true;
-		}
-	}
-	return false;
+	if (compare_bases(kept->name, one->name) != 0)
+		return false;
+	scan_mend_double(m, s, one, folder_of(m, kept), kept->name);
+	return true;
 }
 
 int
@@ -218,7 +211,7 @@ scan_fill(struct mailbox *m, struct scan *s)
 	if (good > 0)
 		qsort(at, good, sizeof *at, by_arrival);
 	for (size_t i = 0; i < good; i++)
-		if (!is_double(m, s, at, kept, &at[i]))
+		if (kept == 0 || !is_double(m, s, &at[kept - 1], &at[i]))
 			at[kept++] = at[i];
 	s->fresh.n = kept * sizeof *at;
 	return 0;

@@ -67,7 +67,8 @@ void mailbox_close(struct mailbox *m);
 /*
  * Takes in what happened since: other sessions' changes from the journal,
  * and other programs' changes from the folder.  New messages move from
- * new/ to cur/ (unless read_only) and get UIDs, durably, before they show.
+ * new/ to cur/ (unless read_only) and get UIDs, durably, before they show;
+ * on a full disk they do not show yet.
  */
 int mailbox_sync(struct mailbox *m);
 

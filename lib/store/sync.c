@@ -354,6 +354,10 @@ mailbox_sync(struct mailbox *m)
 	r = is_due(m);
 	if (r == 1)
 		r = m->state->writable ? sync_locked(m) : one_round(m);
+	/* On a full disk nothing new gets a UID; but what is known can still
+	 * be read and, most of all, removed. */
+	if (r == -1 && (errno == ENOSPC || errno == EDQUOT))
+		r = m->state->stale ? -1 : 0;
 	if (r == 0 && !m->state->times.proven)
 		watch_again(m);
 	view_tidy(m);

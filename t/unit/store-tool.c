@@ -8,7 +8,7 @@
  *   open NAME   examine NAME   close   sync   forget   ls   names
  *   add|remove|set UID FLAGS [KEYWORD]     expunge UID
  *   copy UID NAME   move UID NAME   read UID   wait MS
- *   status NAME     validity
+ *   status NAME     validity        exhaust NAME (UIDs: few are left)
  *
  * FLAGS are Maildir letters, - for none; TEXT runs to the end of the line.
  * UID may be * for all.  Exits with 0; a command that fails says "error".
@@ -18,9 +18,11 @@
 #include "base/num.h"
 #include "store/account.h"
 #include "store/mailbox.h"
+#include "store/state.h"
 #include "store/maildir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,6 +276,23 @@ status(struct tool *t, struct span name)
 		    (unsigned long long)s.size);
 }
 
+/* A journal of an empty mailbox that has given out nearly all UIDs. */
+static void
+exhaust(struct tool *t, struct span name)
+{
+	struct journal_head h = { .uidvalidity = 1000, .generation = 1,
+		.mailbox_id = 1, .uidnext = UINT32_MAX - 100, .modseq = 1 };
+	char head[JOURNAL_HEAD];
+	int dir = account_folder_open(&t->a, name), fd;
+
+	journal_head_write(head, &h);
+	fd = openat(dir, JOURNAL_NAME,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	answer(fd == -1 ? -1 : io_write(fd, head, sizeof head));
+	close(fd);
+	close(dir);
+}
+
 static bool
 do_account(struct tool *t, struct span verb, struct span args)
 {
@@ -296,6 +315,8 @@ do_account(struct tool *t, struct span verb, struct span args)
 		answer(account_subscribe(&t->a, args, false));
 	else if (span_is(verb, "rename"))
 		answer(account_rename(&t->a, span_take(&args, ' '), args));
+	else if (span_is(verb, "exhaust"))
+		exhaust(t, args);
 	else if (!span_is(verb, "folder"))
 		return false;
 	else if (account_folder(args, folder) == -1)
