@@ -50,8 +50,9 @@ store(struct imap *s, struct set *set, enum flag_op op, bool silent,
 		reply_flags(s);
 	for (size_t i = 0; i < n && !silent; i++)
 		reply_fetch_flags(s, which[i]);
-	/* RFC 2180 4.2: who stored silently learns it from EXPUNGE. */
-	if (some_gone && !silent)
+	/* RFC 2180 4.2: who stored silently, or by UID, learns it from
+	 * EXPUNGE. */
+	if (some_gone && !silent && !s->by_uid)
 		reply_no(s, "EXPUNGEISSUED", "Some messages are gone");
 	else
 		reply_ok(s, "Done");
@@ -136,8 +137,9 @@ copy_arguments(
 		reply_errno(s);
 		return 0;
 	}
-	/* RFC 2180 4.4: all or none. */
-	if (drop_gone(s, *which, n)) {
+	/* RFC 2180 4.4: all or none; but a UID that is not there is passed
+	 * over (RFC 3501 6.4.8). */
+	if (drop_gone(s, *which, n) && !s->by_uid) {
 		reply_no(s, "EXPUNGEISSUED", "Some messages are gone");
 		return 0;
 	}

@@ -371,9 +371,9 @@ finish(struct imap *s, const struct fetching *f)
 {
 	if (s->out.error)
 		s->done = true;
-	else if (f->error == ENOENT)
+	else if (f->error == ENOENT && !s->by_uid)
 		reply_no(s, "EXPUNGEISSUED", "Some messages are gone");
-	else if (f->error) {
+	else if (f->error && f->error != ENOENT) {
 		errno = f->error;
 		reply_errno(s);
 	} else
