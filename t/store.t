@@ -444,10 +444,16 @@ news 'a rename of another program' outside
 
 # --- all at once
 seed=${STORE_SEED:-$$}
-"$model" "$tmp/model" "${STORE_SECONDS:-4}" "$seed" >"$tmp/said" 2>&1
-status=$?
-sed 's/^ok/# ok/' "$tmp/said" | grep '^#'
-grep '^not ok' "$tmp/said" | sed 's/^/# /'
-ok $((status != 0 || $(grep -c '^not ok' "$tmp/said") > 0)) \
-    "several processes and another program at once (seed $seed)"
+together() { # together WHAT [kill]
+	what=$1; shift
+	"$model" "$tmp/model" "${STORE_SECONDS:-3}" "$seed" "$@" >"$tmp/said" 2>&1
+	status=$?
+	sed 's/^ok/# ok/' "$tmp/said" | grep '^#'
+	grep '^not ok' "$tmp/said" | sed 's/^/# /'
+	ok $((status != 0 || $(grep -c '^not ok' "$tmp/said") > 0)) \
+	    "$what (seed $seed)"
+	rm -rf "$tmp/model"
+}
+together 'several processes and another program at once'
+together 'the same, and processes are killed' kill
 done_testing

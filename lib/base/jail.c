@@ -64,6 +64,7 @@ static const int session_calls[] = {
 	SCMP_SYS(readlinkat), SCMP_SYS(rename), SCMP_SYS(renameat),
 	SCMP_SYS(renameat2), SCMP_SYS(rmdir), SCMP_SYS(sendfile),
 	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statfs), SCMP_SYS(statx),
+	SCMP_SYS(syncfs),
 	SCMP_SYS(uname), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
 	SCMP_SYS(utimensat), SCMP_SYS(timerfd_create),
 	SCMP_SYS(timerfd_settime),

@@ -2,7 +2,10 @@
  * Several processes change one mailbox at once, by lib/store and behind its
  * back, and each notes what it saw and did; then the notes must agree.
  *
- *   store-model MAILDIR SECONDS SEED
+ *   store-model MAILDIR SECONDS SEED [kill]
+ *
+ * With `kill', one of them is killed every now and then, wherever it is, and
+ * another one takes its place.
  *
  * Every message has a text of its own.  What must hold: a UID names one
  * text and a text has one UID; nothing that was acknowledged is missing
@@ -17,6 +20,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -460,16 +464,56 @@ run(struct worker *w, const char *dir, int id)
 	exit(0);
 }
 
+static pid_t
+start(const struct worker *w, const char *dir, int id)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct worker own = *w;
+
+		run(&own, dir, id);
+	}
+	return pid;
+}
+
+static void
+start_all(struct worker *w, const char *dir, pid_t pids[WORKERS])
+{
+	for (int i = 0; i < WORKERS + OUTSIDERS; i++) {
+		pid_t pid = start(w, dir, i);
+
+		if (i < WORKERS)
+			pids[i] = pid;
+	}
+}
+
+/* Texts of a worker that takes another's place are of its own, too. */
+static void
+kill_some(struct worker *w, const char *dir, pid_t pids[WORKERS])
+{
+	for (int id = WORKERS + OUTSIDERS; io_now_ms() < w->end; id++) {
+		uint32_t victim = pick(w, WORKERS);
+
+		usleep(20000 + pick(w, 100000));
+		kill(pids[victim], SIGKILL);
+		waitpid(pids[victim], NULL, 0);
+		pids[victim] = start(w, dir, -id);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
+	pid_t pids[WORKERS];
 	struct worker w = { .a.dir = -1 };
 	char path[4096];
 	int status;
 	bool fine = true;
 
-	if (argc != 4)
-		err_die(EXIT_NEVER, "usage: store-model MAILDIR SECONDS SEED");
+	if (argc != 4 && argc != 5)
+		err_die(EXIT_NEVER,
+		    "usage: store-model MAILDIR SECONDS SEED [kill]");
 	printf("# seed %s\n", argv[3]);
 	fflush(stdout);
 	w.random = strtoul(argv[3], NULL, 10);
@@ -479,9 +523,9 @@ main(int argc, char **argv)
 	    0600);
 	if (account_open(&w.a, argv[1], true) == -1 || w.notes == -1)
 		err_die_sys(EXIT_LATER, "%s", argv[1]);
-	for (int i = 0; i < WORKERS + OUTSIDERS; i++)
-		if (fork() == 0)
-			run(&w, argv[1], i);
+	start_all(&w, argv[1], pids);
+	if (argc == 5)
+		kill_some(&w, argv[1], pids);
 	while (wait(&status) > 0)
 		fine &= status == 0;
 	ok(fine, "all ended well");
