@@ -247,7 +247,7 @@ like "$out" 'INTERNALDATE "17-Jul-1996 09:44:25 \+0000" FLAGS \(\\Seen work\) RF
 like "$out" '^\* SEARCH 4$' "and found by its date"
 files() { find "$box/cur" "$box/new" "$box/tmp" -type f | wc -l; }
 before=$(files)
-for n in 0 1 4 8; do
+for n in 0 1 2 3 4 5 6 7 8; do
 	raw "a APPEND inbox {9+}\r\n$(printf 'A: b\r\n\r\nx' | head -c $n)" >/dev/null
 	is "$(files)" "$before" "T-IMAP-12 cut after $n bytes: nothing stays"
 done
