@@ -19,7 +19,7 @@ activate() {
 		shift
 	done
 	# shellcheck disable=SC2086
-	systemd-socket-activate $_o -l "127.0.0.1:$port" $front "$2" \
+	systemd-socket-activate -E ASAN_OPTIONS $_o -l "127.0.0.1:$port" $front "$2" \
 	    2>"$tmp/activate" </dev/null &
 	supervisor=$!
 	wait_for grep -q Listening "$tmp/activate"
@@ -28,6 +28,7 @@ get() { # USER:PASSWORD URL
 	curl -sS --max-time 20 --cacert "$CA_FILE" -u "$1" "$2" 2>&1
 }
 ended() { ! kill -0 "$supervisor" 2>/dev/null; }
+childless() { ! ps -eo ppid= | grep -qx " *$supervisor"; }
 alice=$MAIL_USER:$MAIL_PASS
 
 # use NAME ENDS OPTION...: all of it with the supervisor's options; ENDS is
@@ -49,8 +50,8 @@ use() {
 			wait "$supervisor"
 			is $? 0 "$name: $service leaves without an error"
 		else
-			is "$(ps -eo ppid= | grep -cx " *$supervisor")" 0 \
-			    "$name: nothing of $service stays"
+			wait_for childless
+			ok $? "$name: nothing of $service stays"
 			kill "$supervisor"
 			wait "$supervisor" 2>/dev/null
 		fi
