@@ -35,8 +35,9 @@ env -u MAKEFLAGS -u MFLAGS \
     systemdsystemunitdir=/etc/systemd/system >"$tmp/install" 2>&1
 ok $? "make install"
 libexec=$(sed -n 's/^ExecStart=\(.*\)\/front .*/\1/p' "$units/postern@.service")
-mkdir -p "$tree/etc/postern/tls" "$tree/var/spool/postern" \
-    "$units/sockets.target.wants"
+mkdir -p "$tree/etc/postern/tls" "$units/sockets.target.wants"
+grep -v '^postern-queue:' /etc/passwd >"$tree/etc/passwd"
+echo 'postern-queue:x:64003:64003::/:/usr/sbin/nologin' >>"$tree/etc/passwd"
 cat >"$tree/etc/postern/postern.conf" <<END
 hostname mail.example.org
 domain example.org
@@ -46,8 +47,6 @@ queue_user 64003
 auth_delay_ms 50
 listen_idle_s 2
 END
-chown 64003:64003 "$tree/var/spool/postern"
-chmod 700 "$tree/var/spool/postern"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
     -days 2 -subj /CN=mail.example.org -keyout "$tree/etc/postern/tls/key.pem" \
     -out "$tree/etc/postern/tls/cert.pem" 2>/dev/null
@@ -65,7 +64,7 @@ After=sysinit.target sockets.target
 AllowIsolate=yes
 END
 ln -s t.target "$units/default.target"
-for s in imap imaps pop3 pop3s smtp submission submissions; do
+for s in imap imaps pop3 pop3s smtp submission submissions queue; do
 	ln -s "../postern-$s.socket" "$units/sockets.target.wants/"
 done
 for s in console-getty systemd-logind systemd-networkd systemd-resolved \
@@ -90,7 +89,10 @@ wait_for leader && wait_for up ||
 	plan_skip "systemd does not boot here: $(tail -n 1 "$tmp/console")"
 in_it ip link set lo up 2>/dev/null
 
-running() { in_it ps -eo comm= | grep -cxE 'front|imap-login|imapd|pop3d|smtpd'; }
+running() {
+	in_it ps -eo comm= | grep -cxE \
+	    'front|imap-login|imapd|pop3d|smtpd|enqueue|qspawn|qsend|deliver'
+}
 is "$(running)" 0 "nothing of ours runs before a client comes"
 
 cat >"$tmp/client" <<'END'
@@ -125,11 +127,47 @@ END
 is "$(in_it /usr/bin/python3 - <"$tmp/client" 2>&1 | tr '\n' ' ')" \
     "OK OK OK +OK +OK sent sent sent sent " \
     "IMAP, POP3 and SMTP, in clear, TLS and IPv6"
+arrived() { [ "$(ls "$mail/new" | wc -l)" = "$1" ]; }
+wait_for arrived 4; ok $? "what was sent has arrived"
 idle() { [ "$(running)" = 0 ]; }
 wait_for idle
 ok $? "nothing of ours runs after the idle time"
 is "$(in_it systemctl show -p Result --value postern@imap.service)" success \
     "the service has left by itself"
+
+# What is tried again needs no new mail, and a fault of the queue neither
+# spins nor switches its socket off.
+mkdir "$units/postern-queue.timer.d" "$units/postern-queue.service.d"
+printf '[Timer]\nOnBootSec=1s\nOnUnitInactiveSec=1s\nAccuracySec=100ms\n' \
+    >"$units/postern-queue.timer.d/test.conf"
+printf '[Service]\nRestartSec=1s\n' >"$units/postern-queue.service.d/test.conf"
+in_it systemctl daemon-reload
+mail_root() {
+	printf 'Subject: later\n\nx\n' | in_it sendmail alice@example.org 2>/dev/null
+}
+chmod 500 "$mail/tmp"
+mail_root; ok $? "sendmail takes mail"
+deferred() { ls "$tree/var/spool/postern/state" | grep -q .; }
+wait_for deferred; ok $? "it cannot be delivered now"
+chmod 700 "$mail/tmp"
+echo 'retry_min_s 1' >>"$tree/etc/postern/postern.conf"
+in_it systemctl start postern-queue.timer
+wait_for arrived 5; ok $? "the timer has it tried again"
+in_it systemctl stop postern-queue.timer
+wait_for idle
+sed -i 's/^net_user.*/net_user nobody-at-all/' "$tree/etc/postern/postern.conf"
+mail_root
+restarts() {
+	n=$(in_it systemctl show -p NRestarts --value postern-queue.service)
+	[ "$n" -ge 2 ]
+}
+wait_for restarts && [ "$n" -lt 20 ]
+ok $? "a queue that cannot run is started again, but does not spin ($n)"
+is "$(in_it systemctl is-active postern-queue.socket)" active \
+    "its socket stays"
+sed -i 's/^net_user.*/net_user 64001/' "$tree/etc/postern/postern.conf"
+wait_for arrived 6; ok $? "and it runs when it can"
+wait_for idle
 
 # A burst must not switch the socket off, and a stop leaves sessions alone.
 cat >"$tmp/burst" <<'END'
