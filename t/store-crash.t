@@ -151,6 +151,17 @@ killed 'renaming a tree' 'rename a x'
 judge() {
 	case $(say list) in
 	'INBOX a a/b a/b/c box') ! grep -q ok "$tmp/said" ;;
+	'INBOX a a/b a/b/c box new') say 'delete new' >/dev/null ;;
+	*) false ;;
+	esac && [ "$(say 'rename box new' list 'create box' list)" = 'ok
+INBOX a a/b a/b/c new
+ok
+INBOX a a/b a/b/c box new' ]
+}
+killed 'making a mailbox' 'create new'
+judge() {
+	case $(say list) in
+	'INBOX a a/b a/b/c box') ! grep -q ok "$tmp/said" ;;
 	'INBOX a a/b box') say 'create q' >/dev/null; ! ls "$md" | grep -q gone ;;
 	*) false ;;
 	esac

@@ -76,7 +76,7 @@ may_follow(uint32_t before, uint32_t c)
 	if (c == 0x200c || c == 0x200d)
 		return before >= 0x80;
 	return c != '*' && c != '%' && !utf8_is_control(c) &&
-	    !utf8_is_format(c);
+	       !utf8_is_format(c);
 }
 
 static bool
@@ -194,9 +194,9 @@ account_name(struct span folder, char out[MAILBOX_NAME])
 	if (span_is(folder, "."))
 		return span_copy(span_str("INBOX"), out, MAILBOX_NAME) == 0;
 	good = decode_folder(folder, &b) &&
-	    account_folder(buf_span(&b), again) == 0 &&
-	    span_is(folder, again) &&
-	    span_copy(buf_span(&b), out, MAILBOX_NAME) == 0;
+	       account_folder(buf_span(&b), again) == 0 &&
+	       span_is(folder, again) &&
+	       span_copy(buf_span(&b), out, MAILBOX_NAME) == 0;
 	buf_free(&b);
 	return good;
 }

@@ -22,9 +22,7 @@
 /* Where deleted folders wait for their removal; no mailbox has the name. */
 static const char gone[] = "postern.gone.";
 
-enum {
-	TREE_DEPTH = 8
-};
+enum { TREE_DEPTH = 8 };
 
 static void
 close_keep(int fd)
@@ -188,8 +186,7 @@ is_at_or_below(const char *name, const char *of)
 {
 	size_t n = strlen(of);
 
-	return strncmp(name, of, n) == 0 &&
-	    (name[n] == '\0' || name[n] == '/');
+	return strncmp(name, of, n) == 0 && (name[n] == '\0' || name[n] == '/');
 }
 
 /* The new folder of the mailbox `name', which is `from' or below it. */
@@ -198,14 +195,32 @@ target(const char *name, const char *from, const char *to,
     char folder[MAILBOX_NAME * 3])
 {
 	char fresh[MAILBOX_NAME];
-	int n = snprintf(fresh, sizeof fresh, "%s%s", to,
-	    name + strlen(from));
+	int n = snprintf(fresh, sizeof fresh, "%s%s", to, name + strlen(from));
 
 	if (n < 0 || (size_t)n >= sizeof fresh) {
 		errno = EINVAL;
 		return -1;
 	}
 	return account_folder(span_str(fresh), folder);
+}
+
+/* A folder whose making was cut off: without a cur it is no mailbox.  What
+ * is not empty stays. */
+static void
+clear_stub(const struct account *a, const char *folder)
+{
+	int fd = folder_open(a->dir, folder);
+	struct stat st;
+
+	if (fd == -1)
+		return;
+	if (fstatat(fd, "cur", &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+	    errno == ENOENT) {
+		(void)unlinkat(fd, "tmp", AT_REMOVEDIR);
+		(void)unlinkat(fd, "new", AT_REMOVEDIR);
+		(void)unlinkat(a->dir, folder, AT_REMOVEDIR);
+	}
+	close(fd);
 }
 
 static int
@@ -223,6 +238,7 @@ check_targets(const struct account *a, const struct account_list *l,
 		found++;
 		if (target(l->name[i], from, to, folder) == -1)
 			return -1;
+		clear_stub(a, folder);
 		if (fstatat(a->dir, folder, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			errno = EEXIST;
 		if (errno != ENOENT)

@@ -201,8 +201,8 @@ write_subscriptions(const struct account *a, const struct account_list *l,
 	if (out.full)
 		errno = ENOSPC;
 	else
-		r = durable_replace(a->dir, subscriptions, buf_span(&out),
-		    0600);
+		r = durable_replace(
+		    a->dir, subscriptions, buf_span(&out), 0600);
 	buf_free(&out);
 	return r;
 }
@@ -219,8 +219,8 @@ change_subscription(const struct account *a, const char *name, bool on)
 	for (size_t i = 0; i < l.n; i++)
 		there |= strcmp(l.name[i], name) == 0;
 	if (there != on)
-		r = write_subscriptions(a, &l, on ? name : NULL,
-		    on ? NULL : name);
+		r = write_subscriptions(
+		    a, &l, on ? name : NULL, on ? NULL : name);
 	account_list_free(&l);
 	return r;
 }

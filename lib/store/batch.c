@@ -45,8 +45,8 @@ batch_free(struct batch *f)
 }
 
 static void
-add_record(struct batch *f, int type, int bits, struct span body,
-    struct span text)
+add_record(
+    struct batch *f, int type, int bits, struct span body, struct span text)
 {
 	char head[RECORD_HEAD] = { (char)type, (char)bits };
 
@@ -82,8 +82,8 @@ batch_flags(struct batch *f, uint32_t uid, unsigned flags, uint64_t keywords)
 	put32(body, uid);
 	put16(body + 4, (uint16_t)flags);
 	put64(body + 6, keywords);
-	add_record(f, RECORD_FLAGS, 0, span_of(body, sizeof body),
-	    span_of(NULL, 0));
+	add_record(
+	    f, RECORD_FLAGS, 0, span_of(body, sizeof body), span_of(NULL, 0));
 	f->counts = true;
 }
 
@@ -104,8 +104,8 @@ batch_gone(struct batch *f, const struct message *msg)
 
 	put32(body, msg->uid);
 	put64(body + 4, msg->id);
-	add_record(f, RECORD_GONE, 0, span_of(body, sizeof body),
-	    span_of(NULL, 0));
+	add_record(
+	    f, RECORD_GONE, 0, span_of(body, sizeof body), span_of(NULL, 0));
 	f->counts = true;
 }
 
@@ -136,15 +136,14 @@ batch_uidnext(struct batch *f, uint32_t uidnext)
 	char body[UIDNEXT_BODY];
 
 	put32(body, uidnext);
-	add_record(f, RECORD_UIDNEXT, 0, span_of(body, sizeof body),
-	    span_of(NULL, 0));
+	add_record(
+	    f, RECORD_UIDNEXT, 0, span_of(body, sizeof body), span_of(NULL, 0));
 }
 
 static uint32_t
 batch_sum(struct span frame, uint32_t seed)
 {
-	return sum_crc(sum_crc(seed, span_head(frame, 4)),
-	    span_skip(frame, 8));
+	return sum_crc(sum_crc(seed, span_head(frame, 4)), span_skip(frame, 8));
 }
 
 struct span
@@ -262,8 +261,7 @@ apply_gone(struct mailbox *m, struct span body, uint64_t modseq)
 	if (i != SIZE_MAX) {
 		view_gone(m, i, modseq);
 	} else {
-		m->state->lost_digest +=
-		    sum_message(uid, get64(body.p + 4));
+		m->state->lost_digest += sum_message(uid, get64(body.p + 4));
 		m->state->lost_count++;
 	}
 	return 0;
@@ -294,8 +292,8 @@ apply_uidnext(struct mailbox *m, struct span body)
 }
 
 static int
-apply_record(struct mailbox *m, int type, int bits, struct span body,
-    uint64_t modseq)
+apply_record(
+    struct mailbox *m, int type, int bits, struct span body, uint64_t modseq)
 {
 	switch (type) {
 	case RECORD_NEW:
@@ -309,8 +307,8 @@ apply_record(struct mailbox *m, int type, int bits, struct span body,
 	case RECORD_KEYWORD:
 		if (body.n < KEYWORD_BODY)
 			return damaged();
-		return view_keyword(m, (unsigned char)body.p[0],
-		    span_skip(body, KEYWORD_BODY));
+		return view_keyword(
+		    m, (unsigned char)body.p[0], span_skip(body, KEYWORD_BODY));
 	case RECORD_TIMES:
 		return apply_times(m, bits, body);
 	case RECORD_UIDNEXT:
@@ -339,8 +337,7 @@ batch_apply(struct mailbox *m, struct span frame)
 		if (length < RECORD_HEAD || length > frame.n)
 			return damaged();
 		body = span_skip(span_head(frame, length), RECORD_HEAD);
-		if (apply_record(m, frame.p[0], frame.p[1], body, modseq) ==
-		    -1)
+		if (apply_record(m, frame.p[0], frame.p[1], body, modseq) == -1)
 			return -1;
 		frame = span_skip(frame, length);
 	}

@@ -7,16 +7,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum {
-	LOOKS = 3
-};
+enum { LOOKS = 3 };
 
 /* One batch under the lock. */
 struct change {
 	struct mailbox *m;
 	struct batch f;
 	struct scan_times before;
-	unsigned looks; /* how often all names were looked up */
+	unsigned looks;      /* how often all names were looked up */
 	bool in_cur, in_new; /* folders that were changed */
 };
 
@@ -26,8 +24,8 @@ struct change {
  * our two looks is found because ours is not proven.
  */
 void
-change_times(struct mailbox *m, struct batch *f,
-    const struct scan_times *before)
+change_times(
+    struct mailbox *m, struct batch *f, const struct scan_times *before)
 {
 	struct scan_times after;
 
@@ -107,18 +105,17 @@ look(struct change *c)
 
 /* Gives the file the name that goes with its flags. */
 static int
-rename_file(struct change *c, size_t i, unsigned flags,
-    char name[MAILDIR_NAME])
+rename_file(struct change *c, size_t i, unsigned flags, char name[MAILDIR_NAME])
 {
 	const struct message *msg = &c->m->msgs[i];
 
 	if (maildir_rename(span_str(msg->name), msg->in_new ? msg->uid : 0,
-	        flags, name) == -1)
+		flags, name) == -1)
 		return -1;
 	if (!msg->in_new && strcmp(name, msg->name) == 0)
 		return read_exists(c->m->state->cur, name) == 1 ? 0 : -1;
 	if (durable_move(read_dir_of(c->m, msg), msg->name, c->m->state->cur,
-	        name) == -1)
+		name) == -1)
 		return -1;
 	c->in_cur = true;
 	c->in_new |= msg->in_new;
@@ -136,8 +133,8 @@ struct wish {
  * flags are those of its present name, and the session does not know them.
  */
 static int
-store_renamed(struct change *c, size_t i, const struct wish *w,
-    unsigned *flags, char name[MAILDIR_NAME])
+store_renamed(struct change *c, size_t i, const struct wish *w, unsigned *flags,
+    char name[MAILDIR_NAME])
 {
 	struct message *msg = &c->m->msgs[i];
 	struct maildir_name parsed;
@@ -157,13 +154,11 @@ store_one(struct change *c, size_t i, const struct wish *w)
 {
 	const struct message *msg = &c->m->msgs[i];
 	unsigned flags = changed_flags(msg->flags, w->op, w->flags);
-	uint64_t keywords = changed_keywords(msg->keywords, w->op,
-	    w->keywords);
+	uint64_t keywords = changed_keywords(msg->keywords, w->op, w->keywords);
 	char name[MAILDIR_NAME];
 	int r = 0;
 
-	if (msg->gone ||
-	    (flags == msg->flags && keywords == msg->keywords))
+	if (msg->gone || (flags == msg->flags && keywords == msg->keywords))
 		return 0;
 	if (flags != msg->flags) {
 		r = rename_file(c, i, flags, name);
@@ -180,8 +175,8 @@ store_one(struct change *c, size_t i, const struct wish *w)
 }
 
 int
-mailbox_store(struct mailbox *m, const size_t *which, size_t n,
-    enum flag_op op, unsigned flags, uint64_t keywords)
+mailbox_store(struct mailbox *m, const size_t *which, size_t n, enum flag_op op,
+    unsigned flags, uint64_t keywords)
 {
 	const struct wish w = { op, flags & FLAG_ALL, keywords };
 	struct change c;
@@ -304,8 +299,8 @@ add_keyword(struct mailbox *m, struct span keyword, uint64_t *bit)
 }
 
 int
-mailbox_keyword(struct mailbox *m, struct span keyword, bool create,
-    uint64_t *bit)
+mailbox_keyword(
+    struct mailbox *m, struct span keyword, bool create, uint64_t *bit)
 {
 	size_t slot = view_keyword_slot(m, keyword);
 

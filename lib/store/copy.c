@@ -40,16 +40,16 @@ renew_uids(const struct account *a, struct span name)
 }
 
 static int
-target_begin(struct target *t, const struct account *a, struct span name,
-    bool light)
+target_begin(
+    struct target *t, const struct account *a, struct span name, bool light)
 {
 	*t = (struct target){ .tmp = -1 };
 	t->m = view_open(a, name, true, light);
 	if (t->m && t->m->uidnext > UINT32_MAX - NEAR_THE_END) {
 		view_free(t->m);
 		t->m = renew_uids(a, name) == 0
-		    ? view_open(a, name, true, light)
-		    : NULL;
+			   ? view_open(a, name, true, light)
+			   : NULL;
 	}
 	if (t->m == NULL)
 		return -1;
@@ -92,8 +92,7 @@ target_end(struct target *t, const struct account *a, struct span name)
 	if (t->m) {
 		const struct mailbox_state *s = t->m->state;
 
-		large = s->offset > JOURNAL_LEAST &&
-		    s->offset > s->index_size;
+		large = s->offset > JOURNAL_LEAST && s->offset > s->index_size;
 		if (s->locked)
 			view_unlock(t->m);
 		view_free(t->m);
@@ -117,16 +116,15 @@ target_keyword(struct target *t, struct span keyword)
 	if (slot != SIZE_MAX)
 		return UINT64_C(1) << slot;
 	if (t->nkeywords == MAILBOX_KEYWORDS ||
-	    span_copy(keyword, t->fresh[t->nkeywords], MAILBOX_KEYWORD) ==
-	        -1)
+	    span_copy(keyword, t->fresh[t->nkeywords], MAILBOX_KEYWORD) == -1)
 		return 0;
 	batch_keyword(&t->f, t->nkeywords, keyword);
 	return UINT64_C(1) << t->nkeywords++;
 }
 
 static uint64_t
-translate_keywords(struct target *t, const struct mailbox *from,
-    uint64_t keywords)
+translate_keywords(
+    struct target *t, const struct mailbox *from, uint64_t keywords)
 {
 	uint64_t out = 0;
 
@@ -134,8 +132,8 @@ translate_keywords(struct target *t, const struct mailbox *from,
 		if (!(keywords >> i & 1))
 			continue;
 		if (t->keyword[i] == 0)
-			t->keyword[i] = target_keyword(t,
-			    span_str(from->keyword[i]));
+			t->keyword[i] =
+			    target_keyword(t, span_str(from->keyword[i]));
 		out |= t->keyword[i];
 	}
 	return out;
@@ -260,8 +258,7 @@ prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
 	msg.in_new = false;
 	msg.keywords = translate_keywords(t, m, msg.keywords);
 	if (choose_base(t, &m->msgs[i], keep, base) == -1 ||
-	    full_name(base, &msg, full) == -1 ||
-	    put_link(t, m, i, full) == -1)
+	    full_name(base, &msg, full) == -1 || put_link(t, m, i, full) == -1)
 		return -1;
 	msg.id = sum_id(span_str(base));
 	copy = arena_copy(&t->m->state->names, span_str(full));
@@ -315,8 +312,8 @@ publish(struct target *t, char *const *names, size_t n, uint32_t first)
 	struct batch f;
 
 	for (size_t k = 0; k < n; k++)
-		if (durable_move(t->tmp, names[k], t->m->state->cur,
-		        names[k]) == -1)
+		if (durable_move(
+			t->tmp, names[k], t->m->state->cur, names[k]) == -1)
 			return undo(t, names, n, first);
 	if (durable_sync(t->m->state->cur) == -1)
 		return undo(t, names, n, first);
@@ -329,8 +326,8 @@ publish(struct target *t, char *const *names, size_t n, uint32_t first)
 
 /* names has room for n. */
 static int
-copy_locked(struct target *t, struct mailbox *m, const size_t *which,
-    size_t n, bool keep, char **names)
+copy_locked(struct target *t, struct mailbox *m, const size_t *which, size_t n,
+    bool keep, char **names)
 {
 	uint32_t first = t->uid;
 	size_t k;
@@ -359,8 +356,7 @@ copy_all(struct mailbox *m, const size_t *which, size_t n,
 		*uidvalidity = t.m->uidvalidity;
 		for (size_t k = 0; k < n; k++)
 			uids[k] = t.uid + (uint32_t)k;
-		r = copy_locked(&t, m, which, n, keep,
-		    (char **)(void *)room);
+		r = copy_locked(&t, m, which, n, keep, (char **)(void *)room);
 	}
 	target_end(&t, a, to);
 	buf_free(&names);
@@ -413,15 +409,16 @@ append_locked(struct target *t, struct maildir_draft *d, struct message *msg)
 }
 
 static int
-fill_message(struct message *msg, const struct maildir_draft *d,
-    unsigned flags)
+fill_message(struct message *msg, const struct maildir_draft *d, unsigned flags)
 {
 	struct stat st;
 
 	if (fstat(d->file.fd, &st) == -1)
 		return -1;
 	*msg = (struct message){ .flags = flags & FLAG_ALL,
-		.date = st.st_mtime, .size = d->size, .wire = d->wire };
+		.date = st.st_mtime,
+		.size = d->size,
+		.wire = d->wire };
 	return 0;
 }
 

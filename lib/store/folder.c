@@ -15,10 +15,10 @@
 static int
 open_beneath(int dir, const char *name, int flags)
 {
-	struct open_how how = { .flags = (unsigned)(flags | O_CLOEXEC |
-	                            O_NOFOLLOW),
+	struct open_how how = { .flags =
+				    (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-		    RESOLVE_NO_MAGICLINKS };
+			   RESOLVE_NO_MAGICLINKS };
 	long fd = syscall(SYS_openat2, dir, name, &how, sizeof how);
 
 	if (fd == -1 && (errno == ENOSYS || errno == EPERM))

@@ -76,8 +76,10 @@ fill(const struct mailbox *m, struct scan *s, struct sighting *at)
 	if (!S_ISREG(st.st_mode) || st.st_size > SCAN_LARGEST ||
 	    !maildir_parse(span_str(at->name), &name))
 		return 0;
-	at->msg = (struct message){ .flags = name.flags, .date = st.st_mtime,
-		.id = sum_id(name.base), .name = at->name,
+	at->msg = (struct message){ .flags = name.flags,
+		.date = st.st_mtime,
+		.id = sum_id(name.base),
+		.name = at->name,
 		.in_new = at->in_new };
 	fill_size(m, at, &name, (uint64_t)st.st_size);
 	return 1;
@@ -131,8 +133,8 @@ is_one_file(int a, const char *a_name, int b, const char *b_name)
 	struct stat x, y;
 
 	return fstatat(a, a_name, &x, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstatat(b, b_name, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+	       fstatat(b, b_name, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       x.st_ino == y.st_ino && x.st_dev == y.st_dev;
 }
 
 /*

@@ -77,10 +77,10 @@ read_head(struct span in, uint64_t size, struct head *h)
 	h->sum_front = get32(in.p + 112);
 	h->sum_back = get32(in.p + 116);
 	return h->nkeywords <= MAILBOX_KEYWORDS && h->nvanished <= VANISHED &&
-	    h->names <= size && h->j.uidvalidity > 0 && h->j.uidnext > 0 &&
-	    h->j.modseq > 0 && h->j.modseq <= INT64_MAX &&
-	    h->j.generation > 0 &&
-	    size == HEAD + front_size(h) + back_size(h);
+	       h->names <= size && h->j.uidvalidity > 0 && h->j.uidnext > 0 &&
+	       h->j.modseq > 0 && h->j.modseq <= INT64_MAX &&
+	       h->j.generation > 0 &&
+	       size == HEAD + front_size(h) + back_size(h);
 }
 
 static int
@@ -182,9 +182,10 @@ load_fd(struct mailbox *m, int fd, uint64_t size)
 	int r = -1;
 
 	if (m->state->light && want > HEAD +
-	    (size_t)MAILBOX_KEYWORDS * KEYWORD + (size_t)VANISHED * GONE)
+					  (size_t)MAILBOX_KEYWORDS * KEYWORD +
+					  (size_t)VANISHED * GONE)
 		want = HEAD + (size_t)MAILBOX_KEYWORDS * KEYWORD +
-		    (size_t)VANISHED * GONE;
+		       (size_t)VANISHED * GONE;
 	to = buf_room(&b, want);
 	if (to == NULL)
 		return -1;
@@ -211,10 +212,9 @@ index_load(struct mailbox *m)
 
 	m->state->index_size = 0;
 	if (fd == -1)
-		return errno == ENOENT ? 0 : errno == EINVAL ||
-		            errno == ELOOP
-		        ? damaged()
-		        : -1;
+		return errno == ENOENT                     ? 0
+		       : errno == EINVAL || errno == ELOOP ? damaged()
+							   : -1;
 	r = load_fd(m, fd, (uint64_t)st.st_size);
 	m->state->index_size = (uint64_t)st.st_size;
 	error = errno;
@@ -245,15 +245,14 @@ write_front(const struct mailbox *m, const struct vanished *v, size_t n,
 }
 
 static void
-write_record(const struct message *msg, struct buf *records,
-    struct buf *names)
+write_record(const struct message *msg, struct buf *records, struct buf *names)
 {
 	char r[RECORD];
 	size_t n = strlen(msg->name);
 
 	put32(r, msg->uid);
-	put16(r + 4, (uint16_t)(msg->flags |
-	                 (msg->in_new ? RECORD_IN_NEW : 0U)));
+	put16(
+	    r + 4, (uint16_t)(msg->flags | (msg->in_new ? RECORD_IN_NEW : 0U)));
 	put16(r + 6, (uint16_t)n);
 	put64(r + 8, msg->keywords);
 	put64(r + 16, msg->modseq);
@@ -305,7 +304,8 @@ build(struct mailbox *m, struct journal_head *j, struct buf *out)
 	const struct vanished *v =
 	    (const struct vanished *)(const void *)s->vanished.p;
 	size_t nv = s->vanished.n / sizeof *v;
-	struct head h = { .j = *j, .nkeywords = (uint32_t)m->nkeywords,
+	struct head h = { .j = *j,
+		.nkeywords = (uint32_t)m->nkeywords,
 		.floor = s->vanished_floor };
 
 	if (nv > VANISHED) {
@@ -356,7 +356,8 @@ next_head(const struct mailbox *m)
 {
 	struct journal_head j = { .uidvalidity = m->uidvalidity,
 		.generation = m->state->generation + 1,
-		.mailbox_id = m->state->mailbox_id, .uidnext = m->uidnext,
+		.mailbox_id = m->state->mailbox_id,
+		.uidnext = m->uidnext,
 		.modseq = m->highestmodseq };
 
 	j.digest = view_digest(m, &j.count);
@@ -374,8 +375,7 @@ put_journal(struct mailbox *m, struct journal_head *j)
 	int fd;
 
 	journal_head_write(head, j);
-	fd = put_file(m->state->dir, fresh_journal,
-	    span_of(head, sizeof head));
+	fd = put_file(m->state->dir, fresh_journal, span_of(head, sizeof head));
 	if (fd != -1 && lock_take(fd, 0) == -1) {
 		close(fd);
 		return -1;
@@ -447,7 +447,8 @@ index_finish(struct mailbox *m)
 {
 	struct journal_head j = { .uidvalidity = m->uidvalidity,
 		.generation = m->state->generation + 1,
-		.mailbox_id = m->state->mailbox_id, .uidnext = m->uidnext,
+		.mailbox_id = m->state->mailbox_id,
+		.uidnext = m->uidnext,
 		.modseq = m->highestmodseq,
 		.digest = m->state->base_digest,
 		.count = m->state->base_count };
@@ -460,8 +461,8 @@ int
 index_write_if_due(struct mailbox *m)
 {
 	const struct mailbox_state *s = m->state;
-	uint64_t least = s->index_size > JOURNAL_LEAST ? s->index_size
-	                                               : JOURNAL_LEAST;
+	uint64_t least =
+	    s->index_size > JOURNAL_LEAST ? s->index_size : JOURNAL_LEAST;
 
 	if (s->offset < least || !s->writable)
 		return 0;

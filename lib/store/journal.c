@@ -54,8 +54,8 @@ journal_head_read(struct span in, struct journal_head *h)
 	h->count = get32(in.p + 56);
 	h->seed = get32(in.p + 60);
 	return h->seed == sum_crc(0, span_head(in, JOURNAL_HEAD - 4)) &&
-	    h->uidvalidity > 0 && h->uidnext > 0 && h->generation > 0 &&
-	    h->modseq > 0 && h->modseq <= INT64_MAX;
+	       h->uidvalidity > 0 && h->uidnext > 0 && h->generation > 0 &&
+	       h->modseq > 0 && h->modseq <= INT64_MAX;
 }
 
 int
@@ -107,8 +107,8 @@ journal_is_current(const struct mailbox *m)
 {
 	struct stat mine, named;
 
-	if (fstatat(m->state->dir, JOURNAL_NAME, &named,
-	        AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(m->state->dir, JOURNAL_NAME, &named, AT_SYMLINK_NOFOLLOW) ==
+	    -1)
 		return errno == ENOENT ? 0 : -1;
 	if (fstat(m->state->journal, &mine) == -1)
 		return -1;
@@ -149,8 +149,8 @@ window_show(struct window *w, uint64_t offset, size_t n, struct span *out)
 
 /* The frame at offset: its length; 0: none that is good; -1. */
 static ssize_t
-window_frame(struct window *w, uint64_t offset, uint32_t seed,
-    struct span *frame)
+window_frame(
+    struct window *w, uint64_t offset, uint32_t seed, struct span *frame)
 {
 	size_t n;
 
@@ -175,7 +175,8 @@ window_begin(struct window *w, int fd)
 
 	if (fstat(fd, &st) == -1)
 		return -1;
-	*w = (struct window){ .fd = fd, .size = (uint64_t)st.st_size,
+	*w = (struct window){ .fd = fd,
+		.size = (uint64_t)st.st_size,
 		.b = buf_new(JOURNAL_FRAME_MAX) };
 	return 0;
 }
@@ -190,9 +191,9 @@ settle(struct mailbox *m, uint64_t modseq_before)
 	if (m->highestmodseq == modseq_before || m->state->locked)
 		return 0;
 	return fdatasync(m->state->journal) == -1 && errno != EROFS &&
-	        errno != EINVAL
-	    ? -1
-	    : 0;
+		       errno != EINVAL
+		   ? -1
+		   : 0;
 }
 
 int
@@ -280,8 +281,8 @@ journal_cut(struct mailbox *m)
 static void
 keep_reserve(const struct mailbox_state *s)
 {
-	(void)fallocate(s->journal, FALLOC_FL_KEEP_SIZE, (off_t)s->offset,
-	    JOURNAL_RESERVE);
+	(void)fallocate(
+	    s->journal, FALLOC_FL_KEEP_SIZE, (off_t)s->offset, JOURNAL_RESERVE);
 }
 
 static int

@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum {
-	TRIES = 16
-};
+enum { TRIES = 16 };
 
 static void
 clear_view(struct mailbox *m)
@@ -69,7 +67,7 @@ load_pair(struct mailbox *m)
 		s->generation = h.generation;
 		s->ahead = true;
 	} else if (s->generation != h.generation ||
-	    m->uidvalidity != h.uidvalidity) {
+		   m->uidvalidity != h.uidvalidity) {
 		return 0;
 	}
 	if (journal_tail(m, &torn) == -1)
@@ -167,8 +165,7 @@ merge_message(struct mailbox *m, size_t i, const struct message *fresh)
 	if (view_set_name(m, i, span_str(fresh->name), fresh->in_new) == -1)
 		return -1;
 	if (m->msgs[i].modseq != fresh->modseq)
-		view_flags(m, i, fresh->flags, fresh->keywords,
-		    fresh->modseq);
+		view_flags(m, i, fresh->flags, fresh->keywords, fresh->modseq);
 	return 0;
 }
 
@@ -195,7 +192,7 @@ merge_messages(struct mailbox *m, const struct mailbox *fresh)
 			view_gone(m, i, fresh->highestmodseq);
 	for (; k < fresh->n; k++)
 		if (view_add(m, &fresh->msgs[k],
-		        span_str(fresh->msgs[k].name)) == -1)
+			span_str(fresh->msgs[k].name)) == -1)
 			return -1;
 	return 0;
 }
@@ -232,8 +229,8 @@ static int
 reload(struct mailbox *m)
 {
 	struct mailbox_state *s = m->state;
-	struct mailbox *fresh = view_make(dup(s->account), dup(s->dir),
-	    s->light);
+	struct mailbox *fresh =
+	    view_make(dup(s->account), dup(s->dir), s->light);
 	int r = -1, error;
 
 	fresh->state->cur = dup(s->cur);
@@ -241,7 +238,7 @@ reload(struct mailbox *m)
 	fresh->read_only = m->read_only;
 	if (view_load(fresh) == 0) {
 		s->stale = fresh->uidvalidity != m->uidvalidity ||
-		    fresh->state->memory != s->memory;
+			   fresh->state->memory != s->memory;
 		errno = ESTALE;
 		r = s->stale ? -1 : merge_messages(m, fresh);
 	}
@@ -271,9 +268,8 @@ next_generation(struct mailbox *m)
 		return errno == ENOENT ? reload(m) : -1;
 	r = journal_head_load(fd, &h);
 	if (r == 1 && !torn && h.generation == s->generation + 1 &&
-	    h.uidvalidity == m->uidvalidity &&
-	    h.mailbox_id == s->mailbox_id && h.uidnext == m->uidnext &&
-	    h.modseq == m->highestmodseq) {
+	    h.uidvalidity == m->uidvalidity && h.mailbox_id == s->mailbox_id &&
+	    h.uidnext == m->uidnext && h.modseq == m->highestmodseq) {
 		close(s->journal);
 		s->journal = fd;
 		s->generation = h.generation;

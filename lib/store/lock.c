@@ -48,8 +48,8 @@ lock_take(int fd, int64_t ms)
 			return -1;
 		}
 		nanosleep(&t, NULL);
-		pause_us = pause_us * 2 > LAST_PAUSE_US ? LAST_PAUSE_US
-		                                        : pause_us * 2;
+		pause_us =
+		    pause_us * 2 > LAST_PAUSE_US ? LAST_PAUSE_US : pause_us * 2;
 	}
 	return 0;
 }
@@ -86,8 +86,8 @@ last_given(int fd)
 	ssize_t n = pread(fd, text, sizeof text, 0);
 
 	if (n > 0)
-		(void)num_parse_u32(span_trim(span_of(text, (size_t)n)),
-		    UINT32_MAX, &last);
+		(void)num_parse_u32(
+		    span_trim(span_of(text, (size_t)n)), UINT32_MAX, &last);
 	return last;
 }
 

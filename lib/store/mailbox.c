@@ -31,8 +31,7 @@ open_folders(struct mailbox *m)
 }
 
 struct mailbox *
-view_open(const struct account *a, struct span name, bool read_only,
-    bool light)
+view_open(const struct account *a, struct span name, bool read_only, bool light)
 {
 	int dir = account_folder_open(a, name), root, error;
 	struct mailbox *m;
@@ -118,15 +117,16 @@ mailbox_close(struct mailbox *m)
 }
 
 int
-mailbox_status(const struct account *a, struct span name,
-    struct mailbox_status *out)
+mailbox_status(
+    const struct account *a, struct span name, struct mailbox_status *out)
 {
 	struct mailbox *m = mailbox_open(a, name, true);
 
 	if (m == NULL)
 		return -1;
 	*out = (struct mailbox_status){ .messages = (uint32_t)m->n,
-		.recent = (uint32_t)m->state->in_new, .uidnext = m->uidnext,
+		.recent = (uint32_t)m->state->in_new,
+		.uidnext = m->uidnext,
 		.uidvalidity = m->uidvalidity,
 		.highestmodseq = m->highestmodseq };
 	for (size_t i = 0; i < m->n; i++) {

@@ -12,9 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	DRAFT_BUFFER = 16384
-};
+enum { DRAFT_BUFFER = 16384 };
 
 static const char letters[] = "DFPRST";
 static const unsigned bits[] = { FLAG_DRAFT, FLAG_FLAGGED, FLAG_PASSED,
@@ -92,15 +90,15 @@ flag_letters(unsigned flags, struct span others, char out[MAILDIR_NAME])
 		unsigned flag = flag_of((char)c);
 
 		if (flag ? (flags & flag) != 0
-		         : span_find(others, (char)c) < others.n)
+			 : span_find(others, (char)c) < others.n)
 			out[n++] = (char)c;
 	}
 	return n;
 }
 
 int
-maildir_rename(struct span file, uint32_t uid, unsigned flags,
-    char out[MAILDIR_NAME])
+maildir_rename(
+    struct span file, uint32_t uid, unsigned flags, char out[MAILDIR_NAME])
 {
 	struct maildir_name name;
 	struct span fields;
@@ -184,8 +182,8 @@ maildir_create(int parent, const char *dir)
 
 	if (fresh == -1)
 		return -1;
-	fd = openat(parent, dir,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(
+	    parent, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
 	r = make_subs(fd, fresh == 1);
@@ -342,8 +340,7 @@ maildir_commit(struct maildir_draft *d, int64_t date, char name[MAILDIR_NAME])
 		to = folder_open(d->maildir, "new");
 	if (to != -1) {
 		snprintf(name, MAILDIR_NAME, "%s,S=%llu,W=%llu", d->base,
-		    (unsigned long long)d->size,
-		    (unsigned long long)d->wire);
+		    (unsigned long long)d->size, (unsigned long long)d->wire);
 		r = durable_commit(&d->file, to, name);
 	}
 	error = errno;

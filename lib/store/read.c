@@ -36,9 +36,9 @@ read_names(struct mailbox *m)
 	for (size_t k = 0; r == 0 && k < n; k++)
 		if (s.seen.p[at[k].i] != 2 ||
 		    read_exists(read_dir_of(m, &m->msgs[at[k].i]),
-		        m->msgs[at[k].i].name) == 0)
-			r = view_set_name(m, at[k].i, span_str(at[k].name),
-			    at[k].in_new);
+			m->msgs[at[k].i].name) == 0)
+			r = view_set_name(
+			    m, at[k].i, span_str(at[k].name), at[k].in_new);
 	scan_free(&s);
 	return r;
 }
@@ -47,8 +47,7 @@ static int
 open_message(const struct mailbox *m, size_t i, uint64_t *size)
 {
 	struct stat st;
-	int fd = folder_file(read_dir_of(m, &m->msgs[i]), m->msgs[i].name,
-	    &st);
+	int fd = folder_file(read_dir_of(m, &m->msgs[i]), m->msgs[i].name, &st);
 
 	if (fd != -1)
 		*size = (uint64_t)st.st_size;
@@ -116,8 +115,8 @@ read_uid_hint(const struct mailbox *m)
 			close(fd);
 		return next;
 	}
-	most = next < UINT32_MAX - UID_GAP - 1 ? next + UID_GAP
-	                                       : UINT32_MAX - 2;
+	most =
+	    next < UINT32_MAX - UID_GAP - 1 ? next + UID_GAP : UINT32_MAX - 2;
 	while ((e = readdir(dir)) != NULL) {
 		uint32_t uid = hint_of(span_str(e->d_name), most);
 

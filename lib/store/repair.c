@@ -18,10 +18,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum {
-	HINT_MOST = 0x7fffffff,
-	MODSEQ_GAP = 1000000
-};
+enum { HINT_MOST = 0x7fffffff, MODSEQ_GAP = 1000000 };
 
 struct repair {
 	struct mailbox *m;
@@ -64,7 +61,7 @@ read_journal(struct repair *r)
 	s->seed = r->h.seed;
 	s->offset = JOURNAL_HEAD;
 	r->whole = journal_tail(m, &torn) == 0 &&
-	    (!torn || journal_is_damaged(m) == 0);
+		   (!torn || journal_is_damaged(m) == 0);
 	mailbox_forget(m);
 }
 
@@ -80,7 +77,7 @@ salvage(struct repair *r)
 	if (!r->index)
 		forget_all(m);
 	r->head = m->state->journal != -1 &&
-	    journal_head_load(m->state->journal, &r->h) == 1;
+		  journal_head_load(m->state->journal, &r->h) == 1;
 	if (r->head)
 		read_journal(r);
 	if (r->head && m->uidvalidity < r->h.uidvalidity)
@@ -223,8 +220,8 @@ compare(struct repair *r)
 		if (r->s.seen.p[at[k].i] == 2 ||
 		    !maildir_parse(span_str(at[k].name), &name))
 			continue;
-		if (view_set_name(m, at[k].i, span_str(at[k].name),
-		        at[k].in_new) == -1)
+		if (view_set_name(
+			m, at[k].i, span_str(at[k].name), at[k].in_new) == -1)
 			return -1;
 		m->msgs[at[k].i].flags = name.flags;
 		m->msgs[at[k].i].modseq = m->highestmodseq;
@@ -252,12 +249,11 @@ choose_numbers(struct repair *r)
 	if (r->proven)
 		return 0;
 	if (s->memory) {
-		int64_t sec = t->cur.tv_sec > t->fresh.tv_sec
-		    ? t->cur.tv_sec
-		    : t->fresh.tv_sec;
+		int64_t sec = t->cur.tv_sec > t->fresh.tv_sec ? t->cur.tv_sec
+							      : t->fresh.tv_sec;
 
-		m->uidvalidity = sec > 0 && sec < UINT32_MAX ? (uint32_t)sec
-		                                             : 1;
+		m->uidvalidity =
+		    sec > 0 && sec < UINT32_MAX ? (uint32_t)sec : 1;
 		return 0;
 	}
 	m->uidvalidity = lock_uidvalidity(s->account, m->uidvalidity);
@@ -277,8 +273,8 @@ keep_aside(const struct mailbox *m, const char *name)
 	    st.st_size == 0)
 		return;
 	io_wall(&sec, &usec);
-	snprintf(aside, sizeof aside, "%s.bad-%lld.%06lu", name,
-	    (long long)sec, (unsigned long)usec);
+	snprintf(aside, sizeof aside, "%s.bad-%lld.%06lu", name, (long long)sec,
+	    (unsigned long)usec);
 	(void)!linkat(m->state->dir, name, m->state->dir, aside, 0);
 }
 

@@ -150,8 +150,8 @@ see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
 		return 0;
 	}
 	got.name = arena_copy(&s->text, span_str(file)).p;
-	return buf_add(got.i == SIZE_MAX ? &s->fresh : &s->moved, &got,
-	    sizeof got);
+	return buf_add(
+	    got.i == SIZE_MAX ? &s->fresh : &s->moved, &got, sizeof got);
 }
 
 static int
@@ -199,8 +199,7 @@ read_folders(const struct mailbox *m, struct scan *s, bool first)
 		return -1;
 	young = scan_is_young(&before);
 	if (read_folder(m, s, true, first) == -1 ||
-	    read_folder(m, s, false, first) == -1 ||
-	    scan_stat(m, &after) == -1)
+	    read_folder(m, s, false, first) == -1 || scan_stat(m, &after) == -1)
 		return -1;
 	s->missing = count_missing(m, s);
 	return !young && scan_same(&before, &after);

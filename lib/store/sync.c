@@ -73,8 +73,8 @@ moved_one(struct round *r, const struct sighting *at)
 		int old = read_exists(read_dir_of(m, msg), msg->name);
 
 		if (old == 1)
-			scan_mend_double(m, &r->s, at, read_dir_of(m, msg),
-			    msg->name);
+			scan_mend_double(
+			    m, &r->s, at, read_dir_of(m, msg), msg->name);
 		if (old != 0)
 			return old == -1 ? -1 : 0;
 	}
@@ -143,8 +143,8 @@ plan_move(struct round *r, int from, const char *name, uint32_t uid)
 
 /* The name of a message in cur/: with its UID, where there is room. */
 static void
-name_in_cur(const char *name, uint32_t uid, unsigned flags,
-    char out[MAILDIR_NAME])
+name_in_cur(
+    const char *name, uint32_t uid, unsigned flags, char out[MAILDIR_NAME])
 {
 	if (maildir_rename(span_str(name), uid, flags, out) == -1)
 		(void)span_copy(span_str(name), out, MAILDIR_NAME);
@@ -181,7 +181,7 @@ fresh_one(struct round *r, struct sighting *at)
 	char name[MAILDIR_NAME];
 	int from = at->in_new ? m->state->fresh : m->state->cur;
 	bool wrong = maildir_parse(span_str(at->name), &parsed) &&
-	    parsed.uid > 0 && parsed.uid != at->msg.uid;
+		     parsed.uid > 0 && parsed.uid != at->msg.uid;
 
 	if (!m->read_only && (at->in_new || wrong)) {
 		name_in_cur(at->name, at->msg.uid, at->msg.flags, name);
@@ -240,9 +240,8 @@ carry_out(struct round *r)
 		size_t i = view_at(m, mv[k].uid);
 
 		mark_recent(r, &mv[k]);
-		if (i == SIZE_MAX ||
-		    durable_move(mv[k].from, mv[k].name, m->state->cur,
-		        m->msgs[i].name) == -1)
+		if (i == SIZE_MAX || durable_move(mv[k].from, mv[k].name,
+					 m->state->cur, m->msgs[i].name) == -1)
 			r->s.dirty = true;
 	}
 }
@@ -291,8 +290,9 @@ take_in(struct round *r)
 static int
 one_round(struct mailbox *m)
 {
-	struct round r = { .m = m, .f = batch_begin(),
-		.moves = buf_new(SIZE_MAX / 2) };
+	struct round r = {
+		.m = m, .f = batch_begin(), .moves = buf_new(SIZE_MAX / 2)
+	};
 	int result, error;
 
 	if (m->uidnext > UINT32_MAX - NEAR_THE_END && !m->state->memory)

@@ -27,9 +27,16 @@ view_make(int account, int folder, bool light)
 	w->m.state = &w->s;
 	w->m.uidnext = 1;
 	w->m.highestmodseq = 1;
-	w->s = (struct mailbox_state){ .home = home, .account = account,
-		.dir = folder, .cur = -1, .fresh = -1, .journal = -1,
-		.watch = -1, .inotify = -1, .timer = -1, .light = light };
+	w->s = (struct mailbox_state){ .home = home,
+		.account = account,
+		.dir = folder,
+		.cur = -1,
+		.fresh = -1,
+		.journal = -1,
+		.watch = -1,
+		.inotify = -1,
+		.timer = -1,
+		.light = light };
 	w->s.msgs = buf_new(SIZE_MAX / 2);
 	w->s.vanished = buf_new(SIZE_MAX / 2);
 	w->s.names = arena_new(SIZE_MAX / 2);
@@ -139,8 +146,8 @@ static void
 name_lost_keywords(struct mailbox *m, size_t slots)
 {
 	for (; m->nkeywords < slots; m->nkeywords++)
-		snprintf(m->keyword[m->nkeywords], MAILBOX_KEYWORD,
-		    "lost-%zu", m->nkeywords);
+		snprintf(m->keyword[m->nkeywords], MAILBOX_KEYWORD, "lost-%zu",
+		    m->nkeywords);
 }
 
 int

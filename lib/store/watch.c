@@ -23,9 +23,8 @@ add(int inotify, int dir, uint32_t events)
 	char path[64];
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", dir);
-	return inotify_add_watch(inotify, path, events | IN_ONLYDIR) == -1
-	    ? -1
-	    : 0;
+	return inotify_add_watch(inotify, path, events | IN_ONLYDIR) == -1 ? -1
+									   : 0;
 }
 
 static int
@@ -45,8 +44,7 @@ mailbox_watch(struct mailbox *m)
 	if (s->watch != -1)
 		return s->watch;
 	s->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	s->timer = timerfd_create(CLOCK_MONOTONIC,
-	    TFD_NONBLOCK | TFD_CLOEXEC);
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	s->watch = epoll_create1(EPOLL_CLOEXEC);
 	if (s->inotify != -1 && s->timer != -1 && s->watch != -1 &&
 	    add(s->inotify, s->dir, JOURNAL) == 0 &&
@@ -98,11 +96,11 @@ watch_again(struct mailbox *m)
 	bool coarse = t->cur.tv_nsec == 0 || t->fresh.tv_nsec == 0;
 	unsigned rounds = m->state->dirty_rounds;
 	long ms = coarse ? AGAIN_COARSE_MS
-	                 : (long)AGAIN_MS
-	        << (rounds < AGAIN_DOUBLINGS ? rounds : AGAIN_DOUBLINGS);
-	struct itimerspec when = {
-		.it_value = { ms / 1000, ms % 1000 * 1000000 }
-	};
+			 : (long)AGAIN_MS
+			       << (rounds < AGAIN_DOUBLINGS ? rounds
+							    : AGAIN_DOUBLINGS);
+	struct itimerspec when = { .it_value = {
+				       ms / 1000, ms % 1000 * 1000000 } };
 
 	if (m->state->timer != -1)
 		(void)timerfd_settime(m->state->timer, 0, &when, NULL);

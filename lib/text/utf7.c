@@ -79,8 +79,7 @@ static bool
 take_unit(struct buf *out, uint32_t unit, uint32_t *high)
 {
 	if (*high) {
-		uint32_t c = 0x10000 + ((*high & 0x3ff) << 10) +
-		    (unit & 0x3ff);
+		uint32_t c = 0x10000 + ((*high & 0x3ff) << 10) + (unit & 0x3ff);
 
 		if (unit < 0xdc00 || unit > 0xdfff)
 			return false;
@@ -157,8 +156,8 @@ utf7_decode(struct span utf7, struct buf *out)
 	if (good) {
 		struct span got = span_skip(buf_span(out), before);
 
-		good = utf7_encode(got, &again) &&
-		    span_eq(buf_span(&again), utf7);
+		good =
+		    utf7_encode(got, &again) && span_eq(buf_span(&again), utf7);
 	}
 	buf_free(&again);
 	if (!good)

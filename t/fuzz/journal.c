@@ -19,16 +19,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum {
-	HEAD = 64,
-	INDEX_HEAD = 128
-};
+enum { HEAD = 64, INDEX_HEAD = 128 };
 
 static void
 put(int dir, const char *name, struct span bytes)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-	    0600);
+	int fd =
+	    openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd == -1 || io_write(fd, bytes.p, bytes.n) == -1)
 		abort();
@@ -69,9 +66,8 @@ mend_frames(struct buf *b, uint32_t seed)
 		if (n < 24)
 			break;
 		put32(p, (uint32_t)n);
-		put32(p + 4,
-		    sum_crc(sum_crc(seed, span_of(p, 4)),
-		        span_of(p + 8, n - 8)));
+		put32(p + 4, sum_crc(sum_crc(seed, span_of(p, 4)),
+				 span_of(p + 8, n - 8)));
 		at += n;
 	}
 }
@@ -87,13 +83,12 @@ mend_index(struct buf *b)
 	put32(b->p + 8, 1);
 	put32(b->p + 12, INDEX_HEAD);
 	front = ((size_t)get32(b->p + 52) & 63) * 64 +
-	    ((size_t)get32(b->p + 56) & 63) * 16;
+		((size_t)get32(b->p + 56) & 63) * 16;
 	if (front > b->n - INDEX_HEAD)
 		return;
 	put32(b->p + 112, sum_crc(0, span_of(b->p + INDEX_HEAD, front)));
-	put32(b->p + 116,
-	    sum_crc(0, span_of(b->p + INDEX_HEAD + front,
-	                   b->n - INDEX_HEAD - front)));
+	put32(b->p + 116, sum_crc(0, span_of(b->p + INDEX_HEAD + front,
+					 b->n - INDEX_HEAD - front)));
 	put32(b->p + 124, sum_crc(0, span_of(b->p, INDEX_HEAD - 4)));
 }
 

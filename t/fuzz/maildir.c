@@ -1,6 +1,6 @@
 /* Maildir file names, modified UTF-7 and mailbox names. */
-#include "store/account.h"
 #include "store/maildir.h"
+#include "store/account.h"
 #include "text/utf7.h"
 #include "text/utf8.h"
 
@@ -33,7 +33,7 @@ file_name(struct span in)
 		char c = one.others.p[i];
 
 		must(strchr("RFTSDP", c) ||
-		    span_find(two.others, c) < two.others.n);
+		     span_find(two.others, c) < two.others.n);
 	}
 }
 

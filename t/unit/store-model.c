@@ -26,12 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	WORKERS = 3,
-	OUTSIDERS = 2,
-	TEXT = 64,
-	NOTES = 400000
-};
+enum { WORKERS = 3, OUTSIDERS = 2, TEXT = 64, NOTES = 400000 };
 
 struct worker {
 	struct account a;
@@ -66,8 +61,7 @@ _Noreturn static void
 fail(struct worker *w, const char *what)
 {
 	note(w, '!', 0, what);
-	fprintf(stderr, "# worker %d: %s: %s\n", w->id, what,
-	    strerror(errno));
+	fprintf(stderr, "# worker %d: %s: %s\n", w->id, what, strerror(errno));
 	exit(1);
 }
 
@@ -146,10 +140,9 @@ add(struct worker *w, bool append)
 	    maildir_write(&d, span_str(text)) == -1 ||
 	    maildir_write(&d, span_str("\n")) == -1)
 		fail(w, "draft");
-	if (append
-	        ? mailbox_append(&w->a, span_str("INBOX"), &d, FLAG_SEEN,
-	              NULL, 0, -1, &uid, &validity)
-	        : maildir_commit(&d, -1, name))
+	if (append ? mailbox_append(&w->a, span_str("INBOX"), &d, FLAG_SEEN,
+			 NULL, 0, -1, &uid, &validity)
+		   : maildir_commit(&d, -1, name))
 		fail(w, append ? "append" : "deliver");
 	if (append)
 		note(w, 'U', uid, text);
@@ -164,7 +157,7 @@ change_flags(struct worker *w)
 	while (n < 4 && w->m->n > 0)
 		which[n++] = pick(w, (uint32_t)w->m->n);
 	if (mailbox_store(w->m, which, n, pick(w, 2) ? FLAGS_ADD : FLAGS_REMOVE,
-	        1U << pick(w, 6), 0) == -1)
+		1U << pick(w, 6), 0) == -1)
 		fail(w, "store");
 }
 
@@ -241,8 +234,8 @@ meddle_with(struct worker *w, int cur, const char *name)
 	if (!maildir_parse(span_str(name), &parsed))
 		return;
 	if (pick(w, 150) > 0) {
-		if (maildir_rename(span_str(name), 0, pick(w, FLAG_ALL + 1),
-		        fresh) == 0)
+		if (maildir_rename(
+			span_str(name), 0, pick(w, FLAG_ALL + 1), fresh) == 0)
 			(void)!renameat(cur, name, cur, fresh);
 		return;
 	}
@@ -367,7 +360,8 @@ judge(const char *path)
 	struct line *all = calloc(NOTES, sizeof *all);
 	struct line *u = calloc(NOTES, sizeof *u);
 	struct line *e = calloc(NOTES, sizeof *e);
-	size_t n = read_notes(path, all), nu = keep(all, n, "U", u), ne = keep(all, n, "E", e);
+	size_t n = read_notes(path, all), nu = keep(all, n, "U", u),
+	       ne = keep(all, n, "E", e);
 	size_t doubles = 0, moved = 0, lost = 0, wrong = 0;
 	struct line *f = calloc(NOTES, sizeof *f);
 	size_t nf = keep(all, n, "F", f), na = 0;
@@ -375,14 +369,14 @@ judge(const char *path)
 	qsort(u, nu, sizeof *u, by_uid);
 	for (size_t i = 1; i < nu; i++)
 		doubles += u[i].uid == u[i - 1].uid &&
-		    strcmp(u[i].text, u[i - 1].text) != 0;
+			   strcmp(u[i].text, u[i - 1].text) != 0;
 	qsort(u, nu, sizeof *u, by_text);
 	for (size_t i = 1; i < nu; i++)
 		if (u[i].uid != u[i - 1].uid &&
 		    strcmp(u[i].text, u[i - 1].text) == 0) {
 			moved++;
-			printf("# %s: %u %u\n", u[i].text, u[i - 1].uid,
-			    u[i].uid);
+			printf(
+			    "# %s: %u %u\n", u[i].text, u[i - 1].uid, u[i].uid);
 		}
 	qsort(e, ne, sizeof *e, by_text);
 	qsort(f, nf, sizeof *f, by_text);
@@ -395,8 +389,8 @@ judge(const char *path)
 		lost++;
 		printf("# lost: %s\n", all[i].text);
 	}
-	printf("# %zu added, %zu removed, %zu left, %zu notes\n", na, ne, nf,
-	    n);
+	printf(
+	    "# %zu added, %zu removed, %zu left, %zu notes\n", na, ne, nf, n);
 	ok(wrong == 0, "no worker failed");
 	ok(doubles == 0, "a UID names one message");
 	ok(moved == 0, "a message has one UID");
@@ -438,10 +432,10 @@ finish(struct worker *w)
 		struct maildir_name name;
 
 		same = one->msgs[i].uid == two->msgs[i].uid &&
-		    one->msgs[i].flags == two->msgs[i].flags &&
-		    maildir_parse(span_str(one->msgs[i].name), &name) &&
-		    name.flags == one->msgs[i].flags &&
-		    faccessat(w->a.dir, "cur", F_OK, 0) == 0;
+		       one->msgs[i].flags == two->msgs[i].flags &&
+		       maildir_parse(span_str(one->msgs[i].name), &name) &&
+		       name.flags == one->msgs[i].flags &&
+		       faccessat(w->a.dir, "cur", F_OK, 0) == 0;
 	}
 	ok(same, "two views agree");
 	mailbox_close(one);
@@ -519,8 +513,8 @@ main(int argc, char **argv)
 	w.random = strtoul(argv[3], NULL, 10);
 	w.end = io_now_ms() + (int64_t)strtoul(argv[2], NULL, 10) * 1000;
 	snprintf(path, sizeof path, "%s.notes", argv[1]);
-	w.notes = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
-	    0600);
+	w.notes = open(
+	    path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (account_open(&w.a, argv[1], true) == -1 || w.notes == -1)
 		err_die_sys(EXIT_LATER, "%s", argv[1]);
 	start_all(&w, argv[1], pids);

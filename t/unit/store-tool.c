@@ -18,8 +18,8 @@
 #include "base/num.h"
 #include "store/account.h"
 #include "store/mailbox.h"
-#include "store/state.h"
 #include "store/maildir.h"
+#include "store/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +28,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-	MOST = 100000
-};
+enum { MOST = 100000 };
 
 struct tool {
 	struct account a;
@@ -126,7 +124,7 @@ append(struct tool *t, struct span name, struct span flags, struct span text)
 
 	if (write_draft(t, &d, t->a.dir, text) == -1 ||
 	    mailbox_append(&t->a, name, &d, flags_of(flags), &keyword, 1,
-	        1000000000, &uid, &validity) == -1)
+		1000000000, &uid, &validity) == -1)
 		answer(-1);
 	else
 		printf("uid %lu\n", (unsigned long)uid);
@@ -160,8 +158,8 @@ list_messages(const struct tool *t, bool names)
 			    (unsigned long long)msg->size,
 			    (unsigned long long)msg->wire,
 			    (unsigned long long)msg->modseq,
-			    (unsigned long long)msg->id,
-			    (long long)msg->date, msg->name);
+			    (unsigned long long)msg->id, (long long)msg->date,
+			    msg->name);
 		putchar('\n');
 	}
 	printf("end\n");
@@ -202,8 +200,8 @@ store(struct tool *t, enum flag_op op, struct span *args)
 	    (args->n > 0 && mailbox_keyword(t->m, *args, true, &bit) == -1))
 		answer(-1);
 	else
-		answer(mailbox_store(t->m, t->which, t->n, op,
-		    flags_of(flags), bit));
+		answer(mailbox_store(
+		    t->m, t->which, t->n, op, flags_of(flags), bit));
 }
 
 static void
@@ -214,8 +212,8 @@ copy(struct tool *t, bool move, struct span *args)
 	int r = -1;
 
 	if (select_messages(t, uid))
-		r = (move ? mailbox_move : mailbox_copy)(t->m, t->which,
-		    t->n, &t->a, *args, t->uids, &validity);
+		r = (move ? mailbox_move : mailbox_copy)(
+		    t->m, t->which, t->n, &t->a, *args, t->uids, &validity);
 	if (r == -1) {
 		answer(-1);
 		return;
@@ -280,14 +278,17 @@ status(struct tool *t, struct span name)
 static void
 exhaust(struct tool *t, struct span name)
 {
-	struct journal_head h = { .uidvalidity = 1000, .generation = 1,
-		.mailbox_id = 1, .uidnext = UINT32_MAX - 100, .modseq = 1 };
+	struct journal_head h = { .uidvalidity = 1000,
+		.generation = 1,
+		.mailbox_id = 1,
+		.uidnext = UINT32_MAX - 100,
+		.modseq = 1 };
 	char head[JOURNAL_HEAD];
 	int dir = account_folder_open(&t->a, name), fd;
 
 	journal_head_write(head, &h);
-	fd = openat(dir, JOURNAL_NAME,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = openat(
+	    dir, JOURNAL_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	answer(fd == -1 ? -1 : io_write(fd, head, sizeof head));
 	close(fd);
 	close(dir);
@@ -353,8 +354,8 @@ do_view(struct tool *t, struct span verb, struct span args)
 		store(t, FLAGS_SET, &args);
 	else if (span_is(verb, "expunge"))
 		answer(select_messages(t, args)
-		        ? mailbox_expunge(t->m, t->which, t->n)
-		        : -1);
+			   ? mailbox_expunge(t->m, t->which, t->n)
+			   : -1);
 	else if (span_is(verb, "copy"))
 		copy(t, false, &args);
 	else if (span_is(verb, "move"))
