@@ -6,7 +6,7 @@ fuzz=$POSTERN_BUILD/t/fuzz
 seed=${FUZZ_SEED:-$$}
 cd "$tmp" || exit 99
 for target in maildir journal; do
-	"$fuzz/$target" -t "${FUZZ_SECONDS:-2}" -s "$seed" \
+	"$fuzz/$target" -t "${FUZZ_SECONDS:-1}" -s "$seed" \
 	    "$POSTERN_SRC/t/fuzz/seeds/$target" 2>&1 | sed 's/^/# /'
 	[ -z "$(ls -A "$tmp")" ]
 	ok $? "$target (seed $seed)"

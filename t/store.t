@@ -446,7 +446,7 @@ news 'a rename of another program' outside
 seed=${STORE_SEED:-$$}
 together() { # together WHAT [kill]
 	what=$1; shift
-	"$model" "$tmp/model" "${STORE_SECONDS:-3}" "$seed" "$@" >"$tmp/said" 2>&1
+	"$model" "$tmp/model" "${STORE_SECONDS:-2}" "$seed" "$@" >"$tmp/said" 2>&1
 	status=$?
 	sed 's/^ok/# ok/' "$tmp/said" | grep '^#'
 	grep '^not ok' "$tmp/said" | sed 's/^/# /'
