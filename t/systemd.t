@@ -45,6 +45,7 @@ net_user 64001
 auth_user 64002
 queue_user 64003
 auth_delay_ms 50
+retry_min_s 1
 listen_idle_s 2
 END
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
@@ -150,7 +151,6 @@ mail_root; ok $? "sendmail takes mail"
 deferred() { ls "$tree/var/spool/postern/state" | grep -q .; }
 wait_for deferred; ok $? "it cannot be delivered now"
 chmod 700 "$mail/tmp"
-echo 'retry_min_s 1' >>"$tree/etc/postern/postern.conf"
 in_it systemctl start postern-queue.timer
 wait_for arrived 5; ok $? "the timer has it tried again"
 in_it systemctl stop postern-queue.timer

@@ -46,7 +46,8 @@ tidy(const struct qsend *q, const char *name)
 
 /* Calls what for each name in folder. */
 static void
-each_name(struct qsend *q, int folder, void (*what)(struct qsend *, const char *))
+each_name(struct qsend *q, int folder,
+    void (*what)(struct qsend *, const char *))
 {
 	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
@@ -64,13 +65,33 @@ each_name(struct qsend *q, int folder, void (*what)(struct qsend *, const char *
 	closedir(d);
 }
 
+/*
+ * A message's mtime says when it is due, so that a long queue need not be
+ * read to know it.  It is a hint: what is far from now is not believed.
+ */
+static int64_t
+due_hint(const struct qsend *q, const char *name)
+{
+	struct stat st;
+	uint32_t usec;
+	int64_t now, wait;
+
+	io_wall(&now, &usec);
+	if (fstatat(q->queue.mess, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return 0;
+	wait = st.st_mtime - now;
+	if (wait <= 0 || wait > (int64_t)q->conf.retry_max_s)
+		return 0;
+	return io_now_ms() + wait * 1000;
+}
+
 static void
 see_message(struct qsend *q, const char *name)
 {
-	if (queue_is_id(span_str(name)))
-		table_add(&q->table, name, 0);
-	else
+	if (!queue_is_id(span_str(name)))
 		tidy(q, name);
+	else if (table_find(&q->table, name) == TABLE_NONE)
+		table_add(&q->table, name, due_hint(q, name));
 }
 
 /* Left behind by a crash: its message is gone. */

@@ -1,5 +1,7 @@
 /* One message of the queue, from due to done or to the next time. */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/durable.h"
@@ -290,6 +292,18 @@ finish(struct qsend *q, struct work *w)
 	}
 }
 
+/* For the next qsend; without it the message is read to know. */
+static void
+note_due(const struct qsend *q, const struct work *w, int64_t due)
+{
+	const struct timespec t[2] = { { .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = due } };
+
+	if (utimensat(q->queue.mess, id_of(q, w), t, AT_SYMLINK_NOFOLLOW) ==
+	    -1)
+		complain(q, w, "not-noted", "due", errno);
+}
+
 /* When the first of those that are left is due. */
 static void
 wait_for_next(struct qsend *q, struct work *w)
@@ -310,6 +324,8 @@ wait_for_next(struct qsend *q, struct work *w)
 		delay = (int64_t)q->conf.retry_min_s;
 	if (w->bounce_failed || delay < 1)
 		delay = (int64_t)q->conf.retry_min_s;
+	if (!w->local_fault && !w->bounce_failed && delay <= most)
+		note_due(q, w, now + delay);
 	put_off(q, w, (delay < most ? delay : most) * 1000, false);
 }
 
