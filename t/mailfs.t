@@ -220,6 +220,20 @@ rm -r "$box/.New"
 ls "$mnt" | grep -qx New; is $? 1 'a deleted one goes'
 rm -r "$box/.Old"
 
+# A mailbox that is busy for a while: what is gone from it is soon not shown.
+i=0
+while [ $i -lt 60 ]; do
+	i=$((i + 1))
+	printf 'Subject: churn\n\n' | put $((1200000000 + i)).M1P1Q1.h
+	ls "$mnt/INBOX" >/dev/null
+	[ $i -le 5 ] || rm "$box/new/$((1200000000 + i - 5)).M1P1Q1.h"
+done
+settled() { [ "$(ls "$mnt/INBOX" | grep -c churn)" -eq 5 ]; }
+n=0
+until settled || [ $n -ge 30 ]; do n=$((n + 1)); sleep 0.1; done
+settled; ok $? 'after much coming and going the list is right'
+rm "$box"/new/12000000*
+
 # Names that are meant to harm (T-TTY-1).
 i=20
 esc=$(printf '\033')

@@ -253,7 +253,10 @@ record_times(struct round *r, const struct scan_times *before)
 
 	if (r->s.dirty) {
 		r->m->state->times.proven = false;
-		r->m->state->dirty_rounds++;
+		/* A busy folder gets still; what cannot be done is tried
+		 * more and more seldom. */
+		r->m->state->dirty_rounds =
+		    r->s.unsure ? 0 : r->m->state->dirty_rounds + 1;
 		return 0;
 	}
 	r->m->state->dirty_rounds = 0;
