@@ -6,7 +6,8 @@ root=$tmp/root
 try_pid=
 
 start_try() {
-	"$POSTERN_SRC/tools/try" --quiet --root "$root" "$@" \
+	# Ends with this test, however that ends.
+	setpriv --pdeathsig TERM "$POSTERN_SRC/tools/try" --quiet --root "$root" "$@" \
 	    >"$tmp/try.out" 2>"$tmp/try.err" </dev/null &
 	try_pid=$!
 	_n=0
