@@ -249,6 +249,11 @@ end
 12 From: x
 foo' 'a flag is stored on a file that another program renamed'
 is "$({ echo 'open INBOX'; sleep 0.1
+	mv "$md/cur/123.foreign:2,FRSa" "$md/cur/123.foreign:2,DFRa"
+	echo 'read 4'; sleep 0.1; echo sync; sleep 0.1; echo sync; echo 'open INBOX'; echo ls
+	} | run | grep '^4')" '4 RFD' 'a name that was looked up to read is journaled, too'
+mv "$md/cur/123.foreign:2,DFRa" "$md/cur/123.foreign:2,FRSa"
+is "$({ echo 'open INBOX'; sleep 0.1
 	mv "$md/cur/1.gone:2," "$md/cur/1.gone:2,P"
 	echo 'expunge 6'; echo ls; } | { : >"$md/cur/1.gone:2,"; run; } | sed '1,/^5/d')" \
 '6 - gone

@@ -122,6 +122,13 @@ rename_file(struct change *c, size_t i, unsigned flags, char name[MAILDIR_NAME])
 	return 0;
 }
 
+static void
+mark_changed(struct mailbox *m, size_t i)
+{
+	m->nchanged += !m->msgs[i].changed;
+	m->msgs[i].changed = true;
+}
+
 struct wish {
 	enum flag_op op;
 	unsigned flags;
@@ -136,31 +143,44 @@ static int
 store_renamed(struct change *c, size_t i, const struct wish *w, unsigned *flags,
     char name[MAILDIR_NAME])
 {
-	struct message *msg = &c->m->msgs[i];
+	const struct message *msg = &c->m->msgs[i];
 	struct maildir_name parsed;
 
 	if (look(c) == -1 || !maildir_parse(span_str(msg->name), &parsed))
 		return -1;
-	if (parsed.flags != msg->flags && !msg->changed) {
-		msg->changed = true;
-		c->m->nchanged++;
-	}
+	if (parsed.flags != msg->flags)
+		mark_changed(c->m, i);
 	*flags = changed_flags(parsed.flags, w->op, w->flags);
 	return rename_file(c, i, *flags, name);
+}
+
+/* The flags that the file has: those of a name that was looked up are not
+ * in the journal yet. */
+static unsigned
+present_flags(const struct message *msg)
+{
+	struct maildir_name parsed;
+
+	if (msg->looked_up && maildir_parse(span_str(msg->name), &parsed))
+		return parsed.flags;
+	return msg->flags;
 }
 
 static int
 store_one(struct change *c, size_t i, const struct wish *w)
 {
 	const struct message *msg = &c->m->msgs[i];
-	unsigned flags = changed_flags(msg->flags, w->op, w->flags);
+	unsigned old = present_flags(msg);
+	unsigned flags = changed_flags(old, w->op, w->flags);
 	uint64_t keywords = changed_keywords(msg->keywords, w->op, w->keywords);
 	char name[MAILDIR_NAME];
 	int r = 0;
 
-	if (msg->gone || (flags == msg->flags && keywords == msg->keywords))
+	if (msg->gone || (flags == old && keywords == msg->keywords))
 		return 0;
-	if (flags != msg->flags) {
+	if (old != msg->flags)
+		mark_changed(c->m, i);
+	if (flags != old) {
 		r = rename_file(c, i, flags, name);
 		if (r == -1 && errno == ENOENT)
 			r = store_renamed(c, i, w, &flags, name);
@@ -169,8 +189,10 @@ store_one(struct change *c, size_t i, const struct wish *w)
 			return errno == ENOENT ? 0 : -1;
 	}
 	batch_flags(&c->f, msg->uid, flags, keywords);
-	if (flags != msg->flags && (c->looks > 0 || msg->in_new))
+	if (flags != old)
 		batch_name(&c->f, msg->uid, name, false);
+	else if (msg->looked_up)
+		batch_name(&c->f, msg->uid, msg->name, msg->in_new);
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct message {
 	bool recent;         /* this session is the first to see it */
 	bool changed;        /* flags differ from what the session knows */
 	bool gone;           /* expunged; forgotten by mailbox_forget */
+	bool looked_up;      /* lib/store's: name is newer than flags */
 };
 
 struct mailbox {

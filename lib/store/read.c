@@ -33,12 +33,16 @@ read_names(struct mailbox *m)
 	int r = scan_folder(m, &s, false);
 
 	at = sightings(&s.moved, &n);
-	for (size_t k = 0; r == 0 && k < n; k++)
-		if (s.seen.p[at[k].i] != 2 ||
-		    read_exists(read_dir_of(m, &m->msgs[at[k].i]),
-			m->msgs[at[k].i].name) == 0)
-			r = view_set_name(
-			    m, at[k].i, span_str(at[k].name), at[k].in_new);
+	for (size_t k = 0; r == 0 && k < n; k++) {
+		struct message *msg = &m->msgs[at[k].i];
+
+		if (s.seen.p[at[k].i] == 2 &&
+		    read_exists(read_dir_of(m, msg), msg->name) != 0)
+			continue;
+		r = view_set_name(
+		    m, at[k].i, span_str(at[k].name), at[k].in_new);
+		msg->looked_up = true;
+	}
 	scan_free(&s);
 	return r;
 }

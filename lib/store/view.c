@@ -94,6 +94,7 @@ view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new)
 		return -1;
 	m->state->names_dead += msg->name ? strlen(msg->name) + 1 : 0;
 	msg->name = copy.p;
+	msg->looked_up = false;
 	count_new(m, msg, in_new);
 	msg->in_new = in_new;
 	if (m->read_only)
