@@ -193,8 +193,8 @@ def test_rights(site):
         return "\t".join([str(n)] * 4)
 
     listener = front.process.pid
-    monitor = children(listener)[0]
-    child = children(monitor)[0]
+    nursery, monitor = sorted(children(listener))
+    child = children(nursery)[0]
     caps = sum(1 << n for n in (5, 6, 7, 18))
     for name, pid in (("listener", listener), ("front", monitor)):
         s = status(pid)
@@ -207,6 +207,16 @@ def test_rights(site):
        int(s["CapAmb"], 16) == 0 and s["NoNewPrivs"] == "1" and
        s["Seccomp"] == "2",
        "login program: net_user, no capability, filtered", s)
+    s = status(nursery)
+    ok(s["Uid"] == four(64001) and int(s["CapPrm"], 16) == 0 and
+       int(s["CapAmb"], 16) == 0 and s["NoNewPrivs"] == "1" and
+       s["Seccomp"] == "2" and os.readlink("/proc/%d/root" % nursery) ==
+       site.root + "/run/postern/empty",
+       "its nursery: the same, but that it forks", s)
+    for pid in (listener, monitor):
+        with open("/proc/%d/maps" % pid) as f:
+            libs = set(re.findall(r"/(lib[\w-]+)", f.read()))
+        ok(libs == {"libc"}, "no library runs with rights but libc", libs)
     ok(os.readlink("/proc/%d/root" % child) == site.root +
        "/run/postern/empty", "with an empty root folder",
        os.readlink("/proc/%d/root" % child))
@@ -228,6 +238,8 @@ def test_rights(site):
 
 HOSTILE = """#!%s
 import array, os, socket, struct, sys, time
+if sys.argv[3] == "-n":
+    sys.exit(111)
 channel = socket.socket(fileno=3)
 def frame(kind, tls=0, data=b"", tag=b"t", n=None):
     return struct.pack("=III64s1024s", kind, tls,

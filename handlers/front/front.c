@@ -229,5 +229,5 @@ main(int argc, char *argv[])
 	drop(&f);
 	if (s.n > 0)
 		return front_listen(&f, s.fd, s.n, s.activated);
-	return front_serve(&f, connection);
+	return front_serve(&f, connection, -1);
 }

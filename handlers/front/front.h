@@ -23,7 +23,11 @@ enum {
 	FRONT_LEAVE_MS = 5000,    /* for a login program that is done */
 	FRONT_GRACE_MS = 60000,   /* past login_s, which the program keeps */
 	FRONT_ENQUEUE_MS = 30000, /* for an enqueue to end before the next */
-	FRONT_PAUSE_MS = 1000     /* after a failed accept or fork */
+	FRONT_PAUSE_MS = 1000,    /* after a failed accept, fork or nursery */
+	FRONT_NURSERY_CONNECTIONS = 200, /* of one nursery, then the next */
+	FRONT_NURSERY_MS = 600000, /* and its age */
+	FRONT_HELLO_MS = 5000,    /* for a nursery to take a connection */
+	FRONT_PEM_FILES = 2       /* certificate and key */
 };
 
 /* The environment of every program begins with this: nothing. */
@@ -52,12 +56,30 @@ struct peer {
 	unsigned char address[16];
 };
 
+/* When a file is another one. */
+struct stamp {
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
+/* The process that a listener's login programs are forked from. */
+struct nursery {
+	int sock;  /* to pass connections on, -1: none */
+	pid_t pid; /* 0: none */
+	uint64_t passed;
+	int64_t born_ms;
+	struct stamp stamps[FRONT_PEM_FILES];
+};
+
 /* One connection. */
 struct link {
 	const struct front *front;
 	int sock;
-	int channel;          /* our end of the frame channel */
-	pid_t child, enqueue; /* 0: none */
+	int channel;   /* our end of the frame channel */
+	int child;     /* process descriptor of the login program */
+	pid_t own;     /* the same if it is a child of ours, else 0 */
+	pid_t enqueue; /* 0: none */
 	bool clear_login;
 	bool logged_in;
 	uint64_t tries;
@@ -78,9 +100,25 @@ int front_listen(
 /* A socket bound to ADDRESS:PORT (brackets around IPv6) that listens. */
 int front_bind(struct span address);
 
-/* Serves the connection to its end; does not return where it becomes the
- * session. The exit code. */
-int front_serve(const struct front *f, int sock);
+/* Serves the connection to its end, with the nursery's help unless that is
+ * -1; does not return where it becomes the session. The exit code. */
+int front_serve(const struct front *f, int sock, int nursery);
+
+/* Starts the login program for a connection, or (NULL) as a nursery: its
+ * process id, or -1. */
+pid_t front_start_login(
+    const struct front *f, int channel, int users, const struct link *l);
+
+/* Sees to it that the nursery is fit for a connection: sock is -1 where
+ * there can be none now. */
+void front_nursery_ready(struct nursery *n, const struct front *f);
+/* It ends once all that it was passed has a process. */
+void front_nursery_end(struct nursery *n);
+
+/* Passes a connection to the nursery and waits for its process: the process
+ * descriptor, or -1. channel, the child's end, is closed. */
+int front_nursery_ask(
+    int nursery, const struct link *l, int channel, int users);
 
 /* What checkpw says to the request, waiting out the delay of a refusal. */
 enum frame_status front_check(const struct link *l,

@@ -26,6 +26,7 @@ struct listener {
 	const int *socks;
 	size_t nsocks;
 	int signals;
+	struct nursery nursery;
 	struct slot *slots;
 	size_t nslots, used;
 	int64_t pause_until; /* no accept before */
@@ -156,15 +157,17 @@ serve(const struct listener *l, int sock)
 	close(l->signals);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	_exit(front_serve(l->front, sock));
+	_exit(front_serve(l->front, sock, l->nursery.sock));
 }
 
 static void
 start(struct listener *l, int sock, const struct peer *s)
 {
 	struct slot *slot = l->slots;
-	pid_t pid = fork();
+	pid_t pid;
 
+	front_nursery_ready(&l->nursery, l->front);
+	pid = fork();
 	if (pid == 0)
 		serve(l, sock);
 	if (pid == -1) {
@@ -213,13 +216,16 @@ reap(struct listener *l)
 {
 	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+		if (pid == l->nursery.pid)
+			front_nursery_end(&l->nursery);
 		for (size_t i = 0; i < l->nslots; i++)
 			if (l->slots[i].pid == pid) {
 				l->slots[i].pid = 0;
 				l->used--;
 				break;
 			}
+	}
 	l->idle_since = io_now_ms();
 }
 
@@ -244,7 +250,7 @@ milliseconds(const struct listener *l, bool paused, bool activated)
 
 	if (paused)
 		until = l->pause_until;
-	else if (activated && l->used == 0)
+	else if ((activated && l->used == 0) || l->nursery.sock != -1)
 		until = l->idle_since +
 			(int64_t)l->front->conf.listen_idle_s * 1000;
 	if (until == -1)
@@ -268,8 +274,11 @@ run(struct listener *l, bool activated)
 
 		if (r == -1 && errno != EINTR)
 			err_die_sys(EXIT_LATER, "poll");
-		if (r == 0 && !paused && l->used == 0)
-			return 0;
+		if (r == 0 && !paused) {
+			if (activated && l->used == 0)
+				return 0;
+			front_nursery_end(&l->nursery);
+		}
 		if (r <= 0)
 			continue;
 		if (p[0].revents && !take_signals(l))
@@ -288,6 +297,7 @@ front_listen(const struct front *f, const int *socks, size_t n, bool activated)
 	struct listener l = { .front = f,
 		.socks = socks,
 		.nsocks = n,
+		.nursery = { .sock = -1, .born_ms = -FRONT_PAUSE_MS },
 		.idle_since = io_now_ms(),
 		.nslots = (size_t)f->conf.connections };
 	struct arena a = arena_new(l.nslots * sizeof *l.slots + 4096);

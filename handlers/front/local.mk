@@ -2,7 +2,7 @@
 pkglibexec_PROGRAMS += handlers/front/front handlers/front/checkpw \
 	handlers/imap/imap-login handlers/pop3/pop3-login
 handlers_front_front_SOURCES = %D%/front.c %D%/front.h %D%/check.c \
-	%D%/listen.c %D%/peer.c %D%/serve.c
+	%D%/listen.c %D%/nursery.c %D%/peer.c %D%/serve.c
 handlers_front_checkpw_SOURCES = %D%/checkpw.c
 handlers_front_checkpw_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(SECCOMP_LIBS) $(CDB_LIBS) $(CRYPT_LIBS)
@@ -46,8 +46,9 @@ EXTRA_DIST += %D%/postern@.service.in %D%/postern-each@.service.in \
 	%D%/postern-pop3.socket.in %D%/postern-pop3s.socket.in \
 	%D%/postern-smtp.socket.in %D%/postern-submission.socket.in \
 	%D%/postern-submissions.socket.in
-TESTS += t/front.t t/front-rights.t
+TESTS += t/front.t t/front-rights.t t/nursery.t
 EXTRA_DIST += t/front.t t/front.py t/front-rights.t t/front-rights.py \
+	t/nursery.t t/nursery.py \
 	t/frontlib.py
 check_PROGRAMS += t/fuzz/imap-login t/fuzz/pop3-login
 t_fuzz_imap_login_SOURCES = t/fuzz/imap-login.c t/fuzz/login.h t/fuzz/driver.c

@@ -52,58 +52,87 @@ open_for_child(const struct front *f, const char *name)
 	return fd;
 }
 
-static pid_t
-spawn(const struct link *l, const int *fds, size_t nfds)
+pid_t
+front_start_login(
+    const struct front *f, int channel, int users, const struct link *l)
 {
-	const struct front *f = l->front;
 	const char *env[] = { FRONT_ENV NULL };
-	const char *argv[7] = { NULL };
+	const char *argv[8] = { NULL };
 	char path[PATH_MAX];
+	int fds[] = { l ? l->sock : -1, l ? l->sock : -1, 2, channel,
+		open_for_child(f, f->conf.tls_cert),
+		open_for_child(f, f->conf.tls_key), users };
 	struct proc p = { .path = path,
 		.argv = argv,
 		.envp = env,
 		.fds = fds,
-		.nfds = nfds,
+		.nfds = sizeof fds / sizeof *fds,
 		.uid = f->net.uid,
 		.gid = f->net.gid,
 		.keep_chroot = f->root };
 	size_t n = 0;
+	pid_t pid = -1;
 
-	if (conf_program(&f->conf, f->service->program, path) == -1)
-		return -1;
 	argv[n++] = path;
 	if (f->conf.root[0] != '\0') {
 		argv[n++] = "-r";
 		argv[n++] = f->conf.root;
 	}
-	if (l->clear_login)
+	if (l == NULL)
+		argv[n++] = "-n";
+	else if (l->clear_login)
 		argv[n++] = "-c";
 	argv[n++] = f->service->name;
-	argv[n++] = l->peer;
-	return proc_spawn(&p);
+	if (l)
+		argv[n++] = l->peer;
+	if (conf_program(&f->conf, f->service->program, path) == 0)
+		pid = proc_spawn(&p);
+	for (size_t i = FRAME_CERT_FD; i <= FRAME_KEY_FD; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	return pid;
+}
+
+/* 0, or -1: no process descriptor. */
+static int
+find_child(struct link *l, int nursery, int users)
+{
+	int pair[2];
+
+	/* The second time it is a program of its own. */
+	for (; l->child == -1; nursery = -1) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+			pair) == -1)
+			return -1;
+		l->channel = pair[0];
+		if (nursery != -1) {
+			l->child =
+			    front_nursery_ask(nursery, l, pair[1], users);
+			if (l->child == -1)
+				close(pair[0]);
+			close(nursery);
+			continue;
+		}
+		l->own = front_start_login(l->front, pair[1], users, l);
+		close(pair[1]);
+		if (l->own == -1)
+			return -1;
+		l->child = (int)syscall(SYS_pidfd_open, l->own, 0);
+		return l->child == -1 ? -1 : 0;
+	}
+	return 0;
 }
 
 static int
-start_child(struct link *l)
+start_child(struct link *l, int nursery)
 {
-	const struct front *f = l->front;
-	bool smtp = f->service->session == NULL;
-	int pair[2], fds[7];
+	bool smtp = l->front->service->session == NULL;
+	int users = smtp ? open_for_child(l->front, "users.cdb") : -1;
+	int r = find_child(l, nursery, users);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		return -1;
-	fds[0] = fds[1] = l->sock;
-	fds[2] = 2;
-	fds[FRAME_FD] = pair[1];
-	fds[FRAME_CERT_FD] = open_for_child(f, f->conf.tls_cert);
-	fds[FRAME_KEY_FD] = open_for_child(f, f->conf.tls_key);
-	fds[FRAME_USERS_FD] = smtp ? open_for_child(f, "users.cdb") : -1;
-	l->child = spawn(l, fds, 7);
-	l->channel = pair[0];
-	for (size_t i = FRAME_FD; i <= FRAME_USERS_FD; i++)
-		if (fds[i] != -1)
-			close(fds[i]);
-	return l->child == -1 ? -1 : 0;
+	if (users != -1)
+		close(users);
+	return r;
 }
 
 /* 0 when the process is gone and reaped, -1 at the deadline. */
@@ -165,9 +194,8 @@ hand_over(struct link *l, const struct frame_request *q,
 {
 	if (answer(l, FRAME_OK, v->user, -1) == -1)
 		return DONE;
-	if (wait_for(l->child, io_now_ms() + FRONT_LEAVE_MS) == -1)
+	if (io_wait(l->child, POLLIN, io_now_ms() + FRONT_LEAVE_MS) == -1)
 		return VIOLATION;
-	l->child = 0;
 	become(l, q, v, path, l->sock);
 	return DONE;
 }
@@ -323,14 +351,13 @@ end_child(const struct link *l)
 	log_str(&line, "service", l->front->service->name);
 	log_str(&line, "peer", l->peer);
 	log_end(&line);
-	if (l->child > 0)
-		kill(l->child, SIGKILL);
+	(void)syscall(SYS_pidfd_send_signal, l->child, SIGKILL, NULL, 0);
 }
 
 int
-front_serve(const struct front *f, int sock)
+front_serve(const struct front *f, int sock, int nursery)
 {
-	struct link l = { .front = f, .sock = sock };
+	struct link l = { .front = f, .sock = sock, .child = -1 };
 	int64_t deadline = -1;
 	enum next next = GO_ON;
 
@@ -340,7 +367,7 @@ front_serve(const struct front *f, int sock)
 			return 0;
 		err_die_sys(EXIT_NEVER, "the connection");
 	}
-	if (start_child(&l) == -1)
+	if (start_child(&l, nursery) == -1)
 		err_die_sys(EXIT_LATER, "start %s", f->service->program);
 	if (f->service->session)
 		deadline = io_now_ms() + FRONT_GRACE_MS +
@@ -349,7 +376,6 @@ front_serve(const struct front *f, int sock)
 		next = next_frame(&l, deadline);
 	if (next == VIOLATION)
 		end_child(&l);
-	if (l.child > 0)
-		(void)proc_wait(l.child);
+	(void)io_wait(l.child, POLLIN, -1);
 	return next == VIOLATION ? EXIT_LATER : 0;
 }

@@ -19,24 +19,29 @@
 #include "session.h"
 #include "text/date.h"
 
-/* Everything that needs a file comes before the jail. */
-static void
+/* Everything that needs a file comes before the jail.  False: this was a
+ * nursery, and is done. */
+static bool
 begin(struct smtp *s, int argc, char *argv[])
 {
 	char error[CONF_ERROR];
+	int r;
 
-	if (conn_begin(&s->c, argc, argv, s->in_buf, sizeof s->in_buf, error) ==
-	    -1)
+	(void)date_zone(0); /* reads the time zone */
+	r = conn_begin(&s->c, argc, argv, s->in_buf, sizeof s->in_buf, error);
+	if (r == -1)
 		err_die(EXIT_NEVER, "%s", error);
+	if (r == 0)
+		return false;
 	if (s->c.service->kind != SERVICE_SMTP &&
 	    s->c.service->kind != SERVICE_SUBMISSION)
 		err_die(EXIT_NEVER, "%s: not a service of mine",
 		    s->c.service->name);
 	s->users_fd =
 	    fcntl(FRAME_USERS_FD, F_GETFD) == -1 ? -1 : FRAME_USERS_FD;
-	(void)date_zone(0); /* reads the time zone */
 	if (conn_jail(&s->c) == -1)
 		err_die_sys(EXIT_LATER, "jail");
+	return true;
 }
 
 static enum verdict
@@ -65,7 +70,8 @@ main(int argc, char *argv[])
 	struct smtp s = { .stage = START };
 
 	err_program("smtpd");
-	begin(&s, argc, argv);
+	if (!begin(&s, argc, argv))
+		return 0;
 	if (serve(&s) == STOP)
 		conn_linger(&s.c);
 	explicit_bzero(&s, sizeof s);

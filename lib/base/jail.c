@@ -42,9 +42,18 @@ static const int common_calls[] = {
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
 	SCMP_SYS(shutdown), SCMP_SYS(sysinfo), SCMP_SYS(time),
 	SCMP_SYS(write), SCMP_SYS(writev),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(tgkill),
+	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
 	SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(getuid),
 	SCMP_SYS(geteuid),
+};
+
+/* To fork, to arrange a child's descriptors, and for it to go on. */
+static const int nursery_calls[] = {
+	SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(close_range),
+	SCMP_SYS(dup2), SCMP_SYS(pidfd_open), SCMP_SYS(prctl),
+	SCMP_SYS(prlimit64), SCMP_SYS(rseq), SCMP_SYS(seccomp),
+	SCMP_SYS(set_robust_list), SCMP_SYS(setrlimit), SCMP_SYS(signalfd4),
+	SCMP_SYS(wait4),
 };
 
 /* What a session does to files below its folder (and iconv's modules). */
@@ -93,12 +102,30 @@ allow(scmp_filter_ctx f, const int *calls, size_t n)
 	return 0;
 }
 
+/* abort() signals itself; other processes of the same uid are not ours to
+ * end. */
+static int
+allow_abort(scmp_filter_ctx f)
+{
+	int r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+
+	if (r == 0)
+		return 0;
+	errno = -r;
+	return -1;
+}
+
 static int
 add_calls(scmp_filter_ctx f, enum jail_kind kind)
 {
 	if (allow(f, common_calls,
-		sizeof common_calls / sizeof *common_calls) == -1)
+		sizeof common_calls / sizeof *common_calls) == -1 ||
+	    allow_abort(f) == -1)
 		return -1;
+	if (kind == JAIL_NURSERY)
+		return allow(f, nursery_calls,
+		    sizeof nursery_calls / sizeof *nursery_calls);
 	if (kind == JAIL_SESSION)
 		return allow(f, session_calls,
 		    sizeof session_calls / sizeof *session_calls);
@@ -245,6 +272,10 @@ limit(void)
 int
 jail_enter(const struct jail *j, int *landlock)
 {
+	if (j->within) {
+		*landlock = -1;
+		return filter_calls(j->kind);
+	}
 	if (limit() == -1 || lock_files(j, landlock) == -1 ||
 	    leave_file_system(j->empty) == -1 || drop_capabilities() == -1)
 		return -1;

@@ -10,8 +10,11 @@
 #ifndef POSTERN_BASE_JAIL_H
 #define POSTERN_BASE_JAIL_H
 
+#include <stdbool.h>
+
 enum jail_kind {
 	JAIL_NET,     /* descriptors only: no file, socket, fork or exec */
+	JAIL_NURSERY, /* as JAIL_NET, and forks children for JAIL_NET */
 	JAIL_SESSION, /* reads and writes below one folder; no network, exec */
 	JAIL_REMOTE   /* connects outwards; no file, fork or exec */
 };
@@ -20,11 +23,12 @@ struct jail {
 	enum jail_kind kind;
 	const char *empty;  /* folder to chroot into, or NULL */
 	const char *folder; /* JAIL_SESSION: the Maildir */
+	bool within;        /* JAIL_NURSERY holds us: the list closes more */
 };
 
 /*
  * 0, or -1 with errno: the caller must exit.  *landlock gets the active
- * Landlock ABI, or 0 where there is none.
+ * Landlock ABI, 0 where there is none, or -1 within a jail.
  */
 int jail_enter(const struct jail *j, int *landlock);
 

@@ -4,7 +4,7 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "base/log.h"
-#include "net/frame.h"
+#include "net/nursery.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,19 +29,22 @@ read_arguments(struct conn *c, int argc, char *argv[], const char **root,
 	int option;
 
 	*root = NULL;
-	while ((option = getopt(argc, argv, "cr:")) != -1) {
+	while ((option = getopt(argc, argv, "cnr:")) != -1) {
 		if (option == 'c')
 			c->clear_login = true;
+		else if (option == 'n')
+			c->nursery = true;
 		else if (option == 'r')
 			*root = optarg;
 		else
 			return complain(error, "unknown option");
 	}
-	if (argc - optind != 2)
-		return complain(
-		    error, "[-r root] [-c] SERVICE PEER: started by front");
+	if (argc - optind != (c->nursery ? 1 : 2))
+		return complain(error,
+		    "[-r root] {-n SERVICE | [-c] SERVICE PEER}: "
+		    "started by front");
 	c->service = service_find(argv[optind]);
-	c->peer = argv[optind + 1];
+	c->peer = c->nursery ? NULL : argv[optind + 1];
 	return c->service ? 0 : complain(error, "unknown service");
 }
 
@@ -57,6 +60,34 @@ load_credentials(struct conn *c)
 	}
 	close(FRAME_CERT_FD);
 	close(FRAME_KEY_FD);
+}
+
+static int
+enter(const struct conn *c, enum jail_kind kind, bool within)
+{
+	char empty[PATH_MAX];
+	struct jail jail = { .kind = kind, .empty = empty, .within = within };
+	int landlock;
+
+	if (conf_path(&c->conf, "run/postern/empty", empty) == -1)
+		return -1;
+	return jail_enter(&jail, &landlock);
+}
+
+static int
+be_nursery(struct conn *c, char error[CONF_ERROR])
+{
+	int r = enter(c, JAIL_NURSERY, false);
+
+	if (r == 0)
+		r = nursery_run(&c->passed);
+	if (r == -1) {
+		snprintf(error, CONF_ERROR, "nursery: %s", strerror(errno));
+		return -1;
+	}
+	c->peer = c->passed.peer;
+	c->clear_login = c->passed.clear_login != 0;
+	return r;
 }
 
 int
@@ -75,19 +106,13 @@ conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
 	if (conf_load(&c->conf, root ? root : "", error) == -1)
 		return -1;
 	load_credentials(c);
-	return 0;
+	return c->nursery ? be_nursery(c, error) : 1;
 }
 
 int
 conn_jail(const struct conn *c)
 {
-	char empty[PATH_MAX];
-	struct jail jail = { .kind = JAIL_NET, .empty = empty };
-	int landlock;
-
-	if (conf_path(&c->conf, "run/postern/empty", empty) == -1)
-		return -1;
-	return jail_enter(&jail, &landlock);
+	return enter(c, JAIL_NET, c->nursery);
 }
 
 bool

@@ -3,7 +3,7 @@
  * credentials before the jail, then a reader and a writer that go on through
  * TLS after STARTTLS.
  *
- *   main: conn_begin, (open what else is needed), conn_jail,
+ *   main: (open what is needed), conn_begin, conn_jail,
  *         conn_tls if c.service->tls, then in_line(&c.in), out_str(&c.out)
  *   STARTTLS: if conn_has_bytes: refuse, conn_linger, exit;
  *         answer, out_flush, conn_tls
@@ -14,6 +14,7 @@
 #include "base/conf.h"
 #include "base/in.h"
 #include "base/out.h"
+#include "net/frame.h"
 #include "net/service.h"
 #include "net/tls.h"
 
@@ -29,6 +30,8 @@ struct conn {
 	const struct service *service;
 	const char *peer;
 	bool clear_login;          /* -c */
+	bool nursery;              /* -n: a nursery, or a child of one */
+	struct frame_connection passed;
 	struct tls_server *server; /* NULL: no certificate, so no TLS */
 	struct tls *tls;           /* NULL: in clear */
 	struct in in;              /* fd 0, or TLS */
@@ -39,9 +42,10 @@ struct conn {
 /*
  * Reads the arguments and postern.conf, loads the credentials, ignores
  * SIGPIPE and sets up in (with the caller's array, which bounds a line) and
- * out.  0, or -1 with a line for a person in error.  A certificate that
- * cannot be used is logged and leaves server NULL; front's configuration
- * says where.
+ * out.  With -n it becomes a nursery (net/nursery.h), and returns in each
+ * child and, at the end, in the nursery itself.  1; 0: the nursery is done,
+ * exit; -1 with a line for a person in error.  A certificate that cannot be
+ * used is logged and leaves server NULL; front's configuration says where.
  */
 int conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
     char error[CONF_ERROR]);

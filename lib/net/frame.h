@@ -30,6 +30,7 @@ enum {
 	FRAME_CERT_FD = 4, /* certificate chain, PEM, read only */
 	FRAME_KEY_FD = 5,  /* private key, PEM, read only */
 	FRAME_USERS_FD = 6, /* users.cdb, read only (smtpd) */
+	FRAME_PEER = 64,
 	FRAME_DATA = 1024,
 	FRAME_TAG = 64,
 	FRAME_USER = 320,
@@ -38,13 +39,24 @@ enum {
 
 enum frame_type {
 	FRAME_AUTH = 1, /* data: a SASL PLAIN message (RFC 4616) */
-	FRAME_ENQUEUE = 2
+	FRAME_ENQUEUE = 2,
+	FRAME_HELLO = 3 /* a nursery's child, before all else; no answer */
 };
 
 enum frame_status {
 	FRAME_TEMPFAIL = 0, /* the default: nothing is known */
 	FRAME_REJECT = 1,
 	FRAME_OK = 2
+};
+
+/*
+ * What front passes to a nursery (net/nursery.h), with the connection, the
+ * child's end of its channel and users.cdb.  The first packet on the channel
+ * is the uint32_t FRAME_HELLO with the child's process descriptor.
+ */
+struct frame_connection {
+	uint32_t clear_login; /* -c */
+	char peer[FRAME_PEER]; /* PEER, NUL-terminated */
 };
 
 struct frame_request {

@@ -44,13 +44,13 @@ login_begin(struct login *l, int argc, char *argv[], int *code)
 {
 	char error[CONF_ERROR];
 
-	*code = EXIT_LATER;
-	if (conn_begin(&l->c, argc, argv, l->line, sizeof l->line, error) ==
-	    -1) {
+	int r = conn_begin(&l->c, argc, argv, l->line, sizeof l->line, error);
+
+	*code = r == -1 ? EXIT_NEVER : r == 0 ? 0 : EXIT_LATER;
+	if (r == -1)
 		err_warn("%s", error);
-		*code = EXIT_NEVER;
+	if (r != 1)
 		return false;
-	}
 	if (limit() == -1 || conn_jail(&l->c) == -1) {
 		err_warn_sys("jail");
 		return false;

@@ -2,7 +2,16 @@
  * The services, and what front and the program that parses a connection
  * (imap-login, pop3-login, smtpd: the "login program") agree on.
  *
- * front starts one login program per connection, like this:
+ * Where front listens it starts the login program once, as a nursery, which
+ * forks for each connection (net/nursery.h):
+ *
+ *   argv         PROGRAM [-r ROOT] -n SERVICE
+ *   fd 0, 1      /dev/null
+ *   fd 3         where connections come from
+ *   fd 4, 5      as below; no fd 6
+ *
+ * Else, and where the nursery fails, it starts one login program per
+ * connection, like this:
  *
  *   argv         PROGRAM [-r ROOT] [-c] SERVICE PEER
  *                  -r ROOT   as everywhere; left out when there is no root

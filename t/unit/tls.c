@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -284,6 +285,55 @@ test_key_updates(struct test *t)
 	finish(pid, fd);
 }
 
+/* What a child with the parent's state makes of it. */
+static void
+random_of_child(struct test *t, unsigned char out[3][32])
+{
+	int pair[2], status;
+	pid_t pid;
+
+	if (pipe(pair) == -1 || (pid = fork()) == -1)
+		exit(111);
+	if (pid == 0) {
+		for (int level = 0; level < 3; level++)
+			if (gnutls_rnd((gnutls_rnd_level_t)level, out[level],
+				32) < 0)
+				_exit(1);
+		_exit(write(pair[1], out, 96) != 96);
+	}
+	ok(t,
+	    waitpid(pid, &status, 0) == pid && status == 0 &&
+		read(pair[0], out, 96) == 96,
+	    "random bytes of a child");
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* The children of a nursery have nothing random in common. */
+static void
+test_random(struct test *t)
+{
+	unsigned char all[5][3][32] = { { { 0 } } };
+	bool same = false;
+
+	/* The generator has been used before the fork, as after loading. */
+	for (int level = 0; level < 3; level++)
+		if (gnutls_rnd((gnutls_rnd_level_t)level, all[0][level], 32) <
+		    0)
+			exit(111);
+	for (int i = 1; i < 4; i++)
+		random_of_child(t, all[i]);
+	for (int level = 0; level < 3; level++)
+		if (gnutls_rnd((gnutls_rnd_level_t)level, all[4][level], 32) <
+		    0)
+			exit(111);
+	for (int i = 0; i < 15; i++)
+		for (int k = 0; k < i; k++)
+			same |= memcmp(all[i / 3][i % 3], all[k / 3][k % 3],
+				    32) == 0;
+	ok(t, !same, "no two processes make the same random bytes");
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -296,6 +346,7 @@ main(int argc, char *argv[])
 	t.key = open(argv[2], O_RDONLY);
 	t.server = tls_server_new(t.cert, t.key);
 	ok(&t, t.server != NULL, "certificate and key");
+	test_random(&t);
 	if (t.server) {
 		test_echo(&t);
 		test_ends(&t);

@@ -1,0 +1,117 @@
+/* The nursery of a listener: started, replaced, asked. */
+#include "front.h"
+
+#include "base/io.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A file that is not there has a stamp, too. */
+static struct stamp
+stamp_of(const struct conf *c, const char *name)
+{
+	struct stamp s = { 0 };
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (conf_etc(c, name, path) == -1 || stat(path, &st) == -1)
+		return s;
+	s.inode = st.st_ino;
+	s.size = st.st_size;
+	s.changed = st.st_ctim;
+	return s;
+}
+
+static bool
+is_same(const struct stamp *a, const struct stamp *b)
+{
+	return a->inode == b->inode && a->size == b->size &&
+	       a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool
+is_stale(const struct nursery *n, const struct stamp now[FRONT_PEM_FILES])
+{
+	if (n->passed >= FRONT_NURSERY_CONNECTIONS ||
+	    io_now_ms() - n->born_ms >= FRONT_NURSERY_MS)
+		return true;
+	for (int i = 0; i < FRONT_PEM_FILES; i++)
+		if (!is_same(&n->stamps[i], &now[i]))
+			return true;
+	return false;
+}
+
+void
+front_nursery_end(struct nursery *n)
+{
+	if (n->sock != -1)
+		close(n->sock);
+	n->sock = -1;
+	n->pid = 0;
+}
+
+static void
+start(struct nursery *n, const struct front *f)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return;
+	n->pid = front_start_login(f, pair[1], -1, NULL);
+	close(pair[1]);
+	if (n->pid == -1)
+		log_error("no-nursery", f->service->program, errno);
+	n->sock = pair[0];
+	n->passed = 0;
+	n->born_ms = io_now_ms();
+	if (n->pid == -1)
+		front_nursery_end(n);
+}
+
+void
+front_nursery_ready(struct nursery *n, const struct front *f)
+{
+	struct stamp now[FRONT_PEM_FILES] = { stamp_of(&f->conf,
+						  f->conf.tls_cert),
+		stamp_of(&f->conf, f->conf.tls_key) };
+
+	if (n->sock != -1 && is_stale(n, now))
+		front_nursery_end(n);
+	else if (n->sock == -1 && io_now_ms() - n->born_ms < FRONT_PAUSE_MS)
+		return; /* it has just failed: each on its own for a while */
+	if (n->sock == -1) {
+		memcpy(n->stamps, now, sizeof now);
+		start(n, f);
+	}
+	n->passed++;
+}
+
+/*
+ * What the first packet says was written before any byte of the network was
+ * read.  Where the nursery ends before it is there, the channel is closed.
+ */
+int
+front_nursery_ask(int nursery, const struct link *l, int channel, int users)
+{
+	struct frame_connection c = { .clear_login = l->clear_login };
+	int64_t deadline = io_now_ms() + FRONT_HELLO_MS;
+	int fds[] = { l->sock, channel, users }, child;
+	struct timeval t = { .tv_sec = FRONT_HELLO_MS / 1000 };
+	uint32_t hello;
+	int r = setsockopt(nursery, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+
+	memcpy(c.peer, l->peer, sizeof l->peer);
+	if (r == 0)
+		r = io_send(nursery, &c, sizeof c, fds, users == -1 ? 2 : 3);
+	close(channel);
+	if (r == -1 || io_wait(l->channel, POLLIN, deadline) == -1 ||
+	    io_recv(l->channel, &hello, sizeof hello, &child, 1) !=
+		(ssize_t)sizeof hello)
+		return -1;
+	return child;
+}
