@@ -17,12 +17,22 @@ sanitized=$(grep -c '^#define POSTERN_SANITIZE 1' "$POSTERN_BUILD/config.h")
 
 # One line for each process below tools/try: pid, uid, name.
 family() {
-	ps -eo pid=,ppid=,uid=,comm= | awk -v top="$try_pid" '
-		{ parent[$1] = $2; line[$1] = $1 " " $3 " " $4 }
+	ps -eo pid=,ppid=,uid=,comm=,args= | awk -v top="$try_pid" '
+		{
+			parent[$1] = $2
+			name[$1] = $4
+			line[$1] = $1 " " $3 " " $4
+			if (/ -n /)
+				option[$1] = 1
+		}
 		END {
 			for (p in line) {
 				for (q = p; q > 1 && q != top; q = parent[q]) ;
-				if (q == top && p != top) print line[p]
+				if (q != top || p == top)
+					continue
+				if (option[p] && name[parent[p]] == "front")
+					line[p] = line[p] "=nursery"
+				print line[p]
 			}
 		}' | sort -n
 }
@@ -86,7 +96,8 @@ started() {
 	    wc -l)" "$3" "$3 of $1 as uid $2"
 	is "$(awk -v n="$1" -v u="$2" '$3 == n && $2 != u' "$tmp/during" |
 	    wc -l)" 0 "none of $1 as anybody else"
-	for pid in $(awk -v n="$1" '$3 == n { print $1 }' "$tmp/during"); do
+	for pid in $(awk -v n="$1" '$3 == n { print $1 }' "$tmp/during") \
+	    $(family | awk -v n="$1=nursery" '$3 == n { print $1 }'); do
 		confined "$pid" "$1"
 	done
 }
