@@ -142,7 +142,8 @@ see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
 		if (s->seen.p[got.i] == 0)
 			s->seen.p[got.i] = 1;
 		/* A name that was only looked up is news to the journal. */
-		if (!msg->looked_up && msg->in_new == in_new && strcmp(msg->name, file) == 0) {
+		if (!msg->looked_up && msg->in_new == in_new &&
+		    strcmp(msg->name, file) == 0) {
 			s->seen.p[got.i] = 2;
 			return 0;
 		}

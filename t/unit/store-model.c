@@ -433,8 +433,8 @@ finish(struct worker *w)
 		struct maildir_name name;
 
 		same = x->uid == y->uid && x->flags == y->flags &&
-		    maildir_parse(span_str(x->name), &name) &&
-		    name.flags == x->flags;
+		       maildir_parse(span_str(x->name), &name) &&
+		       name.flags == x->flags;
 		if (!same)
 			printf("# %u %u, flags %x %x, %s %s\n", x->uid, y->uid,
 			    x->flags, y->flags, x->name, y->name);
