@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 static const char subscriptions[] = "subscriptions";
+/* Courier's; read as long as there are none of ours. */
+static const char courier[] = "courierimapsubscribed";
 
 enum {
 	SUBSCRIPTIONS = 4194304 /* bytes of the file */
@@ -112,19 +114,22 @@ account_list(const struct account *a, struct account_list *l)
 
 /*
  * Dovecot's second version has a head, a tab between levels, and dots that
- * are just dots.  Elsewhere a line is the folder without its first dot.
+ * are just dots; so has a line with slashes, which no folder's name holds.
+ * Elsewhere a line is the folder without its first dot.
  */
 static bool
 read_line(struct span line, bool tabs, char out[MAILBOX_NAME])
 {
 	struct buf folder = buf_new(MAILBOX_FOLDER);
+	char between = tabs ? '\t' : '/';
 	bool good;
 
+	tabs |= span_find(line, '/') < line.n;
 	if (span_is(line, "INBOX"))
 		return span_copy(line, out, MAILBOX_NAME) == 0;
 	buf_add_byte(&folder, '.');
 	for (size_t i = 0; i < line.n; i++)
-		if (tabs && line.p[i] == '\t')
+		if (tabs && line.p[i] == between)
 			buf_add_byte(&folder, '.');
 		else if (tabs && line.p[i] == '.')
 			buf_add_str(&folder, "&AC4-");
@@ -133,6 +138,39 @@ read_line(struct span line, bool tabs, char out[MAILBOX_NAME])
 	good = !folder.full && account_name(buf_span(&folder), out);
 	buf_free(&folder);
 	return good;
+}
+
+/* Courier's lines begin with `INBOX.', in UTF-8 since its version 5. */
+static bool
+read_courier_line(struct span line, char out[MAILBOX_NAME])
+{
+	char slashed[MAILBOX_NAME], folder[MAILBOX_NAME * 3];
+
+	if (span_starts_nocase(line, "INBOX."))
+		line = span_skip(line, strlen("INBOX."));
+	if (read_line(line, false, out))
+		return true;
+	if (span_copy(line, slashed, sizeof slashed) == -1)
+		return false;
+	for (size_t i = 0; i < line.n; i++)
+		if (slashed[i] == '.')
+			slashed[i] = '/';
+	return account_folder(span_str(slashed), folder) == 0 &&
+	    account_name(span_str(folder), out);
+}
+
+static int
+add_courier_lines(struct account_list *l, struct span text)
+{
+	while (text.n > 0) {
+		char name[MAILBOX_NAME];
+		struct span line = span_trim(span_take(&text, '\n'));
+
+		if (line.n > 0 && read_courier_line(line, name) &&
+		    list_add(l, name) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -160,8 +198,13 @@ account_subscriptions(const struct account *a, struct account_list *l)
 	int r = io_slurp(a->dir, subscriptions, &text), error;
 
 	list_begin(l);
-	if (r == 1)
+	if (r == 1) {
 		r = add_lines(l, buf_span(&text));
+	} else if (r == 0) {
+		r = io_slurp(a->dir, courier, &text);
+		if (r == 1)
+			r = add_courier_lines(l, buf_span(&text));
+	}
 	error = errno;
 	buf_free(&text);
 	if (r == -1)

@@ -278,8 +278,8 @@ mailbox_expunge(struct mailbox *m, const size_t *which, size_t n)
 }
 
 /* An atom of RFC 3501 9, so that it can be sent as a flag. */
-static bool
-is_keyword(struct span s)
+bool
+mailbox_is_keyword(struct span s)
 {
 	if (s.n == 0 || s.n >= MAILBOX_KEYWORD)
 		return false;
@@ -332,7 +332,7 @@ mailbox_keyword(
 	}
 	if (!create)
 		return 0;
-	if (!is_keyword(keyword)) {
+	if (!mailbox_is_keyword(keyword)) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -1,6 +1,7 @@
 /* The index: a snapshot of the mailbox, replaced as a whole. */
 #include "base/durable.h"
 #include "base/io.h"
+#include "store/adopt.h"
 #include "store/bytes.h"
 #include "store/folder.h"
 #include "store/lock.h"
@@ -433,13 +434,29 @@ index_write(struct mailbox *m)
 	s->base_digest = j.digest;
 	s->base_count = j.count;
 	s->ahead = renameat(s->dir, fresh_index, s->dir, INDEX_NAME) == 0;
-	if (!s->ahead || durable_sync(s->dir) == -1) {
+	/* From the second rename on the UIDs are out. */
+	if (!s->ahead || durable_sync(s->dir) == -1 ||
+	    (s->adopting && adopt_mark(s->dir) == -1)) {
 		error = errno;
 		close(journal);
 		errno = error;
 		return -1;
 	}
 	return take_journal(m, journal, &j);
+}
+
+int
+index_unfinished(const struct mailbox *m, struct journal_head *h)
+{
+	int fd = openat(m->state->dir, fresh_journal,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int r;
+
+	if (fd == -1)
+		return 0;
+	r = journal_head_load(fd, h);
+	close(fd);
+	return r;
 }
 
 int

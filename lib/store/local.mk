@@ -1,6 +1,7 @@
 # lib/store
 lib_libpostern_a_SOURCES += \
-	%D%/account.c %D%/account.h %D%/account_change.c \
+	%D%/adopt.c %D%/adopt.h %D%/kwlist.c %D%/kwlist.h %D%/uidlist.c \
+	%D%/uidlist.h %D%/account.c %D%/account.h %D%/account_change.c \
 	%D%/account_list.c %D%/bytes.h %D%/change.c %D%/copy.c \
 	%D%/folder.c %D%/folder.h %D%/batch.c %D%/fresh.c %D%/index.c \
 	%D%/journal.c %D%/load.c %D%/lock.c %D%/lock.h %D%/mailbox.c \
@@ -14,6 +15,12 @@ t_unit_store_model_SOURCES = t/unit/store-model.c
 check_PROGRAMS += t/fuzz/maildir t/fuzz/journal
 t_fuzz_maildir_SOURCES = t/fuzz/maildir.c t/fuzz/driver.c
 t_fuzz_journal_SOURCES = t/fuzz/journal.c t/fuzz/driver.c
+check_PROGRAMS += t/fuzz/uidlist t/fuzz/kwlist
+t_fuzz_uidlist_SOURCES = t/fuzz/uidlist.c t/fuzz/driver.c
+t_fuzz_kwlist_SOURCES = t/fuzz/kwlist.c t/fuzz/driver.c
+EXTRA_DIST += t/fuzz/seeds/uidlist t/fuzz/seeds/kwlist
+TESTS += t/adopt.t
+EXTRA_DIST += t/adopt.t
 TESTS += t/store.t t/store-crash.t t/store-fuzz.t
 EXTRA_DIST += t/store.t t/store-crash.t t/store-fuzz.t
 EXTRA_DIST += t/fuzz/seeds/maildir t/fuzz/seeds/journal

@@ -136,3 +136,18 @@ lock_uidvalidity(int account, uint32_t above)
 	errno = error;
 	return value;
 }
+
+int
+lock_uidvalidity_past(int account, uint32_t value)
+{
+	int fd = lock_account(account), error, r = 0;
+
+	if (fd == -1)
+		return -1;
+	if (last_given(fd) < value)
+		r = put_value(account, fd, value);
+	error = errno;
+	close(fd);
+	errno = error;
+	return r;
+}

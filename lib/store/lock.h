@@ -24,4 +24,7 @@ int lock_account(int dir);
  */
 uint32_t lock_uidvalidity(int account, uint32_t above);
 
+/* From now on none is given up to this value; durable.  0, or -1. */
+int lock_uidvalidity_past(int account, uint32_t value);
+
 #endif

@@ -110,6 +110,8 @@ int mailbox_store(struct mailbox *m, const size_t *which, size_t n,
  */
 int mailbox_keyword(struct mailbox *m, struct span keyword, bool create,
     uint64_t *bit);
+/* Can it be one: an atom (RFC 3501 9) that fits. */
+bool mailbox_is_keyword(struct span s);
 
 /* Removes n messages for good, by index; they are marked gone.  One whose
  * file another program has just renamed or removed may stay as it is: the

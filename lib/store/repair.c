@@ -3,10 +3,15 @@
  *
  * UIDVALIDITY stays only where it is proven that every UID still names the
  * message that it named: the index is gone, the journal is whole, and the
- * files' own `,U=' make up exactly the set that the journal's head says.
+ * files' own `,U=' make up exactly the set that the journal's head says; or
+ * nothing was ever lost, as the first opening died between its two renames.
+ *
+ * Where there never was an index or a journal, those of another server are
+ * taken over (adopt.h).
  */
 #include "base/durable.h"
 #include "base/io.h"
+#include "store/adopt.h"
 #include "store/lock.h"
 #include "store/state.h"
 #include "store/sum.h"
@@ -27,6 +32,7 @@ struct repair {
 	bool head, index; /* which of the two could be read */
 	bool whole;       /* the journal was read to its end */
 	bool proven;
+	struct adopted a;
 };
 
 static void
@@ -65,6 +71,57 @@ read_journal(struct repair *r)
 	mailbox_forget(m);
 }
 
+/* There is a journal, and nothing was ever written to it. */
+static bool
+is_unwritten(const struct repair *r)
+{
+	struct stat st;
+
+	return r->m->state->journal != -1 &&
+	    fstat(r->m->state->journal, &st) == 0 && st.st_size == 0;
+}
+
+/*
+ * The index has its name already, its journal not yet: nobody was told of
+ * anything, and nothing is missing.
+ */
+static void
+take_unfinished(struct repair *r)
+{
+	const struct mailbox *m = r->m;
+
+	if (!r->index || !is_unwritten(r) ||
+	    index_unfinished(m, &r->h) != 1)
+		return;
+	r->proven = r->h.generation == m->state->generation &&
+	    r->h.uidvalidity == m->uidvalidity &&
+	    r->h.mailbox_id == m->state->mailbox_id &&
+	    r->h.uidnext == m->uidnext &&
+	    r->h.digest == m->state->base_digest;
+	m->state->adopting = r->proven;
+}
+
+/* A folder that we never had open may be another server's. */
+static int
+take_over(struct repair *r)
+{
+	struct mailbox *m = r->m;
+
+	r->a = (struct adopted){ .keywords = kwlist_new() };
+	if (r->index || r->head || !is_unwritten(r))
+		return 0;
+	if (adopt_read(m->state->dir, &r->a) == -1)
+		return -1;
+	for (size_t i = 0; i < r->a.keywords.n; i++)
+		if (view_keyword(m, i, span_str(r->a.keywords.name[i])) == -1)
+			return -1;
+	if (r->a.from == NULL)
+		return 0;
+	m->state->adopting = true;
+	m->uidnext = r->a.uids.uidnext;
+	return 0;
+}
+
 static int
 salvage(struct repair *r)
 {
@@ -84,6 +141,7 @@ salvage(struct repair *r)
 		m->uidvalidity = r->h.uidvalidity;
 	if (r->head && m->state->generation < r->h.generation)
 		m->state->generation = r->h.generation;
+	take_unfinished(r);
 	return 0;
 }
 
@@ -173,8 +231,43 @@ may_keep(const struct repair *r, const struct buf *repeated, uint32_t hint)
 	if (hint == 0 || hint > HINT_MOST || is_taken(repeated, hint))
 		return false;
 	if (r->proven)
-		return hint < r->h.uidnext;
+		return !r->index && hint < r->h.uidnext;
 	return view_at(r->m, hint) == SIZE_MAX;
+}
+
+/* The UID of a file that no index knows; 0: any new one. */
+static uint32_t
+uid_of(const struct repair *r, const struct buf *repeated,
+    const struct sighting *at)
+{
+	uint32_t hint = hint_of(at);
+
+	if (r->a.from)
+		return uidlist_find(&r->a.uids, scan_base(at->name));
+	return may_keep(r, repeated, hint) ? hint : 0;
+}
+
+/* Keywords of another server; what it calls $Forwarded is a flag of ours,
+ * and flags are in the name. */
+static void
+take_keywords(struct repair *r, struct sighting *at)
+{
+	const struct mailbox *m = r->m;
+	int dir = at->in_new ? m->state->fresh : m->state->cur;
+	char name[MAILDIR_NAME];
+	bool passed;
+
+	at->msg.keywords =
+	    kwlist_of(&r->a.keywords, span_str(at->name), &passed);
+	if (!passed || at->msg.flags & FLAG_PASSED)
+		return;
+	if (maildir_rename(span_str(at->name), 0,
+	        at->msg.flags | FLAG_PASSED, name) == -1 ||
+	    durable_move(dir, at->name, m->state->cur, name) == -1)
+		return;
+	at->msg.flags |= FLAG_PASSED;
+	at->msg.in_new = at->in_new = false;
+	at->name = arena_copy(&r->s.text, span_str(name)).p;
 }
 
 /* First those that keep their UID, then the others behind all UIDs. */
@@ -187,18 +280,15 @@ adopt(struct repair *r)
 	struct buf repeated = repeated_hints(at, n);
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t hint = hint_of(&at[i]);
-
-		if (!may_keep(r, &repeated, hint))
-			continue;
-		at[i].msg.uid = hint;
-		if (m->uidnext <= hint)
-			m->uidnext = hint + 1;
+		at[i].msg.uid = uid_of(r, &repeated, &at[i]);
+		if (m->uidnext <= at[i].msg.uid)
+			m->uidnext = at[i].msg.uid + 1;
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (at[i].msg.uid == 0)
 			at[i].msg.uid = m->uidnext++;
 		at[i].msg.modseq = m->highestmodseq;
+		take_keywords(r, &at[i]);
 		if (view_add(m, &at[i].msg, span_str(at[i].name)) == -1)
 			break;
 	}
@@ -256,6 +346,10 @@ choose_numbers(struct repair *r)
 		    sec > 0 && sec < UINT32_MAX ? (uint32_t)sec : 1;
 		return 0;
 	}
+	if (r->a.from) {
+		m->uidvalidity = r->a.uids.uidvalidity;
+		return lock_uidvalidity_past(s->account, m->uidvalidity);
+	}
 	m->uidvalidity = lock_uidvalidity(s->account, m->uidvalidity);
 	return m->uidvalidity > 0 ? 0 : -1;
 }
@@ -283,8 +377,8 @@ rebuild(struct repair *r)
 {
 	struct mailbox *m = r->m;
 
-	if (salvage(r) == -1 || scan_folder(m, &r->s, true) == -1 ||
-	    scan_fill(m, &r->s) == -1)
+	if (salvage(r) == -1 || take_over(r) == -1 ||
+	    scan_folder(m, &r->s, true) == -1 || scan_fill(m, &r->s) == -1)
 		return -1;
 	prove(r);
 	if (choose_numbers(r) == -1 || compare(r) == -1 || adopt(r) == -1)
@@ -312,9 +406,11 @@ repair_view(struct mailbox *m)
 	m->state->repairing = true;
 	result = rebuild(&r);
 	m->state->repairing = false;
+	m->state->adopting = false;
 	m->state->light = light;
 	error = errno;
 	scan_free(&r.s);
+	adopt_free(&r.a);
 	errno = error;
 	return result;
 }

@@ -59,6 +59,7 @@ struct mailbox_state {
 	bool locked;
 	bool ahead;        /* the snapshot is newer than the journal */
 	bool marks;        /* changes are news to the session */
+	bool adopting;     /* UIDs are another server's: adopt.h */
 	bool repairing;    /* what contradicts a lost index is no damage */
 	bool stale;        /* UIDVALIDITY changed: this view is dead */
 	uint64_t mailbox_id;
@@ -152,6 +153,8 @@ int index_load(struct mailbox *m);
 int index_write(struct mailbox *m);
 /* Under the lock: the same, where the journal has outgrown the index. */
 int index_write_if_due(struct mailbox *m);
+/* The head of a journal that died before it got its name: 1, 0, -1. */
+int index_unfinished(const struct mailbox *m, struct journal_head *h);
 /* Under the lock: the journal of the generation that the index waits for. */
 int index_finish(struct mailbox *m);
 
