@@ -85,13 +85,18 @@ del(struct conf *c, int argc, char **argv)
 	return 0;
 }
 
-static void
-print_alias(struct span key, struct span targets, bool json, bool first)
+static bool
+show(struct span key, struct span value, bool json, bool first)
 {
+	struct users_record u;
+	struct span targets;
+
+	if (!users_parse(value, &u) || u.kind != USERS_ALIAS)
+		return false;
+	targets = span_str(u.alias);
 	if (!json) {
-		printf("%.*s %.*s\n", (int)key.n, key.p, (int)targets.n,
-		    targets.p);
-		return;
+		printf("%.*s %s\n", (int)key.n, key.p, u.alias);
+		return true;
 	}
 	printf("%s{\"alias\":", first ? "" : ",");
 	tool_json(key);
@@ -102,34 +107,13 @@ print_alias(struct span key, struct span targets, bool json, bool first)
 			putchar(',');
 	}
 	printf("]}");
+	return true;
 }
 
 static int
 list(struct conf *c, int argc, char **argv)
 {
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
-	struct userdb db;
-	struct span rest, key, value;
-	bool first = true;
-
-	if (argc != 1 && !json)
-		tool_usage(&commands[2]);
-	db = tool_open(c, "users", NULL);
-	rest = buf_span(&db.text);
-	if (json)
-		putchar('[');
-	while (userdb_next(&rest, &key, &value)) {
-		struct users_record u;
-
-		if (!users_parse(value, &u) || u.kind != USERS_ALIAS)
-			continue;
-		print_alias(key, span_str(u.alias), json, first);
-		first = false;
-	}
-	if (json)
-		puts("]");
-	userdb_close(&db);
-	return 0;
+	return tool_list(c, argc, argv, &commands[2], show);
 }
 
 int

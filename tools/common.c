@@ -165,6 +165,29 @@ tool_need_domain(const struct userdb *db, const char *address)
 	    domain, domain);
 }
 
+int
+tool_list(const struct conf *c, int argc, char **argv,
+    const struct tool_command *command, tool_show *show)
+{
+	bool json = argc == 2 && strcmp(argv[1], "--json") == 0, first = true;
+	struct span rest, key, value;
+	struct userdb db;
+
+	if (argc != 1 && !json)
+		tool_usage(command);
+	db = tool_open(c, "users", NULL);
+	rest = buf_span(&db.text);
+	if (json)
+		putchar('[');
+	while (userdb_next(&rest, &key, &value))
+		if (show(key, value, json, first))
+			first = false;
+	if (json)
+		puts("]");
+	userdb_close(&db);
+	return 0;
+}
+
 void
 tool_json(struct span s)
 {

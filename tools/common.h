@@ -40,6 +40,16 @@ void tool_domain(const char *typed, char out[USERS_ADDRESS]);
 /* Exits with 1 where the address's domain is not in the database. */
 void tool_need_domain(const struct userdb *db, const char *address);
 
+/*
+ * `list [--json]' of the users database.  show prints what it wants of a
+ * record (a line; or a JSON value, with a comma before all but the first)
+ * and says whether it did.  Returns the exit code.
+ */
+typedef bool tool_show(struct span key, struct span value, bool json,
+    bool first);
+int tool_list(const struct conf *c, int argc, char **argv,
+    const struct tool_command *command, tool_show *show);
+
 /* A JSON string with its quotes on stdout. */
 void tool_json(struct span s);
 

@@ -78,36 +78,24 @@ del(struct conf *c, int argc, char **argv)
 	return 0;
 }
 
+static bool
+show(struct span key, struct span value, bool json, bool first)
+{
+	if (!span_is(value, "domain"))
+		return false;
+	if (json) {
+		fputs(first ? "" : ",", stdout);
+		tool_json(key);
+	} else {
+		printf("%.*s\n", (int)key.n, key.p);
+	}
+	return true;
+}
+
 static int
 list(struct conf *c, int argc, char **argv)
 {
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
-	struct userdb db;
-	struct span rest, key, value;
-	bool any = false;
-
-	if (argc != 1 && !json)
-		tool_usage(&commands[2]);
-	db = tool_open(c, "users", NULL);
-	rest = buf_span(&db.text);
-	if (json)
-		putchar('[');
-	while (userdb_next(&rest, &key, &value)) {
-		if (!span_is(value, "domain"))
-			continue;
-		if (json) {
-			if (any)
-				putchar(',');
-			tool_json(key);
-		} else {
-			printf("%.*s\n", (int)key.n, key.p);
-		}
-		any = true;
-	}
-	if (json)
-		puts("]");
-	userdb_close(&db);
-	return 0;
+	return tool_list(c, argc, argv, &commands[2], show);
 }
 
 int

@@ -303,48 +303,30 @@ del(struct conf *c, int argc, char **argv)
 	return 0;
 }
 
-static void
-print_user(struct span key, const struct users_record *u, bool json,
-    bool first)
+static bool
+show_address(struct span key, struct span value, bool json, bool first)
 {
+	struct users_record u;
+
+	if (!users_parse(value, &u) || u.kind != USERS_MAILBOX)
+		return false;
 	if (!json) {
 		printf("%.*s\n", (int)key.n, key.p);
-		return;
+		return true;
 	}
 	printf("%s{\"address\":", first ? "" : ",");
 	tool_json(key);
-	printf(",\"uid\":%lu,\"gid\":%lu,\"maildir\":", (unsigned long)u->uid,
-	    (unsigned long)u->gid);
-	tool_json(span_str(u->maildir));
-	printf(",\"quota\":%llu}", (unsigned long long)u->quota);
+	printf(",\"uid\":%lu,\"gid\":%lu,\"maildir\":", (unsigned long)u.uid,
+	    (unsigned long)u.gid);
+	tool_json(span_str(u.maildir));
+	printf(",\"quota\":%llu}", (unsigned long long)u.quota);
+	return true;
 }
 
 static int
 list(struct conf *c, int argc, char **argv)
 {
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
-	struct userdb db;
-	struct span rest, key, value;
-	bool first = true;
-
-	if (argc != 1 && !json)
-		tool_usage(&commands[3]);
-	db = tool_open(c, "users", NULL);
-	rest = buf_span(&db.text);
-	if (json)
-		putchar('[');
-	while (userdb_next(&rest, &key, &value)) {
-		struct users_record u;
-
-		if (!users_parse(value, &u) || u.kind != USERS_MAILBOX)
-			continue;
-		print_user(key, &u, json, first);
-		first = false;
-	}
-	if (json)
-		puts("]");
-	userdb_close(&db);
-	return 0;
+	return tool_list(c, argc, argv, &commands[3], show_address);
 }
 
 static int
