@@ -5,6 +5,7 @@ The sessions are stubs, so that what is seen is what front hands over.
 import base64
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -69,6 +70,16 @@ done
 logs = set()
 
 
+def programs_folder():
+    """Copies that all uids reach: a build folder may lie where they don't."""
+    folder = TMP + "/programs"
+    if not os.path.exists(folder):
+        os.mkdir(folder)
+        for p in os.listdir(STAGE):
+            shutil.copy(STAGE + "/" + p, folder)
+    return folder
+
+
 class Site:
     """A root folder with users, a certificate and programs."""
 
@@ -80,9 +91,8 @@ class Site:
         self.libexec = self.root + "/libexec"
         os.makedirs(self.root + "/etc/postern/tls")
         os.makedirs(self.libexec)
-        for p in os.listdir(STAGE):
-            os.symlink(os.path.realpath(STAGE + "/" + p),
-                       self.libexec + "/" + p)
+        for p in os.listdir(programs_folder()):
+            os.symlink(programs_folder() + "/" + p, self.libexec + "/" + p)
         for p in ("imapd", "pop3d") if stubs else ():
             self.program(p, STUB.replace("%%", "%"))
         for p, text in programs:

@@ -20,7 +20,13 @@ trap 'exit 130' INT TERM
 # Redefined by tests that start things.
 cleanup() { :; }
 
-plan_skip() { echo "1..0 # SKIP $1"; exit 0; }
+# Skips the whole test, or what is left of it.
+plan_skip() {
+	[ "$tests" -gt 0 ] || { echo "1..0 # SKIP $1"; exit 0; }
+	skip "the rest" "$1"
+	done_testing
+	exit
+}
 need() { command -v "$1" >/dev/null 2>&1 || plan_skip "$1 is not installed"; }
 
 ok() { # ok STATUS NAME

@@ -266,6 +266,10 @@ sort_many(void)
 	return bytes[sizeof bytes - 1] != 1;
 }
 
+enum {
+	NO_LANDLOCK = 77
+};
+
 static int
 in_jail(enum jail_kind kind, const char *folder, int probe)
 {
@@ -276,6 +280,8 @@ in_jail(enum jail_kind kind, const char *folder, int probe)
 	if (pid == 0) {
 		if (jail_enter(&j, &landlock) == -1)
 			_exit(2);
+		if (probe == 1 && landlock == 0)
+			_exit(NO_LANDLOCK); /* a container may hide it */
 		if (probe == 0)
 			_exit(open("inside", O_CREAT | O_WRONLY, 0600) == -1);
 		if (probe == 1)
@@ -289,6 +295,19 @@ in_jail(enum jail_kind kind, const char *folder, int probe)
 		abort();
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
+
+/* Files elsewhere, which only Landlock keeps away. */
+static void
+closed(struct tap *t, enum jail_kind kind, const char *folder,
+    const char *name)
+{
+	int r = in_jail(kind, folder, 1);
+
+	if (r == NO_LANDLOCK)
+		ok(t, true, "no other file # SKIP no Landlock here");
+	else
+		ok(t, r == 0, name);
+}
 #endif
 
 static void
@@ -300,12 +319,12 @@ test_jail(struct tap *t, const char *tmp)
 	if (chdir(tmp) == -1)
 		abort();
 	ok(t, in_jail(JAIL_SESSION, tmp, 0) == 0, "a session's own folder");
-	ok(t, in_jail(JAIL_SESSION, tmp, 1) == 0, "and no other");
+	closed(t, JAIL_SESSION, tmp, "and no other");
 	ok(t, in_jail(JAIL_SESSION, tmp, 2) == -SIGSYS, "and no network");
 	ok(t, in_jail(JAIL_SESSION, tmp, 3) == 0, "sorting works in a jail");
 	ok(t, in_jail(JAIL_NET, NULL, 1) == -SIGSYS, "login: no file");
 	ok(t, in_jail(JAIL_NET, NULL, 2) == -SIGSYS, "login: no socket");
-	ok(t, in_jail(JAIL_REMOTE, NULL, 1) == 0, "remote: no file");
+	closed(t, JAIL_REMOTE, NULL, "remote: no file");
 	ok(t, in_jail(JAIL_REMOTE, NULL, 2) == 3, "remote: a socket");
 #endif
 }
