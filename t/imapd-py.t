@@ -307,10 +307,13 @@ def test_memory():
         put(box, "1%09d.M1P1.h" % i, plain)
     s = Raw(box)
     s.cmd("select inbox")
-    with open("/proc/%d/smaps_rollup" % s.p.pid) as f:
-        private = sum(int(x) for x in re.findall(
-            r"Private_(?:Clean|Dirty):\s+(\d+)", f.read()))
-    if b"__asan" not in open(program, "rb").read():
+    try:
+        with open("/proc/%d/smaps_rollup" % s.p.pid) as f:
+            private = sum(int(x) for x in re.findall(
+                r"Private_(?:Clean|Dirty):\s+(\d+)", f.read()))
+    except PermissionError:  # jailed, it is only root's to look at
+        private = None
+    if private is not None and b"__asan" not in open(program, "rb").read():
         ok(private < 2048, "an idle session is small", private)
     s.close()
 
