@@ -264,4 +264,32 @@ exec 4>&-
 is "$(sed 1d "$tmp/raw" | tr -d '\r')" '+OK deleted at QUIT' 'without a word'
 is "$(count)" 3 'and deletes nothing'
 
+
+# --- the form of unique ids
+three
+mkdir -p "$tmp/root/etc/postern"
+conf=$tmp/root/etc/postern/postern.conf
+ids() { # ids FORMAT: the ids in that form
+	printf 'pop3_uidl %s\n' "$1" >"$conf"
+	printf 'UIDL\r\nQUIT\r\n' | pop3d -r "$tmp/root" "$box" 2>&1 |
+	    tr -d '\r' | sed -n 's/^[123] //p' | tr '\n' ' '
+}
+say QUIT
+validity=$(printf 'a SELECT INBOX\r\nb LOGOUT\r\n' | imapd "$box" 2>/dev/null |
+    sed -n 's/.*UIDVALIDITY \([0-9]*\).*/\1/p')
+hex=$(printf %08x "$validity")
+is "$(ids %08Xu%08Xv)" "00000001$hex 00000002$hex 00000003$hex " "UIDL of Dovecot"
+is "$(ids %08Xv%08Xu)" "${hex}00000001 ${hex}00000002 ${hex}00000003 " 'of UW'
+is "$(ids %v.%u)" "$validity.1 $validity.2 $validity.3 " 'of Cyrus'
+is "$(ids %v-%u)" "$validity-1 $validity-2 $validity-3 " 'of Courier'
+is "$(ids %f)" '1000000001.M1P1Q1.h 1000000002.M1P1Q1.h 1000000003.M1P1Q1.h ' \
+    'the file name, without what we add'
+mv "$box"/cur/1000000003* "$box/cur/$(printf '3\n\001.h'),S=25,U=7:2,S"
+like "$(ids x%f)" ' x3%0A%01.h,S=25 $' 'no byte of a name breaks the line'
+for bad in x %v %x %08Xf %08x %u% '%u	x' "%u$(printf %063d 0)"; do
+	printf 'pop3_uidl %s\n' "$bad" >"$conf"
+	printf 'QUIT\r\n' | pop3d -r "$tmp/root" "$box" >"$tmp/raw" 2>&1
+	is "$? $(grep -c "postern.conf:1: pop3_uidl: " "$tmp/raw")" '111 1' \
+	    "refused: $(printf %.9s "$bad")"
+done
 done_testing

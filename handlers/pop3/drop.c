@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /*
@@ -89,18 +88,6 @@ uint64_t
 drop_size(const struct drop *d, size_t i)
 {
 	return d->mailbox->msgs[i].wire;
-}
-
-/*
- * As Dovecot's default (%08Xu%08Xv), so that clients that leave mail on the
- * server do not fetch it again after a move from there.
- */
-void
-drop_uidl(const struct drop *d, size_t i, char out[DROP_UIDL])
-{
-	snprintf(out, DROP_UIDL, "%08lx%08lx",
-	    (unsigned long)d->mailbox->msgs[i].uid,
-	    (unsigned long)d->mailbox->uidvalidity);
 }
 
 /* The messages with exactly this mark that are still there. */

@@ -11,10 +11,6 @@
 #include "base/arena.h"
 #include "store/mailbox.h"
 
-enum {
-	DROP_UIDL = 17 /* bytes of a unique id with its NUL */
-};
-
 enum drop_mark {
 	DROP_DELETED = 1,
 	DROP_FETCHED = 2 /* RETR sent it to its end */
@@ -43,9 +39,6 @@ void drop_count(const struct drop *d, size_t *n, uint64_t *size);
 
 /* What RETR sends, before dots are stuffed (RFC 1939 section 11). */
 uint64_t drop_size(const struct drop *d, size_t i);
-
-/* Unique for all time in this maildrop, and never for another message. */
-void drop_uidl(const struct drop *d, size_t i, char out[DROP_UIDL]);
 
 /*
  * QUIT: removes what is marked deleted, all in one batch, and sets \Seen

@@ -11,6 +11,7 @@
  */
 #include "command.h"
 #include "drop.h"
+#include "uidl.h"
 #include "wire.h"
 
 #include "base/conf.h"
@@ -47,6 +48,7 @@ struct pop3 {
 	struct out out;
 	struct drop drop;
 	int64_t idle_ms;
+	char uidl[UIDL_FORMAT];
 	bool logged_in; /* by the login program; else we are used by hand */
 	char *piece;    /* PIECE_SIZE bytes */
 	unsigned bad;   /* commands in a row */
@@ -117,12 +119,14 @@ list_line(struct pop3 *p, size_t i)
 static void
 uidl_line(struct pop3 *p, size_t i)
 {
-	char id[DROP_UIDL];
+	struct buf id = buf_new(UIDL_SIZE);
 
-	drop_uidl(&p->drop, i, id);
+	uidl_write(p->uidl, &p->drop.mailbox->msgs[i],
+	    p->drop.mailbox->uidvalidity, &id);
 	out_u64(&p->out, i + 1);
 	out_add(&p->out, " ", 1);
-	reply(p, id);
+	reply(p, buf_cstr(&id));
+	buf_free(&id);
 }
 
 /* One line for the message asked for, or one for each. */
@@ -504,19 +508,20 @@ usage(void)
 	err_die(EXIT_NEVER, "usage: pop3d [-r root] MAILDIR");
 }
 
-/* The idle time of postern.conf, and no more: the rest is not ours. */
-static int64_t
-read_conf(const char *root)
+/* The rest of postern.conf is not ours. */
+static void
+read_conf(struct pop3 *p, const char *root)
 {
 	struct conf conf;
 	char error[CONF_ERROR];
-	uint64_t idle_s;
 
 	if (conf_load(&conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
-	idle_s = conf.pop3_idle_s;
+	p->idle_ms = (int64_t)conf.pop3_idle_s * 1000;
+	if (span_copy(span_str(conf.pop3_uidl), p->uidl, sizeof p->uidl) ==
+	    -1)
+		err_die(EXIT_LATER, "pop3_uidl: too long");
 	arena_free(&conf.arena);
-	return (int64_t)idle_s * 1000;
 }
 
 static void
@@ -552,7 +557,7 @@ main(int argc, char **argv)
 		return EXIT_LATER;
 	signal(SIGPIPE, SIG_IGN);
 	p.logged_in = getenv("AUTH_TAG") != NULL;
-	p.idle_ms = read_conf(root);
+	read_conf(&p, root);
 	set_up(&p, &memory);
 	enter_jail(argv[optind]);
 	return session(&p, argv[optind]);

@@ -12,6 +12,7 @@
 enum kind {
 	TEXT,   /* one word */
 	NUMBER, /* from min to max, with K, M or G */
+	UIDL,   /* %u %v %f %08Xu %08Xv and other bytes */
 	CLEAR,  /* never, loopback, always */
 	ROUTE   /* DOMAIN HOST[:PORT], any number of times */
 };
@@ -43,6 +44,7 @@ static const struct setting settings[] = {
 	{ "message_size", NUMBER, AT(message_size), 1024, UINT64_C(1) << 40 },
 	{ "net_user", TEXT, AT(net_user), 0, 0 },
 	{ "pop3_idle_s", NUMBER, AT(pop3_idle_s), 1, 86400 },
+	{ "pop3_uidl", UIDL, AT(pop3_uidl), 0, 63 },
 	{ "queue_life_s", NUMBER, AT(queue_life_s), 0, 86400 * 365 },
 	{ "queue_user", TEXT, AT(queue_user), 0, 0 },
 	{ "queue_workers", NUMBER, AT(queue_workers), 1, 1000 },
@@ -69,7 +71,7 @@ set_defaults(struct conf *c, const char *root)
 	*c = (struct conf){ .root = root, .libexec = PKGLIBEXECDIR,
 		.tls_cert = "tls/cert.pem", .tls_key = "tls/key.pem",
 		.net_user = "postern-net", .auth_user = "postern-auth",
-		.queue_user = "postern-queue", .checkpw = "checkpw",
+		.pop3_uidl = "%08Xu%08Xv", .queue_user = "postern-queue", .checkpw = "checkpw",
 		.clear_login = CLEAR_LOOPBACK, .uid_min = 1000,
 		.message_size = 50 * 1024 * 1024, .recipients = 1000,
 		.connections = 1000, .connections_per_source = 50,
@@ -92,6 +94,39 @@ set_text(struct conf *c, const struct setting *s, struct span value)
 		return "one word is expected";
 	memcpy((char *)c + s->offset, &copy, sizeof copy);
 	return NULL;
+}
+
+/* Without the UID or the file name two messages would have one id. */
+static bool
+is_uidl(struct span format)
+{
+	bool unique = false;
+
+	while (format.n > 0) {
+		bool hex = span_starts(format, "%08X");
+		int key;
+
+		if (format.p[0] <= ' ' || format.p[0] > '~')
+			return false;
+		if (format.p[0] != '%') {
+			format = span_skip(format, 1);
+			continue;
+		}
+		key = span_at(format, hex ? 4 : 1);
+		if (key != 'u' && key != 'v' && (key != 'f' || hex))
+			return false;
+		unique |= key != 'v';
+		format = span_skip(format, hex ? 5 : 2);
+	}
+	return unique;
+}
+
+static const char *
+set_uidl(struct conf *c, const struct setting *s, struct span value)
+{
+	if (value.n > s->max || !is_uidl(value))
+		return "%u or %f, with %v, %08Xu, %08Xv is expected";
+	return set_text(c, s, value);
 }
 
 static const char *
@@ -179,6 +214,8 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return set_text(c, &settings[i], value);
 	case NUMBER:
 		return set_number(c, &settings[i], value);
+	case UIDL:
+		return set_uidl(c, &settings[i], value);
 	case CLEAR:
 		return set_clear(c, value);
 	case ROUTE:

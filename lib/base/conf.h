@@ -45,6 +45,7 @@ struct conf {
 	const char *auth_user;  /* who reads credentials */
 	const char *queue_user; /* who owns the queue */
 	const char *checkpw;    /* program that checks a password */
+	const char *pop3_uidl;  /* form of POP3's unique ids */
 	const char *resolver;   /* ADDRESS[@PORT]; NULL: resolv.conf says */
 	enum conf_clear clear_login;
 	uint64_t uid_min;      /* no mailbox belongs to a uid below */
