@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+import traceback
 
 STAGE, TMP = sys.argv[1:3]
 ROOT = os.geteuid() == 0
@@ -258,6 +259,8 @@ def login(c, tag="a"):
 
 def finish():
     """Ends what still runs; looks for reports of sanitizers; the plan."""
+    if sys.exc_info()[0]:
+        ok(False, "the test came to its end", traceback.format_exc())
     for f in fronts:
         if f.process.poll() is None:
             f.process.kill()

@@ -3,10 +3,12 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
-from frontlib import (STAGE, Front, Site, finish, login, ok, wait_for)
+from frontlib import (STAGE, Client, Front, Site, context, finish, login, ok,
+                      wait_for)
 
 
 def children(pid):
@@ -51,7 +53,6 @@ def certificate(site, name="cert", key="key", kind="ec"):
 
 def shown(client):
     """The server's certificate as PEM without white space."""
-    import ssl
     der = client.sock.getpeercert(True)
     return re.sub(r"\s", "", ssl.DER_cert_to_PEM_cert(der))
 
@@ -150,6 +151,131 @@ def test_certificate():
     front.stop()
 
 
+def test_two():
+    """An RSA certificate beside the ECDSA one."""
+    site = Site("two", tls_cert2="tls/rsa.pem", tls_key2="tls/rsa-key.pem")
+    with open(site.root + "/etc/postern/tls/cert.pem") as f:
+        ecdsa = re.sub(r"\s", "", f.read())
+    rsa = certificate(site, "rsa", "rsa-key", "rsa")
+
+    def get(front, ciphers=None):
+        ctx = context()
+        if ciphers:
+            ctx.maximum_version = ssl.TLSVersion.TLSv1_2
+            ctx.set_ciphers(ciphers)
+        return shown(Client(ctx.wrap_socket(
+            socket.create_connection(front.address),
+            server_hostname="mail.example.org")))
+
+    for service in ("imaps", "pop3s", "submissions"):
+        front = Front(site, service)
+        ok(get(front) == ecdsa, service + ": ECDSA is preferred")
+        ok(get(front, "ECDHE+aRSA") == rsa, "RSA for who knows no other")
+        if service == "imaps":
+            rsa = certificate(site, "rsa", "rsa-key", "rsa")
+            ok(get(front, "ECDHE+aRSA") == rsa, "renewed as the first is")
+            with open(site.root + "/etc/postern/tls/rsa.pem", "w") as f:
+                f.write("nonsense")
+            ok(get(front) == ecdsa and
+               front.logged("tls-unusable .*rsa.pem"),
+               "the second is broken: the first still serves")
+            rsa = certificate(site, "rsa", "rsa-key", "rsa")
+            with open(site.root + "/etc/postern/tls/cert.pem") as f:
+                text = f.read()
+            with open(site.root + "/etc/postern/tls/cert.pem", "w") as f:
+                f.write("nonsense")
+            ok(get(front) == rsa, "the first is broken: the second serves")
+            with open(site.root + "/etc/postern/tls/cert.pem", "w") as f:
+                f.write(text)
+        front.stop()
+    # Without a nursery it is the same.
+    server = socket.create_server(("127.0.0.1", 0))
+    s = socket.create_connection(server.getsockname())
+    conn, _ = server.accept()
+    p = site.start("imaps", conn)
+    conn.close()
+    ctx = context()
+    ctx.maximum_version = ssl.TLSVersion.TLSv1_2
+    ctx.set_ciphers("ECDHE+aRSA")
+    c = Client(ctx.wrap_socket(s, server_hostname="mail.example.org"))
+    ok(shown(c) == rsa, "for a connected socket, too")
+    c.close()
+    p.wait(10)
+
+
+def resumed(ctx, front, session):
+    """Whether the session was taken up again, and the one after it."""
+    s = ctx.wrap_socket(socket.create_connection(front.address),
+                        server_hostname="mail.example.org", session=session)
+    s.settimeout(10)
+    s.recv(1000)  # the tickets come before the greeting
+    got = s.session_reused, s.session
+    s.close()
+    return got
+
+
+def test_tickets():
+    site = Site("tickets")
+    ctx = context()
+    front = Front(site, "imaps")
+    again, session = resumed(ctx, front, None)
+    ok(not again and session.has_ticket, "a ticket")
+    again, newer = resumed(ctx, front, session)
+    ok(again, "is taken by the next connection")
+    first = nursery(front)
+    c = front.client(greeting=False)
+    wait_for(lambda: children(first))
+    os.kill(children(first)[-1], signal.SIGSEGV)
+    ok(c.rest() == "" and wait_for(lambda: nursery(front) is None),
+       "the nursery is gone")
+    time.sleep(1.1)
+    ok(resumed(ctx, front, newer)[0], "and by another nursery")
+    for service in ("pop3s", "submissions"):
+        other = Front(site, service)
+        ok(resumed(ctx, other, newer)[0] is False,
+           "not by " + service)
+        mine = resumed(ctx, other, None)[1]
+        ok(resumed(ctx, other, mine)[0], service + " takes its own")
+        ok(resumed(ctx, front, mine)[0] is False, "which imaps does not")
+        other.stop()
+    second = Front(site, "imaps")
+    ok(resumed(ctx, second, newer)[0] is False,
+       "not by another server of the same service")
+    second.stop()
+    front.stop()
+    front = Front(site, "imaps")
+    ok(resumed(ctx, front, newer)[0] is False, "not after a restart")
+    # Who resumes is nobody yet.
+    mine = resumed(ctx, front, None)[1]
+    s = ctx.wrap_socket(socket.create_connection(front.address),
+                        server_hostname="mail.example.org", session=mine)
+    c = Client(s)
+    ok(s.session_reused and c.ask("a SELECT INBOX\r\n").startswith("a BAD"),
+       "who comes back by a ticket has yet to log in")
+    # TLS 1.2: a ticket's key would open what was recorded.
+    old = context()
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    again, session = resumed(old, front, None)
+    ok(not session.has_ticket, "no ticket in TLS 1.2")
+    front.stop()
+    # A ticket lives as long as a key, but not past it.
+    front = Front(Site("rotated", tls_ticket_s=3), "imaps")
+    resumed(ctx, front, None)
+    time.sleep(2)
+    session = resumed(ctx, front, None)[1]
+    again, session = resumed(ctx, front, session)
+    ok(again, "a ticket of an old key")
+    for turn, wait in (("once", 1.2), ("twice", 3.2)):
+        time.sleep(wait)
+        ok(resumed(ctx, front, session)[0] is False,
+           "not after the key was changed " + turn)
+    front.stop()
+    front = Front(Site("ticketless", tls_ticket_s=0), "imaps")
+    again, session = resumed(ctx, front, None)
+    ok(not session.has_ticket, "tls_ticket_s 0: no tickets")
+    front.stop()
+
+
 def test_users():
     """The database of a nursery's child is the one of now."""
     site = Site("users")
@@ -181,6 +307,8 @@ def main():
     test_turns(site)
     test_idle()
     test_certificate()
+    test_tickets()
+    test_two()
     test_users()
 
 

@@ -27,7 +27,7 @@ enum {
 	FRONT_NURSERY_CONNECTIONS = 200, /* of one nursery, then the next */
 	FRONT_NURSERY_MS = 600000, /* and its age */
 	FRONT_HELLO_MS = 5000,    /* for a nursery to take a connection */
-	FRONT_PEM_FILES = 2       /* certificate and key */
+	FRONT_PEM_FILES = 4       /* two certificates with their keys */
 };
 
 /* The environment of every program begins with this: nothing. */
@@ -70,6 +70,8 @@ struct nursery {
 	uint64_t passed;
 	int64_t born_ms;
 	struct stamp stamps[FRONT_PEM_FILES];
+	int64_t key_until_ms; /* then another ticket key */
+	unsigned char ticket_key[FRAME_TICKET_KEY];
 };
 
 /* One connection. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@ stamp_of(const struct conf *c, const char *name)
 	char path[PATH_MAX];
 	struct stat st;
 
-	if (conf_etc(c, name, path) == -1 || stat(path, &st) == -1)
+	if (name == NULL || conf_etc(c, name, path) == -1 || stat(path, &st) == -1)
 		return s;
 	s.inode = st.st_ino;
 	s.size = st.st_size;
@@ -38,12 +39,28 @@ static bool
 is_stale(const struct nursery *n, const struct stamp now[FRONT_PEM_FILES])
 {
 	if (n->passed >= FRONT_NURSERY_CONNECTIONS ||
-	    io_now_ms() - n->born_ms >= FRONT_NURSERY_MS)
+	    io_now_ms() - n->born_ms >= FRONT_NURSERY_MS ||
+	    io_now_ms() >= n->key_until_ms)
 		return true;
 	for (int i = 0; i < FRONT_PEM_FILES; i++)
 		if (!is_same(&n->stamps[i], &now[i]))
 			return true;
 	return false;
+}
+
+/* A ticket of another service, of before a restart or of an older key finds
+ * another key, always. */
+static int
+renew_key(struct nursery *n, const struct front *f)
+{
+	if (getrandom(n->ticket_key, sizeof n->ticket_key, 0) !=
+	    (ssize_t)sizeof n->ticket_key)
+		return -1;
+	n->key_until_ms = INT64_MAX;
+	if (f->conf.tls_ticket_s > 0)
+		n->key_until_ms =
+		    io_now_ms() + (int64_t)f->conf.tls_ticket_s * 1000;
+	return 0;
 }
 
 void
@@ -60,15 +77,19 @@ start(struct nursery *n, const struct front *f)
 {
 	int pair[2];
 
+	n->pid = -1;
+	n->born_ms = io_now_ms();
+	if (io_now_ms() >= n->key_until_ms && renew_key(n, f) == -1)
+		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return;
-	n->pid = front_start_login(f, pair[1], -1, NULL);
+	if (io_send(pair[0], n->ticket_key, sizeof n->ticket_key, NULL, 0) == 0)
+		n->pid = front_start_login(f, pair[1], -1, NULL);
 	close(pair[1]);
 	if (n->pid == -1)
 		log_error("no-nursery", f->service->program, errno);
 	n->sock = pair[0];
 	n->passed = 0;
-	n->born_ms = io_now_ms();
 	if (n->pid == -1)
 		front_nursery_end(n);
 }
@@ -76,10 +97,13 @@ start(struct nursery *n, const struct front *f)
 void
 front_nursery_ready(struct nursery *n, const struct front *f)
 {
-	struct stamp now[FRONT_PEM_FILES] = { stamp_of(&f->conf,
-						  f->conf.tls_cert),
-		stamp_of(&f->conf, f->conf.tls_key) };
+	const struct conf *c = &f->conf;
+	const char *const names[FRONT_PEM_FILES] = { c->tls_cert, c->tls_key,
+		c->tls_cert2, c->tls_key2 };
+	struct stamp now[FRONT_PEM_FILES];
 
+	for (int i = 0; i < FRONT_PEM_FILES; i++)
+		now[i] = stamp_of(c, names[i]);
 	if (n->sock != -1 && is_stale(n, now))
 		front_nursery_end(n);
 	else if (n->sock == -1 && io_now_ms() - n->born_ms < FRONT_PAUSE_MS)

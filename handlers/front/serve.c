@@ -45,6 +45,8 @@ open_for_child(const struct front *f, const char *name)
 	char path[PATH_MAX];
 	int fd = -1;
 
+	if (name == NULL)
+		return -1;
 	if (conf_etc(&f->conf, name, path) == 0)
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd == -1 && errno != ENOENT)
@@ -61,7 +63,9 @@ front_start_login(
 	char path[PATH_MAX];
 	int fds[] = { l ? l->sock : -1, l ? l->sock : -1, 2, channel,
 		open_for_child(f, f->conf.tls_cert),
-		open_for_child(f, f->conf.tls_key), users };
+		open_for_child(f, f->conf.tls_key), users,
+		open_for_child(f, f->conf.tls_cert2),
+		open_for_child(f, f->conf.tls_key2) };
 	struct proc p = { .path = path,
 		.argv = argv,
 		.envp = env,
@@ -87,8 +91,8 @@ front_start_login(
 		argv[n++] = l->peer;
 	if (conf_program(&f->conf, f->service->program, path) == 0)
 		pid = proc_spawn(&p);
-	for (size_t i = FRAME_CERT_FD; i <= FRAME_KEY_FD; i++)
-		if (fds[i] != -1)
+	for (int i = FRAME_CERT_FD; i <= FRAME_KEY2_FD; i++)
+		if (i != FRAME_USERS_FD && fds[i] != -1)
 			close(fds[i]);
 	return pid;
 }

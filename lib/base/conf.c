@@ -55,7 +55,10 @@ static const struct setting settings[] = {
 	{ "route", ROUTE, 0, 0, 0 },
 	{ "smtp_idle_s", NUMBER, AT(smtp_idle_s), 1, 86400 },
 	{ "tls_cert", TEXT, AT(tls_cert), 0, 0 },
+	{ "tls_cert2", TEXT, AT(tls_cert2), 0, 0 },
 	{ "tls_key", TEXT, AT(tls_key), 0, 0 },
+	{ "tls_key2", TEXT, AT(tls_key2), 0, 0 },
+	{ "tls_ticket_s", NUMBER, AT(tls_ticket_s), 0, 86400 * 7 },
 	{ "uid_min", NUMBER, AT(uid_min), 1, UINT32_MAX - 1 },
 };
 
@@ -70,6 +73,7 @@ set_defaults(struct conf *c, const char *root)
 
 	*c = (struct conf){ .root = root, .libexec = PKGLIBEXECDIR,
 		.tls_cert = "tls/cert.pem", .tls_key = "tls/key.pem",
+		.tls_ticket_s = 21600,
 		.net_user = "postern-net", .auth_user = "postern-auth",
 		.pop3_uidl = "%08Xu%08Xv", .queue_user = "postern-queue", .checkpw = "checkpw",
 		.clear_login = CLEAR_LOOPBACK, .uid_min = 1000,

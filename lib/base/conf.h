@@ -41,6 +41,8 @@ struct conf {
 	const char *libexec;    /* folder of our programs */
 	const char *tls_cert;   /* PEM files, absolute or below the root's */
 	const char *tls_key;    /* etc/postern */
+	const char *tls_cert2; /* a second pair, or NULL */
+	const char *tls_key2;
 	const char *net_user;   /* who parses network bytes */
 	const char *auth_user;  /* who reads credentials */
 	const char *queue_user; /* who owns the queue */
@@ -48,6 +50,7 @@ struct conf {
 	const char *pop3_uidl;  /* form of POP3's unique ids */
 	const char *resolver;   /* ADDRESS[@PORT]; NULL: resolv.conf says */
 	enum conf_clear clear_login;
+	uint64_t tls_ticket_s; /* a ticket's life, and its key's; 0: none */
 	uint64_t uid_min;      /* no mailbox belongs to a uid below */
 	uint64_t message_size; /* bytes of a message, as on the wire */
 	uint64_t recipients;   /* of one message */

@@ -50,16 +50,28 @@ read_arguments(struct conn *c, int argc, char *argv[], const char **root,
 
 /* No certificate is legal (no TLS then); one that is broken is told. */
 static void
+load_pair(struct conn *c, int cert, int key, const char *name)
+{
+	int r = 0;
+
+	if (fcntl(cert, F_GETFD) != -1 && fcntl(key, F_GETFD) != -1) {
+		if (c->server)
+			r = tls_server_add(c->server, cert, key);
+		else
+			c->server = tls_server_new(cert, key);
+		if (r == -1 || c->server == NULL)
+			log_error("tls-unusable", name, errno);
+	}
+	close(cert);
+	close(key);
+}
+
+static void
 load_credentials(struct conn *c)
 {
-	if (fcntl(FRAME_CERT_FD, F_GETFD) != -1 &&
-	    fcntl(FRAME_KEY_FD, F_GETFD) != -1) {
-		c->server = tls_server_new(FRAME_CERT_FD, FRAME_KEY_FD);
-		if (c->server == NULL)
-			log_error("tls-unusable", c->conf.tls_cert, errno);
-	}
-	close(FRAME_CERT_FD);
-	close(FRAME_KEY_FD);
+	load_pair(c, FRAME_CERT_FD, FRAME_KEY_FD, c->conf.tls_cert);
+	load_pair(c, FRAME_CERT2_FD, FRAME_KEY2_FD,
+	    c->conf.tls_cert2 ? c->conf.tls_cert2 : "tls_cert2");
 }
 
 static int
@@ -75,10 +87,30 @@ enter(const struct conn *c, enum jail_kind kind, bool within)
 }
 
 static int
+take_ticket_key(struct conn *c)
+{
+	unsigned char key[FRAME_TICKET_KEY];
+	int r = 0;
+
+	_Static_assert((int)FRAME_TICKET_KEY == (int)TLS_TICKET_KEY, "one key");
+	if (io_recv(FRAME_FD, key, sizeof key, NULL, 0) !=
+	    (ssize_t)sizeof key) {
+		errno = EPROTO;
+		return -1;
+	}
+	if (c->server)
+		r = tls_server_tickets(c->server, key, c->conf.tls_ticket_s);
+	explicit_bzero(key, sizeof key);
+	return r;
+}
+
+static int
 be_nursery(struct conn *c, char error[CONF_ERROR])
 {
-	int r = enter(c, JAIL_NURSERY, false);
+	int r = take_ticket_key(c);
 
+	if (r == 0)
+		r = enter(c, JAIL_NURSERY, false);
 	if (r == 0)
 		r = nursery_run(&c->passed);
 	if (r == -1) {

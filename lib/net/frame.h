@@ -30,7 +30,10 @@ enum {
 	FRAME_CERT_FD = 4, /* certificate chain, PEM, read only */
 	FRAME_KEY_FD = 5,  /* private key, PEM, read only */
 	FRAME_USERS_FD = 6, /* users.cdb, read only (smtpd) */
+	FRAME_CERT2_FD = 7, /* a second certificate and its key */
+	FRAME_KEY2_FD = 8,
 	FRAME_PEER = 64,
+	FRAME_TICKET_KEY = 64,
 	FRAME_DATA = 1024,
 	FRAME_TAG = 64,
 	FRAME_USER = 320,
@@ -50,7 +53,9 @@ enum frame_status {
 };
 
 /*
- * What front passes to a nursery (net/nursery.h), with the connection, the
+ * A nursery gets first of all the FRAME_TICKET_KEY random bytes that seal
+ * the session tickets of its service.  Then
+ * what front passes to it (net/nursery.h), with the connection, the
  * child's end of its channel and users.cdb.  The first packet on the channel
  * is the uint32_t FRAME_HELLO with the child's process descriptor.
  */

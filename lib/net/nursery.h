@@ -4,7 +4,8 @@
  *
  * It parses nothing of the network, and is jailed all the same: its files
  * are closed to it, and its children close the rest.  On FRAME_FD it has a
- * SOCK_SEQPACKET socket, where each packet is a struct frame_connection with
+ * SOCK_SEQPACKET socket: first the ticket key comes, which conn_begin
+ * takes, then each packet is a struct frame_connection with
  * two or three descriptors: the connection, the frame channel, and users.cdb
  * if there is one.
  *

@@ -8,7 +8,7 @@
  *   argv         PROGRAM [-r ROOT] -n SERVICE
  *   fd 0, 1      /dev/null
  *   fd 3         where connections come from
- *   fd 4, 5      as below; no fd 6
+ *   fd 4 to 8    as below; no fd 6
  *
  * Else, and where the nursery fails, it starts one login program per
  * connection, like this:
@@ -27,13 +27,14 @@
  *   fd 3         the frame channel (net/frame.h): FRAME_FD
  *   fd 4, 5      certificate chain and private key, PEM: FRAME_CERT_FD and
  *                FRAME_KEY_FD; closed where there is none: no TLS then
+ *   fd 7, 8      a second pair, likewise
  *   fd 6         users.cdb: FRAME_USERS_FD; smtpd only; closed where it is
  *                missing (a temporary error for every address)
  *   who          postern.conf's net_user with CAP_SYS_CHROOT alone, or the
  *                caller's uid where front is not root
  *
  * The program reads postern.conf itself (conf_load), loads certificate and
- * key, closes 4 and 5, and enters JAIL_NET with ROOT/run/postern/empty as
+ * key, closes them, and enters JAIL_NET with ROOT/run/postern/empty as
  * the empty folder before it reads a byte of the connection; conn_begin and
  * conn_jail (net/conn.h) are these steps.
  *

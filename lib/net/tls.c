@@ -44,6 +44,8 @@ struct tls_server {
 	struct arena arena; /* where the struct itself lies */
 	gnutls_certificate_credentials_t cred;
 	gnutls_priority_t priority;
+	unsigned ticket_life_s; /* 0: no tickets */
+	unsigned char ticket_key[TLS_TICKET_KEY];
 };
 
 struct tls_client {
@@ -157,6 +159,26 @@ tls_server_new(int cert_fd, int key_fd)
 	return s;
 }
 
+int
+tls_server_add(struct tls_server *s, int cert_fd, int key_fd)
+{
+	return load_pair(s->cred, cert_fd, key_fd);
+}
+
+int
+tls_server_tickets(struct tls_server *s,
+    const unsigned char key[TLS_TICKET_KEY], uint64_t life_s)
+{
+	/* RFC 8446 4.6.1: at most a week. */
+	if (life_s > 604800) {
+		errno = EINVAL;
+		return -1;
+	}
+	s->ticket_life_s = (unsigned)life_s;
+	memcpy(s->ticket_key, key, sizeof s->ticket_key);
+	return 0;
+}
+
 struct tls_client *
 tls_client_new(bool verify)
 {
@@ -265,7 +287,7 @@ new_tls(int fd, unsigned flags, gnutls_certificate_credentials_t cred,
 		return NULL;
 	t->arena = a;
 	t->fd = fd;
-	if (gnutls_init(&t->session, flags | GNUTLS_NO_TICKETS) < 0 ||
+	if (gnutls_init(&t->session, flags) < 0 ||
 	    gnutls_priority_set(t->session, priority) < 0 ||
 	    gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, cred) <
 		0) {
@@ -304,11 +326,26 @@ shake(struct tls *t, int64_t deadline_ms)
 	return 0;
 }
 
+/* Not for TLS 1.2, where a ticket's key opens what was said before. */
+static int
+offer_tickets(struct tls *t, struct tls_server *s)
+{
+	gnutls_datum_t key = { s->ticket_key, sizeof s->ticket_key };
+
+	if (s->ticket_life_s == 0)
+		return 0;
+	gnutls_db_set_cache_expiration(t->session, (int)s->ticket_life_s);
+	return gnutls_session_ticket_enable_server(t->session, &key);
+}
+
 struct tls *
 tls_accept(
     struct tls_server *s, int fd, const char *protocol, int64_t deadline_ms)
 {
-	struct tls *t = new_tls(fd, GNUTLS_SERVER, s->cred, s->priority);
+	struct tls *t = new_tls(fd,
+	    GNUTLS_SERVER | (s->ticket_life_s > 0 ? GNUTLS_NO_TICKETS_TLS12
+						  : GNUTLS_NO_TICKETS),
+	    s->cred, s->priority);
 	gnutls_datum_t name;
 
 	if (t == NULL)
@@ -316,7 +353,8 @@ tls_accept(
 	/* GnuTLS reads the name only. */
 	memcpy(&name.data, &protocol, sizeof name.data);
 	name.size = (unsigned)strlen(protocol);
-	if (gnutls_alpn_set_protocols(
+	if (offer_tickets(t, s) < 0 ||
+	    gnutls_alpn_set_protocols(
 		t->session, &name, 1, GNUTLS_ALPN_MANDATORY) < 0) {
 		errno = ENOMEM;
 		free_tls(t);
@@ -353,7 +391,8 @@ check_certificate(struct tls *t, const char *name)
 struct tls *
 tls_connect(struct tls_client *c, int fd, const char *name, int64_t deadline_ms)
 {
-	struct tls *t = new_tls(fd, GNUTLS_CLIENT, c->cred, c->priority);
+	struct tls *t = new_tls(
+	    fd, GNUTLS_CLIENT | GNUTLS_NO_TICKETS, c->cred, c->priority);
 
 	if (t == NULL)
 		return NULL;

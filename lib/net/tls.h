@@ -30,6 +30,19 @@ enum {
  * not a certificate with its key). */
 struct tls_server *tls_server_new(int cert_fd, int key_fd);
 
+/* A second certificate of another kind (RSA beside ECDSA); the first is
+ * preferred.  0, or -1 with errno as above: the first stays in use. */
+int tls_server_add(struct tls_server *s, int cert_fd, int key_fd);
+
+enum {
+	TLS_TICKET_KEY = 64
+};
+
+/* From now on TLS 1.3 clients may come back by tickets that are sealed with
+ * this key, and live so long.  0, or -1 with errno. */
+int tls_server_tickets(struct tls_server *s,
+    const unsigned char key[TLS_TICKET_KEY], uint64_t life_s);
+
 /*
  * The handshake, as server, with ALPN checked when the client sends one
  * (protocol "imap", "pop3" or "smtp"; another one is refused).  NULL with
