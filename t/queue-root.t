@@ -78,6 +78,29 @@ Gid: $net_user $net_user $net_user $net_user
 Groups:
 CapEff: 0000000000040000
 CapAmb: 0000000000040000" "remote is net_user and may only chroot"
+# Whoever starts it with all rights need not trust it with them.
+cat >"$tmp/libexec/remote" <<END
+#!/bin/sh
+grep -E '^(Uid|Cap(Prm|Eff|Inh|Amb)|NoNew)' /proc/\$PPID/status \
+	>"$tmp/said/qspawn"
+echo "0 ok 2.0.0 fine"
+END
+send -f bob x@far.test
+qspawn -1 2>>"$tmp/log"
+is "$(tr '\t' ' ' <"$tmp/said/qspawn")" "Uid: 0 0 0 0
+CapInh: 0000000000000000
+CapPrm: 00000000000400e0
+CapEff: 00000000000400e0
+CapAmb: 0000000000000000
+NoNewPrivs: 1" "qspawn gives up what it does not need"
+for name in queue_user net_user; do
+	mkdir -p "$tmp/as-root/etc/postern"
+	sed "s/^$name .*/$name 0/" "$root/etc/postern/postern.conf" \
+		>"$tmp/as-root/etc/postern/postern.conf"
+	qspawn -r "$tmp/as-root" -1 2>"$tmp/err"
+	is $? 100 "$name must not be root"
+	like "$(cat "$tmp/err")" 'must not be root' "and that is said"
+done
 send -f alice nosuch
 limited qspawn -1 2>>"$tmp/log"
 is "$(new alice)" 2 "a report comes back"

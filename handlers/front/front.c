@@ -18,12 +18,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 struct sockets {
@@ -52,11 +49,11 @@ find(const struct front *f, const char *user)
 
 	if (!f->root)
 		return w;
-	if (priv_find(user, &w.uid, &w.gid) == -1)
-		err_die_sys(EXIT_LATER, "user %s", user);
-	if (w.uid == 0 || w.gid == 0)
+	if (priv_find_service(user, &w.uid, &w.gid) == 0)
+		return w;
+	if (errno == EPERM)
 		err_die(EXIT_NEVER, "user %s: must not be root", user);
-	return w;
+	err_die_sys(EXIT_LATER, "user %s", user);
 }
 
 /* The empty folder that the jails have as their root. */
@@ -72,30 +69,6 @@ make_empty(const struct conf *c)
 		    (mkdir(path, i < 2 ? 0755 : 0555) == -1 && errno != EEXIST))
 			err_die_sys(EXIT_LATER, "make %s", path);
 	}
-}
-
-/* From here on no program that we start can gain rights, and we keep the
- * four that starting them takes. */
-static void
-drop(const struct front *f)
-{
-	struct __user_cap_header_struct h = { .version =
-						  _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2] = { 0 };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		err_die_sys(EXIT_LATER, "no_new_privs");
-	if (!f->root)
-		return;
-	if (syscall(SYS_capget, &h, d) == -1)
-		err_die_sys(EXIT_LATER, "capget");
-	d[0].permitted &= 1u << CAP_SETUID | 1u << CAP_SETGID |
-			  1u << CAP_SYS_CHROOT | 1u << CAP_KILL;
-	d[0].effective = d[0].permitted;
-	d[0].inheritable = 0;
-	d[1] = (struct __user_cap_data_struct){ 0 };
-	if (syscall(SYS_capset, &h, d) == -1)
-		err_die_sys(EXIT_LATER, "capset");
 }
 
 static bool
@@ -226,7 +199,8 @@ main(int argc, char *argv[])
 	set_up(&f, root, argv[optind]);
 	umask(077);
 	s = find_sockets(list, &connection);
-	drop(&f);
+	if (priv_limit() == -1)
+		err_die_sys(EXIT_LATER, "capabilities");
 	if (s.n > 0)
 		return front_listen(&f, s.fd, s.n, s.activated);
 	return front_serve(&f, connection, -1);

@@ -75,15 +75,23 @@ watch_signals(void)
 }
 
 static void
+find_user(const char *user, uid_t *uid, gid_t *gid)
+{
+	if (priv_find_service(user, uid, gid) == 0)
+		return;
+	if (errno == EPERM)
+		err_die(EXIT_NEVER, "user %s: must not be root", user);
+	err_die_sys(EXIT_LATER, "user %s", user);
+}
+
+static void
 find_users(struct qspawn *q)
 {
 	q->root = geteuid() == 0;
 	if (!q->root)
 		return;
-	if (priv_find(q->conf.queue_user, &q->queue_uid, &q->queue_gid) == -1)
-		err_die_sys(EXIT_LATER, "user %s", q->conf.queue_user);
-	if (priv_find(q->conf.net_user, &q->net_uid, &q->net_gid) == -1)
-		err_die_sys(EXIT_LATER, "user %s", q->conf.net_user);
+	find_user(q->conf.queue_user, &q->queue_uid, &q->queue_gid);
+	find_user(q->conf.net_user, &q->net_uid, &q->net_gid);
 }
 
 static void
@@ -434,6 +442,8 @@ main(int argc, char **argv)
 	make_queue(&q);
 	if (q.create)
 		return 0;
+	if (priv_limit() == -1)
+		err_die_sys(EXIT_LATER, "capabilities");
 	q.signals = watch_signals();
 	if (q.signals == -1)
 		err_die_sys(EXIT_LATER, "signals");

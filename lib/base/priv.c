@@ -87,3 +87,36 @@ priv_find(const char *user, uid_t *uid, gid_t *gid)
 	*gid = pw->pw_gid;
 	return 0;
 }
+
+int
+priv_find_service(const char *user, uid_t *uid, gid_t *gid)
+{
+	if (priv_find(user, uid, gid) == -1)
+		return -1;
+	if (*uid != 0 && *gid != 0)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+int
+priv_limit(void)
+{
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return -1;
+	if (geteuid() != 0)
+		return 0;
+	if (syscall(SYS_capget, &h, d) == -1)
+		return -1;
+	d[0].permitted &= 1u << CAP_SETUID | 1u << CAP_SETGID |
+	    1u << CAP_SYS_CHROOT | 1u << CAP_KILL;
+	d[0].effective = d[0].permitted;
+	d[0].inheritable = 0;
+	d[1] = (struct __user_cap_data_struct){ 0 };
+	return syscall(SYS_capset, &h, d) == -1 ? -1 : 0;
+}

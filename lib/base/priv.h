@@ -18,4 +18,16 @@ int priv_become(uid_t uid, gid_t gid, bool keep_chroot);
 /* A user by name or by number ("64000", its group the same number). */
 int priv_find(const char *user, uid_t *uid, gid_t *gid);
 
+/* The same for a user that programs are to run as: EPERM for root and for
+ * root's group. */
+int priv_find_service(const char *user, uid_t *uid, gid_t *gid);
+
+/*
+ * For a program that starts others under other uids: from here on nothing
+ * that it executes can gain rights (no_new_privs), and root keeps only
+ * CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT and CAP_KILL, where it has them.
+ * 0, or -1 with errno; a caller that gets -1 must exit.
+ */
+int priv_limit(void);
+
 #endif
