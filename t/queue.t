@@ -282,6 +282,44 @@ n=$(copies alice)
 [ "$n" -ge 10 ] && [ "$n" -le 20 ]; ok $? "and nothing is lost ($n of 10)"
 rm -f "$mail"/*/new/*
 
+# What runs when qspawn or qsend is killed.
+cp "$tmp/libexec/remote" "$tmp/remote"
+cat >"$tmp/libexec/remote" <<END
+#!/bin/sh
+shift 3
+echo "\$*" >>"$tmp/remote.args"
+until [ -e "$tmp/go" ]; do sleep 0.1; done
+echo "0 ok 2.0.0 fine"
+END
+slow() { # WHICH: remote runs, and one of those above it is killed
+	rm -f "$tmp/remote.args" "$tmp/go"
+	qspawn 2>>"$tmp/log" &
+	pid=$!
+	subject=slow
+	send -f bob x@far.test
+	wait_for test -s "$tmp/remote.args"
+	[ "$1" = qspawn ] || kill -9 $(ps -o pid=,comm= --ppid "$pid" |
+		sed -n 's/ qsend$//p')
+	[ "$1" = qsend ] || kill -9 "$pid"
+}
+if command -v ps >/dev/null; then
+	slow qspawn
+	wait "$pid" 2>/dev/null
+	touch "$tmp/go"
+	none() { [ "$(queued)" = 0 ]; }
+	wait_for none; ok $? "what ran when qspawn was killed is recorded"
+	wait_for run
+	is "$(grep -c . "$tmp/remote.args")" 1 "and not done again"
+	slow qsend
+	gone() { ! kill -0 "$pid" 2>/dev/null; }
+	wait_for gone; ok $? "qsend killed: what cannot be recorded is ended"
+	wait "$pid"; is $? 137 "and the queue is to be started again"
+	touch "$tmp/go"
+	wait_for run
+	is "$(queued) $(grep -c . "$tmp/remote.args")" "0 2" "then it is done"
+fi
+mv "$tmp/remote" "$tmp/libexec/remote"
+
 # ---- sendmail's ways ----
 printf 'To: Alice <alice@example.test>, carol@example.test\nBcc: bob\nDate: d
 From: f\n\na\n.\nb\n' | sendmail -t -i -f '' 2>>"$tmp/log"; run

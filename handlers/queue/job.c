@@ -152,7 +152,7 @@ job_bounce(struct qsend *q, struct work *w)
 	return add_arg(&f, w->envelope.id) && start(q, j, &f, DEST_NONE);
 }
 
-void
+bool
 job_read(struct job *j)
 {
 	char chunk[4096];
@@ -163,7 +163,7 @@ job_read(struct job *j)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
+			return n == 0;
 		/* A report that is too long is cut: the exit code counts. */
 		(void)buf_add(&j->text, chunk, (size_t)n);
 	}

@@ -27,7 +27,8 @@ enum {
 	TRIGGER_LOST = 32768, /* so much in the FIFO: some may have been lost */
 	SYNC_BATCH = 64,
 	OPEN_BATCH = 32, /* messages begun before new mail is looked for */
-	STATE_CHECK_MS = 1000
+	STATE_CHECK_MS = 1000,
+	ALONE_MS = 30000 /* for programs that still run, without qspawn */
 };
 
 /* ---- finding messages ---- */
@@ -163,6 +164,47 @@ take_trigger(struct qsend *q)
 
 /* ---- the loop ---- */
 
+/* The exit code that goes with a report, where nobody can tell it. */
+static int
+status_of(const struct job *j)
+{
+	struct span rest = buf_span(&j->text);
+	struct outcome o;
+
+	if (!state_report(span_take(&rest, '\n'), &o) ||
+	    o.word == OUTCOME_TEMP)
+		return EXIT_LATER;
+	return o.word == OUTCOME_OK ? 0 : EXIT_NEVER;
+}
+
+/*
+ * qspawn was killed.  The programs that it has started go on, and whatever
+ * they still deliver would be delivered again if it were not recorded.
+ */
+_Noreturn static void
+finish_alone(struct qsend *q)
+{
+	int64_t end = io_now_ms() + ALONE_MS;
+
+	q->stopping = true;
+	while (q->njobs > 0 && io_now_ms() < end) {
+		struct pollfd p[QFRAME_SLOTS];
+		nfds_t n = 0;
+
+		for (size_t i = 0; i < q->workers; i++)
+			if (q->jobs[i].used)
+				p[n++] = (struct pollfd){ .events = POLLIN,
+					.fd = q->jobs[i].report };
+		if (poll(p, n, STATE_CHECK_MS) == -1 && errno != EINTR)
+			break;
+		for (size_t i = 0; i < q->workers; i++)
+			if (q->jobs[i].used && job_read(&q->jobs[i]))
+				work_job_done(q, &q->jobs[i],
+				    status_of(&q->jobs[i]));
+	}
+	err_die(EXIT_LATER, "qspawn is gone");
+}
+
 static void
 take_frame(struct qsend *q)
 {
@@ -170,7 +212,7 @@ take_frame(struct qsend *q)
 	ssize_t n = io_recv(q->channel, &f, sizeof f, NULL, 0);
 
 	if (n != sizeof f)
-		err_die(EXIT_LATER, "qspawn is gone");
+		finish_alone(q);
 	if (f.slot == QFRAME_STOP) {
 		q->stopping = true;
 		return;

@@ -112,7 +112,7 @@ void work_job_done(struct qsend *q, struct job *j, int status);
 bool job_deliver(struct qsend *q, struct work *w, size_t rcpt);
 bool job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n);
 bool job_bounce(struct qsend *q, struct work *w);
-/* Reads what it has reported so far. */
-void job_read(struct job *j);
+/* Reads what it has reported so far; true at the end of its report. */
+bool job_read(struct job *j);
 
 #endif

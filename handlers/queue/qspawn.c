@@ -273,6 +273,19 @@ code(int status)
 }
 
 static void
+end_programs(const struct qspawn *q)
+{
+	for (size_t i = 0; i < QFRAME_SLOTS; i++)
+		if (q->child[i].pid > 0)
+			kill(q->child[i].pid, SIGTERM);
+}
+
+/*
+ * qsend ends last, unless it was killed.  Then nobody records what becomes
+ * of the programs that still run: all that they finish from now on will be
+ * done again.
+ */
+static void
 reap(struct qspawn *q)
 {
 	int status;
@@ -282,6 +295,7 @@ reap(struct qspawn *q)
 		if (pid == q->qsend) {
 			q->qsend = 0;
 			q->qsend_status = code(status);
+			end_programs(q);
 		}
 		for (size_t i = 0; i < QFRAME_SLOTS; i++) {
 			struct child *c = &q->child[i];
@@ -322,9 +336,7 @@ take_signals(struct qspawn *q)
 static void
 end_children(struct qspawn *q)
 {
-	for (size_t i = 0; i < QFRAME_SLOTS; i++)
-		if (q->child[i].pid > 0)
-			kill(q->child[i].pid, SIGTERM);
+	end_programs(q);
 	if (q->qsend > 0 && q->running == 0)
 		kill(q->qsend, SIGTERM);
 	q->stop_ms = io_now_ms() + GRACE_MS;
@@ -350,10 +362,7 @@ owes(const struct qspawn *q)
 	return false;
 }
 
-/*
- * Until qsend is gone.  Without it nobody records what becomes of the
- * deliveries that still run; they get their time all the same.
- */
+/* Until qsend, and all that it had started, is gone. */
 static int
 serve(struct qspawn *q)
 {
