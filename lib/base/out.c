@@ -5,9 +5,11 @@
 #include "base/num.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct out
@@ -18,15 +20,30 @@ out_fd(int fd, char *buf, size_t size)
 	};
 }
 
+/*
+ * As much as goes without waiting.  A descriptor that is ready takes some
+ * bytes, not all: a blocking write of more would wait without an end.
+ */
+static ssize_t
+write_some(int fd, const char *p, size_t n)
+{
+	ssize_t r = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	/* Of a pipe ready means room for so much (pipe(7)). */
+	if (r == -1 && errno == ENOTSOCK && io_wait(fd, POLLOUT, 0) == 0)
+		return write(fd, p, n < PIPE_BUF ? n : PIPE_BUF);
+	if (r == -1 && errno == ETIMEDOUT)
+		errno = EAGAIN;
+	return r;
+}
+
 static int
 write_fd(int fd, const char *p, size_t n, int64_t deadline_ms)
 {
 	while (n > 0) {
-		ssize_t r;
+		ssize_t r = deadline_ms < 0 ? write(fd, p, n)
+					    : write_some(fd, p, n);
 
-		if (deadline_ms >= 0 && io_wait(fd, POLLOUT, deadline_ms) == -1)
-			return -1;
-		r = write(fd, p, n);
 		if (r == -1 && errno == EAGAIN &&
 		    io_wait(fd, POLLOUT, deadline_ms) == 0)
 			continue;

@@ -228,6 +228,39 @@ test_fds(struct tap *t)
 	ok(t, io_recv(pair[1], &byte, 1, NULL, 0) == 0, "the peer is gone");
 }
 
+/* One that takes nothing more: the writer gets away at its deadline. */
+static bool
+gets_away(int fd)
+{
+	static char bytes[1 << 20];
+	char small[64];
+	struct out o = out_fd(fd, small, sizeof small);
+	int64_t start = io_now_ms();
+
+	o.timeout_ms = 100;
+	out_add(&o, bytes, sizeof bytes);
+	return o.error == ETIMEDOUT && io_now_ms() - start < 10000;
+}
+
+static void
+test_write_deadline(struct tap *t)
+{
+	int fds[2];
+
+	alarm(20); /* ends a write that waits for ever */
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0) {
+		ok(t, gets_away(fds[0]), "a full socket does not hold us");
+		close(fds[0]);
+		close(fds[1]);
+	}
+	if (pipe(fds) == 0) {
+		ok(t, gets_away(fds[1]), "nor does a full pipe");
+		close(fds[0]);
+		close(fds[1]);
+	}
+	alarm(0);
+}
+
 static void
 test_proc(struct tap *t)
 {
@@ -389,6 +422,7 @@ main(void)
 	test_durable(&t, tmp);
 	test_log(&t);
 	test_fds(&t);
+	test_write_deadline(&t);
 	test_proc(&t);
 	test_conf(&t, tmp);
 	test_jail(&t, tmp);
