@@ -53,7 +53,8 @@ def test_sockets(site):
         for i, fd in enumerate(high):
             os.dup2(fd, 3 + i)
         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2")
-        os.execv(STAGE + "/front", [STAGE + "/front", "-r", fast.root, "imap"])
+        os.execv(fast.libexec + "/front",
+                 [fast.libexec + "/front", "-r", fast.root, "imap"])
 
     pid = os.fork()
     if pid == 0:

@@ -110,7 +110,10 @@ class Site:
             self.certificate()
         subprocess.run([STAGE + "/postern-domain", "-r", self.root, "add",
                         "example.org"], check=True, stdout=subprocess.DEVNULL)
-        for address, owner in (("alice", self.owner), ("low", 5)):
+        users = [("alice", self.owner)]
+        if ROOT:
+            users.append(("low", 5))
+        for address, owner in users:
             subprocess.run(
                 [STAGE + "/postern-user", "-r", self.root, "add", "--uid",
                  str(owner), "--gid", str(owner), address + "@example.org"],
@@ -150,7 +153,7 @@ class Site:
             "user": self.uid, "group": self.uid, "extra_groups": []}
         with open(self.log, "a") as log:
             return subprocess.Popen(
-                [STAGE + "/front", "-r", self.root, *args, service],
+                [programs_folder() + "/front", "-r", self.root, *args, service],
                 stdin=stdin, stdout=subprocess.DEVNULL, stderr=log,
                 **extra, **kw)
 

@@ -59,4 +59,8 @@ wrong=$(find lib handlers mailfs tools -name '*.[ch]' -exec \
     grep -nE '(^|[^a-z_])(atoi|atol|strtol|strtoul|sscanf|strcpy|strcat|sprintf|vsprintf|gets|system|popen|alloca|mktemp|tmpnam|rand) ?\(' {} + |
     grep -vE '^[^:]*:[0-9]+:[[:space:]]*(\*|/[*/])')
 is "$wrong" "" "none of the functions that overflow, guess or run a shell"
+
+# make check runs them as programs.
+wrong=$(find t -name '*.t' ! -path '*/_build/*' ! -perm -u+x)
+is "$wrong" "" "every test can be run"
 done_testing
