@@ -1,11 +1,11 @@
 /* Credentials: SCRAM keys (RFC 5802, RFC 7677) and crypt(3) hashes. */
 #include "auth/secrets.h"
 
+#include "auth/cdbfile.h"
 #include "auth/users.h"
 #include "base/num.h"
 #include "text/base64.h"
 
-#include <cdb.h>
 #include <crypt.h>
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -192,7 +192,7 @@ secrets_check(int fd, struct span user, struct span password)
 {
 	char value[SECRETS_VALUE];
 	enum secrets_verdict v;
-	unsigned length;
+	size_t length = 0;
 	int r;
 
 	if (user.n == 0 || user.n >= USERS_ADDRESS ||
@@ -200,11 +200,10 @@ secrets_check(int fd, struct span user, struct span password)
 	    password.n > SECRETS_PASSWORD)
 		return check_nobody(
 		    span_head(password, SECRETS_PASSWORD));
-	r = cdb_seek(fd, user.p, (unsigned)user.n, &length);
+	r = cdbfile_get(fd, user, value, sizeof value, &length);
 	if (r == 0)
 		return check_nobody(password);
-	if (r == -1 || length > sizeof value ||
-	    cdb_bread(fd, value, (int)length) != 0)
+	if (r == -1)
 		return SECRETS_TEMPFAIL;
 	v = check_value(span_of(value, length), password);
 	explicit_bzero(value, sizeof value);

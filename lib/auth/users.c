@@ -1,9 +1,9 @@
 /* The user database. */
 #include "auth/users.h"
 
+#include "auth/cdbfile.h"
 #include "base/num.h"
 
-#include <cdb.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -11,18 +11,9 @@
 static int
 fetch(int fd, struct span key, char value[USERS_VALUE], size_t *n)
 {
-	unsigned length;
-	int r;
-
 	if (key.n == 0 || key.n >= USERS_ADDRESS)
 		return 0;
-	r = cdb_seek(fd, key.p, (unsigned)key.n, &length);
-	if (r <= 0)
-		return r;
-	if (length >= USERS_VALUE || cdb_bread(fd, value, (int)length) != 0)
-		return -1;
-	*n = length;
-	return 1;
+	return cdbfile_get(fd, key, value, USERS_VALUE - 1, n);
 }
 
 static bool
@@ -105,9 +96,12 @@ is_domain(int fd, struct span domain)
 
 	if (r == -1)
 		return USERS_TEMPFAIL;
-	if (r == 1 && span_is(span_trim(span_of(value, n)), "domain"))
-		return USERS_NONE;
-	return USERS_FOREIGN;
+	if (r == 0)
+		return USERS_FOREIGN;
+	/* Any other word would make a domain of ours somebody else's. */
+	if (!span_is(span_trim(span_of(value, n)), "domain"))
+		return USERS_TEMPFAIL;
+	return USERS_NONE;
 }
 
 static void

@@ -8,3 +8,9 @@ t_unit_text_t_SOURCES = t/unit/text.c t/unit/tap.h
 t_unit_bombs_t_SOURCES = t/unit/bombs.c t/unit/tap.h
 TESTS += t/unit/bombs.t t/unit/mail.t t/unit/text.t t/mime.t
 EXTRA_DIST += t/mime.py t/mime.t t/vectors/mail
+
+# The user database.
+check_PROGRAMS += t/unit/users.t
+t_unit_users_t_SOURCES = t/unit/users.c t/unit/tap.h
+t_unit_users_t_LDADD = lib/libpostern.a $(CDB_LIBS)
+TESTS += t/unit/users.t

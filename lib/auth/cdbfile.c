@@ -1,0 +1,141 @@
+/* Reading the compiled databases (https://cr.yp.to/cdb/cdb.txt). */
+#include "auth/cdbfile.h"
+
+#include "base/buf.h"
+
+#include <cdb.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PAIR = 8,          /* two numbers: what all of the file is made of */
+	TABLES = 256,
+	HEAD = TABLES * PAIR,
+	SLOTS = 512        /* read at a time */
+};
+
+struct pair {
+	uint32_t a, b;
+};
+
+static bool
+read_at(int fd, void *to, size_t n, uint64_t at)
+{
+	char *p = to;
+
+	while (n > 0) {
+		ssize_t r = pread(fd, p, n, (off_t)at);
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return false;
+		p += r;
+		n -= (size_t)r;
+		at += (uint64_t)r;
+	}
+	return true;
+}
+
+static struct pair
+unpack(const unsigned char p[PAIR])
+{
+	return (struct pair){ cdb_unpack(p), cdb_unpack(p + PAIR / 2) };
+}
+
+static bool
+read_pair(int fd, uint64_t at, struct pair *out)
+{
+	unsigned char bytes[PAIR];
+
+	if (!read_at(fd, bytes, sizeof bytes, at))
+		return false;
+	*out = unpack(bytes);
+	return true;
+}
+
+/* Whether the record at a place has a key with this hash. */
+static bool
+has_hash(int fd, uint32_t at, uint32_t hash)
+{
+	struct buf key = buf_new(CDBFILE_KEY);
+	struct pair lengths;
+	char *room = NULL;
+	bool r;
+
+	if (read_pair(fd, at, &lengths))
+		room = buf_room(&key, lengths.a);
+	r = room && read_at(fd, room, lengths.a, (uint64_t)at + PAIR) &&
+	    cdb_hash(room, lengths.a) == hash;
+	buf_free(&key);
+	return r;
+}
+
+/* A table, as it is while its slots are looked at. */
+struct table {
+	int fd;
+	uint32_t hash; /* of the key that was not found */
+	uint64_t size; /* of the file */
+	uint32_t used;
+};
+
+/* Every slot is empty, or names a record that belongs there. */
+static bool
+is_slot(struct table *t, struct pair slot)
+{
+	if (slot.b == 0)
+		return slot.a == 0;
+	t->used++;
+	return slot.b >= HEAD && slot.b + (uint64_t)PAIR <= t->size &&
+	    slot.a % TABLES == t->hash % TABLES &&
+	    has_hash(t->fd, slot.b, slot.a);
+}
+
+/* Whether the table in which the key was not found is whole: half of its
+ * slots are used, always. */
+static bool
+is_whole(int fd, uint32_t hash)
+{
+	struct table t = { .fd = fd, .hash = hash };
+	unsigned char slots[SLOTS * PAIR];
+	struct pair head;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 ||
+	    !read_pair(fd, hash % TABLES * PAIR, &head))
+		return false;
+	t.size = (uint64_t)st.st_size;
+	if (head.a < HEAD || head.b > CDBFILE_SLOTS ||
+	    head.a + head.b * (uint64_t)PAIR > t.size)
+		return false;
+	for (uint32_t i = 0; i < head.b;) {
+		uint32_t n = head.b - i < SLOTS ? head.b - i : SLOTS;
+
+		if (!read_at(fd, slots, (size_t)n * PAIR,
+			head.a + i * (uint64_t)PAIR))
+			return false;
+		for (uint32_t k = 0; k < n; k++)
+			if (!is_slot(&t, unpack(slots + (size_t)k * PAIR)))
+				return false;
+		i += n;
+	}
+	return t.used * 2 == head.b;
+}
+
+int
+cdbfile_get(int fd, struct span key, char *value, size_t size, size_t *n)
+{
+	unsigned length;
+	int r = cdb_seek(fd, key.p, (unsigned)key.n, &length);
+
+	if (r == 0)
+		return is_whole(fd, cdb_hash(key.p, (unsigned)key.n)) ? 0 : -1;
+	if (r == -1 || length > size ||
+	    cdb_bread(fd, value, (int)length) != 0)
+		return -1;
+	*n = length;
+	return 1;
+}
