@@ -161,16 +161,15 @@ write_missing(const struct smtp *s, const struct body *b, struct submit *out)
 }
 
 /*
- * The header's end: what it lacks, the empty line, what was held back.  A
- * header that breaks off without an empty line is none of our business,
- * unless we add to it.
+ * The header's end: what it lacks, the empty line, what was held back.  Where
+ * the empty line is missing it is added: else the first line of the text
+ * would become part of the header that is in front of it, ours.
  */
 static void
 end_header(const struct smtp *s, struct body *b)
 {
 	write_missing(s, b, &b->submit);
-	if (b->header.has_end || s->c.service->kind == SERVICE_SUBMISSION)
-		submit_body(&b->submit, (struct span)SPAN("\n"));
+	submit_body(&b->submit, (struct span)SPAN("\n"));
 	submit_body(&b->submit, header_rest(&b->header));
 }
 

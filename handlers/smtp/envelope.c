@@ -194,10 +194,11 @@ smtp_mail(struct smtp *s, struct span arg)
 
 /* The reply to a recipient that will not do, or NULL. */
 static const char *
-judge_recipient(const struct smtp *s, const char *address)
+judge_recipient(const struct smtp *s, const char *address, bool *is_ours)
 {
 	struct users_record r;
 
+	*is_ours = true;
 	switch (
 	    users_find(s->users_fd, span_str(address), s->c.conf.domain, &r)) {
 	case USERS_MAILBOX:
@@ -206,6 +207,7 @@ judge_recipient(const struct smtp *s, const char *address)
 	case USERS_NONE:
 		return "550 5.1.1 no such mailbox";
 	case USERS_FOREIGN:
+		*is_ours = false;
 		return s->c.service->kind == SERVICE_SUBMISSION
 			   ? NULL
 			   : "550 5.7.1 relaying denied";
@@ -237,15 +239,20 @@ over_limit(struct smtp *s, struct span about)
 	return GO_ON;
 }
 
-/* A recipient who was named before gets one copy all the same. */
+/* A recipient who was named before gets one copy all the same.  Only here
+ * it is known that the case of a local part says nothing. */
 static bool
-is_listed(const struct buf *list, const char *address)
+is_listed(const struct buf *list, const char *address, bool is_ours)
 {
 	struct span rest = buf_span(list);
 
-	while (rest.n > 0)
-		if (span_is(span_take(&rest, '\0'), address))
+	while (rest.n > 0) {
+		struct span one = span_take(&rest, '\0');
+
+		if (is_ours ? span_is_nocase(one, address)
+			    : span_is(one, address))
 			return true;
+	}
 	return false;
 }
 
@@ -270,6 +277,7 @@ smtp_rcpt(struct smtp *s, struct span arg)
 	struct smtp_path path;
 	struct span about = arg;
 	const char *wrong;
+	bool is_ours = false;
 
 	if (!take_path(&arg, "TO:", &path) || path.local.n == 0 ||
 	    !complete(s, &path, address))
@@ -282,10 +290,10 @@ smtp_rcpt(struct smtp *s, struct span arg)
 	if (s->t.nrcpt >= s->c.conf.recipients)
 		return over_limit(s, about);
 	wrong = path.literal ? "550 5.7.1 relaying denied"
-			     : judge_recipient(s, address);
+			     : judge_recipient(s, address, &is_ours);
 	if (wrong)
 		return refuse_recipient(s, wrong, about);
-	if (!is_listed(&s->t.rcpt, address) &&
+	if (!is_listed(&s->t.rcpt, address, is_ours) &&
 	    buf_add(&s->t.rcpt, address, strlen(address) + 1) == -1)
 		return over_limit(s, about);
 	s->t.nrcpt++;

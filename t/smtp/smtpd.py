@@ -73,7 +73,8 @@ def good_cases():
             [b"client.example.test"]), "the envelope")
     s.cmd(b"MAIL FROM:<> BODY=8BITMIME SIZE=10")
     for r in (b"alice@EXAMPLE.test", b"Bob@example.test",
-              b"alice@example.test", b"info@example.test"):
+              b"alice@example.test", b"info@example.test",
+              b"bOB@example.test"):
         s.cmd(b"RCPT TO:<" + r + b">")
     s.cmd(b"DATA")
     got = s.cmd(b"\xff\r\n.")
@@ -82,7 +83,7 @@ def good_cases():
     tap.eq((m.field(b"sender"), m.field(b"rcpt"), m.field(b"body")),
            ([b""], [b"alice@example.test", b"Bob@example.test",
                     b"info@example.test"], [b"8BITMIME"]),
-           "empty sender, four recipients, one of them twice")
+           "empty sender, five recipients, two of them twice")
     tap.ok(b"for <" not in m.body, "no recipient in Received where others are")
     s.cmd(b"MAIL FROM:<a@out.test>")
     s.cmd(b"RCPT TO:<Postmaster>")
@@ -825,8 +826,14 @@ def senders():
     s = Session(root)
     s.greet()
     s.message(b"hello world\r\nbye" + END)
-    tap.ok(s.front.messages[0].body.endswith(b"0\nhello world\nbye\n"),
+    tap.ok(s.front.messages[0].body.endswith(b"0\n\nhello world\nbye\n"),
            "port 25 adds no more than Received", s.front.messages[0].body)
+    s.message(b" not a part of ours" + END)
+    tap.ok(s.front.messages[1].body.endswith(b"0\n\n not a part of ours\n"),
+           "and keeps a text out of it", s.front.messages[1].body)
+    s.message(b"Subject: x\r\nnot a field" + END)
+    tap.ok(s.front.messages[2].body.endswith(b"\nSubject: x\n\nnot a field\n"),
+           "and out of a header that has no end", s.front.messages[2].body)
     finish(s)
 
 
