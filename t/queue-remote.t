@@ -80,8 +80,10 @@ like "$(cat "$tmp/taken")" '^from bob@example.test to a@far.test b@FAR.test$' \
 	"both recipients in one go"
 like "$(cat "$tmp/taken")" '^\.dot$' "with its dots"
 like "$(cat "$mail"/bob/new/*)" \
-	'^Diagnostic-Code: smtp; [^[:cntrl:]]*no[^[:cntrl:]]body here' \
+	'^Diagnostic-Code: smtp; 550 [^[:cntrl:]]*no[^[:cntrl:]]body here' \
 	"the refusal comes back, printable"
+like "$(cat "$mail"/bob/new/*)" '^Remote-MTA: dns; [^][ ]*$' \
+	"and from whom"
 rm -f "$mail"/*/new/* "$tmp/taken"
 
 echo x | sendmail -f bob grey@far.test alice 2>>"$tmp/log"; run

@@ -254,8 +254,9 @@ queue_file(int folder, const char *id, bool append)
 	}
 	if (fstat(fd, &st) == -1)
 		return close_keep_errno(fd);
-	if (S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-	    st.st_uid == geteuid())
+	/* Another name is no damage: a backup may have made it, or a move
+	 * that is under way. */
+	if (S_ISREG(st.st_mode) && st.st_uid == geteuid())
 		return fd;
 	errno = EBADMSG;
 	return close_keep_errno(fd);

@@ -55,7 +55,7 @@ void queue_poke(const struct queue *q, const char *id);
 /*
  * Opens the file id in folder for reading (and appending with append, made
  * where it is missing).  A descriptor, or -1 with errno: EBADMSG for what is
- * not a regular file with one name that belongs to us.
+ * not a regular file that belongs to us.
  */
 int queue_file(int folder, const char *id, bool append);
 

@@ -1,6 +1,7 @@
 /* The message that tells a sender what could not be delivered. */
 #include "queue/report.h"
 
+#include "base/num.h"
 #include "text/date.h"
 
 #include <errno.h>
@@ -102,6 +103,51 @@ put_text(const struct report *r, struct buf *out)
 
 /* ---- for programs: RFC 3464 2.2 and 2.3 ---- */
 
+/*
+ * What another host said is behind its name, "host[address]: ", and perhaps
+ * the step that it was about.  False: that is no reply of SMTP.
+ */
+static bool
+split_reply(struct span text, struct span *host, struct span *reply)
+{
+	size_t end = 0;
+
+	while (end + 3 <= text.n && memcmp(text.p + end, "]: ", 3) != 0)
+		end++;
+	*host = span_head(text, span_find(text, '['));
+	if (end + 3 > text.n || host->n == 0 || host->n > end)
+		return false;
+	*reply = span_skip(text, end + 3);
+	for (int step = 0; step < 2; step++) {
+		struct span rest = *reply;
+		uint64_t code;
+
+		if (num_take(&rest, 599, &code) && code >= 200 &&
+		    (rest.n == 0 || rest.p[0] == ' '))
+			return true;
+		*reply = span_trim(
+		    span_skip(*reply, span_find(*reply, ':') + 1));
+	}
+	return false;
+}
+
+/* RFC 3464 2.3.5 and 2.3.6: only a reply of SMTP is of the type smtp. */
+static void
+put_diagnostic(struct span text, struct buf *out)
+{
+	struct span host, reply;
+
+	if (split_reply(text, &host, &reply)) {
+		put(out, "\nRemote-MTA: dns; ");
+		put_clean(out, host);
+		put(out, "\nDiagnostic-Code: smtp; ");
+		put_clean(out, reply);
+		return;
+	}
+	put(out, "\nDiagnostic-Code: x-postern; ");
+	put_clean(out, text);
+}
+
 static void
 put_rcpt_fields(const struct report *r, const struct rcpt *x, bool brief,
     struct buf *out)
@@ -110,10 +156,8 @@ put_rcpt_fields(const struct report *r, const struct rcpt *x, bool brief,
 	put_clean(out, address_of(r, x));
 	put(out, "\nAction: failed\nStatus: ");
 	put_clean(out, x->code);
-	if (!brief) {
-		put(out, "\nDiagnostic-Code: smtp; ");
-		put_clean(out, x->text);
-	}
+	if (!brief)
+		put_diagnostic(x->text, out);
 	put(out, "\n");
 }
 
