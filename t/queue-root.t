@@ -5,6 +5,9 @@
 [ "$(id -u)" = 0 ] || plan_skip "only root can start programs under other uids"
 need cdb
 need setpriv
+[ -x /usr/bin/python3 ] || plan_skip "python3 is not installed"
+door=
+cleanup() { [ -z "$door" ] || kill "$door" 2>/dev/null; }
 setpriv --bounding-set -all,+setuid,+setgid,+sys_chroot,+kill true \
 	2>/dev/null || plan_skip "capabilities cannot be given up here"
 
@@ -116,5 +119,35 @@ for user in 64111 20001; do
 done >"$tmp/codes"
 is "$(cat "$tmp/codes")" "64111 0
 20001 75" "the owner of the queue may send, another user may not"
-like "$(cat "$tmp/err")" 'belongs to another user' "and is told why"
+like "$(cat "$tmp/err")" 'belongs to another user, and at .*run/postern/submit' \
+	"and is told why"
+
+# What a service manager does with postern-submit.socket.
+mkdir -p "$root/run/postern"
+chmod 755 "$root/run" "$root/run/postern"
+cat >"$tmp/submit.py" <<'END'
+import os, socket, subprocess, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+s.listen()
+open(sys.argv[2], "w")
+while True:
+    c, _ = s.accept()
+    subprocess.run(sys.argv[3:], stdin=c, stdout=subprocess.DEVNULL)
+    c.close()
+END
+/usr/bin/python3 "$tmp/submit.py" "$root/run/postern/submit" "$tmp/listening" \
+	setpriv --reuid=$queue_user --regid=$queue_user --clear-groups \
+	"$tmp/libexec/enqueue" 2>>"$tmp/log" &
+door=$!
+wait_for test -e "$tmp/listening"
+before=$(new alice)
+echo body | setpriv --reuid=20002 --regid=20002 --clear-groups \
+	"$POSTERN_STAGE/sendmail" -f bob alice 2>"$tmp/err"
+is "$? $(cat "$tmp/err")" "0 " "any user may send through the local socket"
+like "$(cat "$tmp/log")" 'enqueue.* accepted .*user=20002 peer=local' \
+	"enqueue knows from the kernel who it was"
+limited qspawn -1 2>>"$tmp/log"
+is "$(new alice)" $((before + 2)) "it arrives, and so does the one of before"
 done_testing

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -420,9 +421,9 @@ send_message(struct sendmail *s)
 	buf_free(&added);
 }
 
-/* Says what is missing where this caller cannot write the queue. */
-static void
-check_queue(const struct sendmail *s, uid_t *uid, gid_t *gid)
+/* Whom enqueue runs as when we start it; false: it is not ours to start. */
+static bool
+may_enqueue(const struct sendmail *s, uid_t *uid, gid_t *gid)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -431,30 +432,24 @@ check_queue(const struct sendmail *s, uid_t *uid, gid_t *gid)
 	*gid = 0;
 	if (conf_path(&s->conf, QUEUE_FOLDER, path) == -1)
 		err_die_sys(EX_CONFIG, "%s", s->conf.root);
-	if (geteuid() == 0) {
-		if (priv_find(s->conf.queue_user, uid, gid) == -1)
-			err_die(EX_CONFIG, "there is no user %s (queue_user)",
-			    s->conf.queue_user);
-		return;
-	}
-	if (stat(path, &st) == 0 && st.st_uid != geteuid())
-		err_die(EX_TEMPFAIL,
-		    "%s belongs to another user: only root and that user can "
-		    "add to this queue; submit by SMTP instead",
-		    path);
+	if (geteuid() != 0)
+		return stat(path, &st) == -1 || st.st_uid == geteuid();
+	if (priv_find(s->conf.queue_user, uid, gid) == -1)
+		err_die(EX_CONFIG, "there is no user %s (queue_user)",
+		    s->conf.queue_user);
+	return true;
 }
 
 static pid_t
-start_enqueue(struct sendmail *s, int fd)
+start_enqueue(struct sendmail *s, int fd, uid_t uid, gid_t gid)
 {
 	char path[PATH_MAX], user[96];
 	const char *argv[] = { "enqueue", "-r", s->conf.root, NULL };
 	const char *envp[] = { user, "SUBMIT_PEER=local", NULL };
 	const int fds[] = { fd, -1, 2 };
 	struct proc p = { .path = path, .argv = argv, .envp = envp,
-		.fds = fds, .nfds = 3 };
+		.fds = fds, .nfds = 3, .uid = uid, .gid = gid };
 
-	check_queue(s, &p.uid, &p.gid);
 	if (s->conf.root[0] == '\0')
 		argv[1] = NULL;
 	snprintf(user, sizeof user, "SUBMIT_USER=%s", s->user);
@@ -463,22 +458,51 @@ start_enqueue(struct sendmail *s, int fd)
 	return proc_spawn(&p);
 }
 
+/* The door for users who cannot start enqueue themselves. */
+static int
+knock(const struct sendmail *s)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char path[PATH_MAX];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || conf_path(&s->conf, SUBMIT_SOCKET, path) == -1)
+		err_die_sys(EX_TEMPFAIL, "local socket");
+	if (span_copy(span_str(path), a.sun_path, sizeof a.sun_path) == -1 ||
+	    connect(fd, (struct sockaddr *)&a, sizeof a) == -1)
+		err_die_sys(EX_TEMPFAIL,
+		    "the queue belongs to another user, and at %s", path);
+	return fd;
+}
+
+/* A stream socket to enqueue. */
+static int
+open_queue(struct sendmail *s)
+{
+	int pair[2];
+	uid_t uid;
+	gid_t gid;
+
+	if (!may_enqueue(s, &uid, &gid))
+		return knock(s);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1 ||
+	    start_enqueue(s, pair[1], uid, gid) == -1)
+		err_die_sys(EX_TEMPFAIL, "enqueue");
+	close(pair[1]);
+	return pair[0];
+}
+
 static int
 submit(struct sendmail *s)
 {
 	struct envelope e = { .sender = buf_span(&s->sender),
 		.proto = SPAN("local"), .rcpt = s->rcpt, .nrcpt = s->nrcpt };
 	char room[ROOM], text[SUBMIT_ANSWER];
-	int pair[2];
 	char verdict;
 
 	if (envelope_write(&e, &s->fields) == -1)
 		err_die(EX_DATAERR, "bad address");
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1 ||
-	    start_enqueue(s, pair[1]) == -1)
-		err_die_sys(EX_TEMPFAIL, "enqueue");
-	close(pair[1]);
-	submit_begin(&s->submit, pair[0], room, sizeof room,
+	submit_begin(&s->submit, open_queue(s), room, sizeof room,
 	    buf_span(&s->fields));
 	send_message(s);
 	verdict = submit_end(&s->submit, text, io_now_ms() + ANSWER_MS);

@@ -2,15 +2,18 @@
  * enqueue: adds one message to the queue.
  *
  * Reads:   fd 0, a stream socket that speaks queue/submit.h; postern.conf;
- *          SUBMIT_USER and SUBMIT_PEER (who sends, set by the parent).
+ *          SUBMIT_USER and SUBMIT_PEER (who sends, set by the parent);
+ *          without both, who is at the other end of a local socket.
  * Writes:  var/spool/postern; one line to fd 0: K, Z or D.
  * Runs as: the owner of the queue.
  * Exits:   0 the message is on the disk; 100 refused; 111 try later.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +44,8 @@ struct enqueue {
 	struct envelope envelope;
 	struct durable file;
 	struct trace trace;
+	struct span user, peer; /* who sends, and from where */
+	char local[64];
 	uint64_t size, limit;
 	char id[QUEUE_ID];
 };
@@ -110,6 +115,33 @@ from_parent(const char *name)
 	return s;
 }
 
+/*
+ * A service manager that passes local connections on knows nothing of their
+ * users, but the kernel does.
+ */
+static void
+find_sender(struct enqueue *q)
+{
+	struct ucred peer;
+	socklen_t n = sizeof peer;
+	const struct passwd *pw;
+
+	q->user = from_parent("SUBMIT_USER");
+	q->peer = from_parent("SUBMIT_PEER");
+	if (getenv("SUBMIT_USER") || getenv("SUBMIT_PEER") ||
+	    getsockopt(0, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1 ||
+	    n != sizeof peer)
+		return;
+	pw = getpwuid(peer.uid);
+	if (pw)
+		snprintf(q->local, sizeof q->local, "%s", pw->pw_name);
+	else
+		snprintf(q->local, sizeof q->local, "%lu",
+		    (unsigned long)peer.uid);
+	q->user = span_str(q->local);
+	q->peer = span_str("local");
+}
+
 static void
 read_envelope(struct enqueue *q)
 {
@@ -122,8 +154,8 @@ read_envelope(struct enqueue *q)
 		never(q, "bad envelope");
 	if (e->nrcpt > q->conf.recipients)
 		never(q, "too many recipients");
-	e->user = from_parent("SUBMIT_USER");
-	e->peer = from_parent("SUBMIT_PEER");
+	e->user = q->user;
+	e->peer = q->peer;
 }
 
 /* The head goes in front last: only then is the size known. */
@@ -242,6 +274,7 @@ start(struct enqueue *q, int argc, char **argv)
 		later(q, "must not run as root", EPERM);
 	if (queue_open(&q->conf, &q->queue) == -1)
 		later(q, "queue", errno);
+	find_sender(q);
 	enter_jail(q);
 	q->limit = q->conf.message_size + TRACE_BYTES;
 }

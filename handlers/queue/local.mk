@@ -17,11 +17,13 @@ EXTRA_DIST += t/queue.t t/queue-root.t t/queue-remote.t
 dist_man_MANS += %D%/enqueue.8 %D%/qspawn.8 %D%/qsend.8 %D%/deliver.8 \
 	%D%/bounce.8 tools/sendmail.8
 queue_units = %D%/postern-queue.service %D%/postern-queue.socket \
-	%D%/postern-queue.timer
+	%D%/postern-queue.timer %D%/postern-submit.socket \
+	%D%/postern-submit@.service
 nodist_systemdsystemunit_DATA += $(queue_units)
 CLEANFILES += $(queue_units)
 EXTRA_DIST += %D%/postern-queue.service.in %D%/postern-queue.socket.in \
-	%D%/postern-queue.timer.in
+	%D%/postern-queue.timer.in %D%/postern-submit.socket.in \
+	%D%/postern-submit@.service.in
 check_PROGRAMS += t/fuzz/queue-envelope t/fuzz/queue-report \
 	t/fuzz/queue-state t/fuzz/queue-submit
 t_fuzz_queue_envelope_SOURCES = t/fuzz/queue-envelope.c t/fuzz/driver.c

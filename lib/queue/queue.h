@@ -16,6 +16,8 @@
 
 #include <stdbool.h>
 
+/* Where enqueue may be reached by local users, below the root. */
+#define SUBMIT_SOCKET "run/postern/submit"
 #define QUEUE_FOLDER "var/spool/postern"
 
 enum {
