@@ -1,1 +1,8 @@
-# t/bench
+# t/bench: comparisons with other servers; not part of make check
+EXTRA_PROGRAMS = t/bench/load t/bench/floor
+CLEANFILES += t/bench/load$(EXEEXT) t/bench/floor$(EXEEXT)
+t_bench_load_SOURCES = %D%/load.c
+t_bench_load_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
+t_bench_floor_SOURCES = %D%/floor.c
+t_bench_floor_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
+EXTRA_DIST += %D%/idle %D%/login %D%/servers.py
