@@ -6,6 +6,8 @@
 #include <linux/capability.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,9 +25,26 @@ jail_enter(const struct jail *j, int *landlock)
 	return 0;
 }
 
+int
+jail_list(struct jail_list *l, enum jail_kind kind)
+{
+	(void)kind;
+	l->n = 0;
+	return 0;
+}
+
+int
+jail_tighten(const struct jail_list *l)
+{
+	(void)l;
+	return 0;
+}
+
 #else
 
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 
 /* What any process needs once it has its descriptors. */
@@ -120,8 +139,7 @@ static int
 add_calls(scmp_filter_ctx f, enum jail_kind kind)
 {
 	if (allow(f, common_calls,
-		sizeof common_calls / sizeof *common_calls) == -1 ||
-	    allow_abort(f) == -1)
+		sizeof common_calls / sizeof *common_calls) == -1)
 		return -1;
 	if (kind == JAIL_NURSERY)
 		return allow(f, nursery_calls,
@@ -146,12 +164,66 @@ filter_calls(enum jail_kind kind)
 		return -1;
 	}
 	r = add_calls(f, kind);
+	if (r == 0)
+		r = allow_abort(f);
 	if (r == 0 && (r = seccomp_load(f)) < 0) {
 		errno = -r;
 		r = -1;
 	}
 	seccomp_release(f);
 	return r;
+}
+
+/* libseccomp writes the program to a descriptor only. */
+static ssize_t
+export(scmp_filter_ctx f, void *code, size_t size)
+{
+	int fd = memfd_create("list", MFD_CLOEXEC), r;
+	ssize_t n = -1;
+
+	if (fd == -1)
+		return -1;
+	r = seccomp_export_bpf(f, fd);
+	if (r == 0)
+		n = pread(fd, code, size, 0);
+	else
+		errno = -r;
+	close(fd);
+	return n;
+}
+
+/* No pid is in it: a child's abort() ends it as well, by SIGSYS. */
+int
+jail_list(struct jail_list *l, enum jail_kind kind)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	ssize_t n = -1;
+
+	_Static_assert(sizeof *l->code == sizeof(struct sock_filter), "size");
+	if (f == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (add_calls(f, kind) == 0)
+		n = export(f, l->code, sizeof l->code);
+	seccomp_release(f);
+	if (n == (ssize_t)sizeof l->code) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	l->n = n > 0 ? (size_t)n / sizeof *l->code : 0;
+	return n > 0 ? 0 : -1;
+}
+
+int
+jail_tighten(const struct jail_list *l)
+{
+	struct sock_fprog p = { .len = (unsigned short)l->n };
+	const void *code = l->code;
+
+	/* The kernel reads it only. */
+	memcpy(&p.filter, &code, sizeof code);
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p);
 }
 
 enum {
@@ -272,10 +344,6 @@ limit(void)
 int
 jail_enter(const struct jail *j, int *landlock)
 {
-	if (j->within) {
-		*landlock = -1;
-		return filter_calls(j->kind);
-	}
 	if (limit() == -1 || lock_files(j, landlock) == -1 ||
 	    leave_file_system(j->empty) == -1 || drop_capabilities() == -1)
 		return -1;

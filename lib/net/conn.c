@@ -75,10 +75,10 @@ load_credentials(struct conn *c)
 }
 
 static int
-enter(const struct conn *c, enum jail_kind kind, bool within)
+enter(const struct conn *c, enum jail_kind kind)
 {
 	char empty[PATH_MAX];
-	struct jail jail = { .kind = kind, .empty = empty, .within = within };
+	struct jail jail = { .kind = kind, .empty = empty };
 	int landlock;
 
 	if (conf_path(&c->conf, "run/postern/empty", empty) == -1)
@@ -110,7 +110,9 @@ be_nursery(struct conn *c, char error[CONF_ERROR])
 	int r = take_ticket_key(c);
 
 	if (r == 0)
-		r = enter(c, JAIL_NURSERY, false);
+		r = jail_list(&c->list, JAIL_NET);
+	if (r == 0)
+		r = enter(c, JAIL_NURSERY);
 	if (r == 0)
 		r = nursery_run(&c->passed);
 	if (r == -1) {
@@ -144,7 +146,7 @@ conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
 int
 conn_jail(const struct conn *c)
 {
-	return enter(c, JAIL_NET, c->nursery);
+	return c->nursery ? jail_tighten(&c->list) : enter(c, JAIL_NET);
 }
 
 bool

@@ -13,6 +13,7 @@
 
 #include "base/conf.h"
 #include "base/in.h"
+#include "base/jail.h"
 #include "base/out.h"
 #include "net/frame.h"
 #include "net/service.h"
@@ -32,6 +33,7 @@ struct conn {
 	bool clear_login;          /* -c */
 	bool nursery;              /* -n: a nursery, or a child of one */
 	struct frame_connection passed;
+	struct jail_list list; /* a nursery's, for its children */
 	struct tls_server *server; /* NULL: no certificate, so no TLS */
 	struct tls *tls;           /* NULL: in clear */
 	struct in in;              /* fd 0, or TLS */

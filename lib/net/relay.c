@@ -151,14 +151,15 @@ move(struct relay *r)
 void
 login_relay(struct login *l, int session)
 {
-	char chunk[CHUNK];
 	struct relay r = { .c = &l->c,
 		.session = session,
 		.moved_ms = io_now_ms(),
-		.down = { .p = chunk } };
+		.down = { .p = l->c.out_buf } };
 
-	/* The reader's array serves on; its bytes are the session's. */
+	/* The reader's array serves on; its bytes are the session's.  The
+	 * writer's does, too: it was flushed before the login. */
 	_Static_assert((int)LOGIN_LINE >= (int)CHUNK, "the array holds a record");
+	_Static_assert((int)CONN_OUT >= (int)CHUNK, "this one, too");
 	r.up = (struct flow){
 		.p = l->line, .at = l->c.in.start, .n = l->c.in.end
 	};
