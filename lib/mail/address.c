@@ -7,11 +7,15 @@
  */
 #include "mail/address.h"
 
+#include "mail/header.h"
 #include "mail/lex.h"
+#include "mail/word.h"
 
 #include <stdint.h>
 
 enum {
+	SENDER_FIELD = 65536,   /* bytes of a field that are looked at */
+	SENDER_ARENA = 4194304,
 	LITERAL = 255 /* bytes of a domain literal; bounds the search for "]" */
 };
 
@@ -356,4 +360,23 @@ address_parse(struct span value, struct arena *a, struct address **list)
 	if (n == 0)
 		*list = NULL;
 	return n;
+}
+
+int
+address_sender(struct span header, struct buf *out)
+{
+	struct arena a = arena_new(SENDER_ARENA);
+	struct header_field f;
+	struct address *list = NULL;
+	size_t n = 0;
+	int r = 0;
+
+	if (header_get(header, "From", &f))
+		n = address_parse(span_head(f.value, SENDER_FIELD), &a, &list);
+	if (n > 0 && list[0].name.n > 0)
+		r = word_decode(list[0].name, out);
+	else if (n > 0 && list[0].mailbox.n > 0)
+		r = buf_add_span(out, list[0].mailbox);
+	arena_free(&a);
+	return r;
 }

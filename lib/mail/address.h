@@ -3,6 +3,7 @@
 #define POSTERN_MAIL_ADDRESS_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/span.h"
 
 #include <stddef.h>
@@ -40,5 +41,10 @@ struct address_reader {
  * the value. */
 int address_next(struct address_reader *r, struct arena *a,
     struct address *out);
+
+/* Who a header says it is from, for a list of messages: the first address's
+ * name, decoded, or its local part; empty if there is none.  0, or -1 where
+ * out has no room (what fits is in it). */
+int address_sender(struct span header, struct buf *out);
 
 #endif

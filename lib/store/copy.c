@@ -1,6 +1,7 @@
 /* Messages into another mailbox: copies, moves, appends. */
 #include "base/durable.h"
 #include "base/io.h"
+#include "store/cache.h"
 #include "store/folder.h"
 #include "store/state.h"
 #include "store/sum.h"
@@ -358,6 +359,11 @@ copy_all(struct mailbox *m, const size_t *which, size_t n,
 			uids[k] = t.uid + (uint32_t)k;
 		r = copy_locked(&t, m, which, n, keep, (char **)(void *)room);
 	}
+	if (r == 0) {
+		view_unlock(t.m);
+		cache_copied(m, which, n, t.m->state->dir,
+		    (char **)(void *)room);
+	}
 	target_end(&t, a, to);
 	buf_free(&names);
 	return r;
@@ -428,8 +434,8 @@ mailbox_append(const struct account *a, struct span name,
     size_t nkeywords, int64_t date, uint32_t *uid, uint32_t *uidvalidity)
 {
 	struct target t = { .tmp = -1 };
+	int peek = cache_peek(d), r = -1;
 	struct message msg;
-	int r = -1;
 
 	/* Most of the wait for the disk comes before the lock. */
 	if (maildir_finish(d, date) == 0 && fsync(d->file.fd) == 0 &&
@@ -441,6 +447,11 @@ mailbox_append(const struct account *a, struct span name,
 		*uidvalidity = t.m->uidvalidity;
 		r = append_locked(&t, d, &msg);
 	}
+	if (r == 0) {
+		view_unlock(t.m);
+		cache_arrived(t.m->state->dir, peek, d->base);
+	} else if (peek != -1)
+		close(peek);
 	target_end(&t, a, name);
 	maildir_abort(d);
 	return r;

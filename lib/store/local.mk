@@ -2,7 +2,9 @@
 lib_libpostern_a_SOURCES += \
 	%D%/adopt.c %D%/adopt.h %D%/kwlist.c %D%/kwlist.h %D%/uidlist.c \
 	%D%/uidlist.h %D%/account.c %D%/account.h %D%/account_change.c \
-	%D%/account_list.c %D%/bytes.h %D%/change.c %D%/copy.c \
+	%D%/account_list.c %D%/bytes.h %D%/cache.c %D%/cache.h \
+	%D%/cache_file.h %D%/cache_make.c %D%/cache_record.c \
+	%D%/cache_write.c %D%/change.c %D%/copy.c \
 	%D%/folder.c %D%/folder.h %D%/batch.c %D%/fresh.c %D%/index.c \
 	%D%/journal.c %D%/load.c %D%/lock.c %D%/lock.h %D%/mailbox.c \
 	%D%/mailbox.h %D%/maildir.c %D%/maildir.h %D%/read.c \
@@ -12,6 +14,11 @@ check_PROGRAMS += t/unit/store-tool
 t_unit_store_tool_SOURCES = t/unit/store-tool.c
 check_PROGRAMS += t/unit/store-model
 t_unit_store_model_SOURCES = t/unit/store-model.c
+check_PROGRAMS += t/unit/cache.t t/fuzz/cache
+t_unit_cache_t_SOURCES = t/unit/cache.c t/unit/tap.h
+t_fuzz_cache_SOURCES = t/fuzz/cache.c t/fuzz/driver.c
+TESTS += t/unit/cache.t
+EXTRA_DIST += t/fuzz/seeds/cache
 check_PROGRAMS += t/fuzz/maildir t/fuzz/journal
 t_fuzz_maildir_SOURCES = t/fuzz/maildir.c t/fuzz/driver.c
 t_fuzz_journal_SOURCES = t/fuzz/journal.c t/fuzz/driver.c
