@@ -17,7 +17,8 @@ enum {
 	STEMS = 1 << 28,    /* bytes of stems of one folder */
 	HEADER = 65536,     /* bytes of a message read for its name */
 	RACY_MS = 2000,     /* a change in this time may hide another one */
-	UNWATCHED_MS = 1000 /* how old a folder without a watch may be */
+	UNWATCHED_MS = 1000, /* how old a folder without a watch may be */
+	WATCHED = 32         /* a user has 128 watchers for all programs */
 };
 
 static const uint64_t id_mask = (UINT64_C(1) << (NAMES_ID * 5)) - 1;
@@ -321,6 +322,17 @@ take_changes(struct tree *t, uint32_t i)
 	return 0;
 }
 
+/* The first folders that are opened, INBOX among them, have a watch. */
+static bool
+may_watch(const struct tree *t)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 1; i < tree_count(t); i++)
+		n += tree_folder(t, i)->watch != -1;
+	return n < WATCHED;
+}
+
 static int
 open_box(struct tree *t, uint32_t i)
 {
@@ -334,7 +346,8 @@ open_box(struct tree *t, uint32_t i)
 	f->box = mailbox_open(&t->account, span_str(f->path), true);
 	if (f->box == NULL)
 		return -1;
-	f->watch = mailbox_watch(f->box);
+	if (may_watch(t))
+		f->watch = mailbox_watch(f->box);
 	f->synced_ms = io_now_ms();
 	return take_changes(t, i);
 }

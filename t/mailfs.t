@@ -329,6 +329,18 @@ mkdir "$box/.README" "$box/.README/cur" "$box/.README/new" "$box/.README/tmp"
 is "$(ls -F "$mnt" | grep README)" README/ 'a mailbox README hides the file'
 rmdir "$box/.README"/* "$box/.README"
 
+# A walk leaves inotify to other programs: 128 instances for all of a user.
+for i in $(seq 60); do
+	mkdir "$box/.Many.$i" "$box/.Many.$i/cur" "$box/.Many.$i/new" \
+		"$box/.Many.$i/tmp"
+done
+find "$mnt" >/dev/null
+n=$(ls -l "/proc/$(daemon)/fd" | grep -c inotify)
+[ "$n" -gt 0 ] && [ "$n" -le 32 ]; ok $? "few folders are watched: $n"
+printf 'From: late@example.org\nSubject: unwatched\n\nx\n' |
+	put 1000000009.M1P1Q1.h .Many.60
+wait_for shows late_unwatched Many/60; ok $? 'the others are looked at'
+
 # The end.
 kill "$keeper"
 wait_for unmounted; ok $? 'SIGTERM unmounts'
