@@ -223,6 +223,8 @@ def test_tickets():
     again, newer = resumed(ctx, front, session)
     ok(again, "is taken by the next connection")
     first = nursery(front)
+    # Those of the connections before would be hit in its place.
+    wait_for(lambda: not children(first))
     c = front.client(greeting=False)
     wait_for(lambda: children(first))
     os.kill(children(first)[-1], signal.SIGSEGV)
