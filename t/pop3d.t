@@ -5,7 +5,10 @@
 box=$tmp/Maildir
 server=
 
-cleanup() { [ -z "$server" ] || kill "$server" 2>/dev/null; }
+cleanup() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null
+	! grep -q " $box tmpfs" /proc/mounts || umount -l "$box"
+}
 
 # fresh: an empty Maildir; put NAME: a message from stdin, as it is.
 fresh() {
@@ -292,4 +295,31 @@ for bad in x %v %x %08Xf %08x %u% '%u	x' "%u$(printf %063d 0)"; do
 	is "$? $(grep -c "postern.conf:1: pop3_uidl: " "$tmp/raw")" '111 1' \
 	    "refused: $(printf %.9s "$bad")"
 done
+# No room for the lock's file, and a mailbox that cannot be written: the mail
+# is there to be fetched, and where it can be removed, to be removed.
+fresh
+if mount -t tmpfs -o size=1m,nr_inodes=24,mode=700 none "$box" 2>/dev/null
+then
+	mkdir "$box/cur" "$box/new" "$box/tmp"
+	for i in 1 2 3; do
+		printf 'Subject: m%s\n\nx\n' "$i" | put "100000000$i.M1P1Q1.h"
+	done
+	say STAT QUIT
+	rm "$box/postern.pop3"
+	i=0
+	while true >"$box/fill$i"; do i=$((i + 1)); done 2>/dev/null
+	say 'RETR 1' 'DELE 1' 'DELE 2' QUIT
+	is "$status $(echo "$out" | tail -n 1)" '0 +OK bye' \
+		'a full file system can be emptied'
+	is "$(count)" 1 'by what is deleted'
+	rm "$box"/fill*
+	mount -o remount,ro "$box"
+	say 'RETR 1' QUIT
+	is "$(echo "$out" | sed -n 3p)" 'Subject: m3' \
+		'a read-only one can be read'
+	umount "$box"
+else
+	skip 'a full file system can be emptied' 'no mount here'
+fi
+
 done_testing

@@ -10,7 +10,9 @@
 /*
  * One POP3 session at a time (RFC 1939 section 4 asks for an exclusive
  * lock); IMAP, delivery and others work on.  The file stays: to remove it
- * would let two sessions lock two files of one name.
+ * would let two sessions lock two files of one name.  Where there is no room
+ * for it, or nothing can be written, the session goes without: mail has to
+ * be fetched to be removed, and messages go by their UIDs.
  */
 static int
 lock_session(struct drop *d)
@@ -20,7 +22,9 @@ lock_session(struct drop *d)
 	d->lock = openat(d->account.dir, "postern.pop3",
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (d->lock == -1)
-		return -1;
+		return errno == ENOSPC || errno == EDQUOT || errno == EROFS
+			   ? 0
+			   : -1;
 	if (fcntl(d->lock, F_SETLK, &all) == 0)
 		return 0;
 	if (errno == EACCES || errno == EAGAIN)
