@@ -387,4 +387,24 @@ for t in a b d h; do like "$(tagged $t)" "^$t OK" "small: $t"; done
 for t in c e f i; do like "$(tagged $t)" "^$t BAD" "small: $t is refused"; done
 like "$out" '^\* ID \("name" "Postern"' "ID"
 like "$out" '^\* ENABLED$' "ENABLED"
+# --- INBOX is one name, also above others
+out=$(imap <<'X'
+a CREATE Inbox/Kid
+b LIST "" inbox/%
+c LIST "" "inbox*"
+d LIST "" "INBOX/kid"
+e STATUS iNbOx/Kid (MESSAGES)
+f SUBSCRIBE inbox/Kid
+g LSUB "Inbox/" *
+h SELECT Inbox/Kid
+i DELETE inbox/Kid
+j NOOP
+k UNSUBSCRIBE INBOX/Kid
+X
+)
+is "$(printf '%s\n' "$out" | grep -c 'LIST .*"INBOX/Kid"')" 2 "INBOX's children are listed in any spelling"
+like "$out" '^\* STATUS "INBOX/Kid" ' "and have one"
+like "$out" '^\* LSUB \(\) "/" "INBOX/Kid"' "subscribed, too"
+is "$(tagged i),$(tagged j)" "i OK Done,j OK Done" "the selected one is deleted by another spelling"
+
 done_testing

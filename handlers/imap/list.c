@@ -22,6 +22,7 @@ struct listing {
 	const char *response;
 	bool subscribed;
 	struct span pattern, upper; /* as sent; in upper case, for INBOX */
+	struct span below;          /* "INBOX" in upper case, for its children */
 	struct account_list names;  /* in the order of their bytes */
 };
 
@@ -73,7 +74,9 @@ matches(const struct listing *l, struct span name)
 
 	if (span_is(name, "INBOX"))
 		return match_name(l->upper, name);
-	r = utf7_encode(name, &wire) && match_name(l->pattern, buf_span(&wire));
+	r = utf7_encode(name, &wire) &&
+	    match_name(span_starts(name, "INBOX/") ? l->below : l->pattern,
+		buf_span(&wire));
 	buf_free(&wire);
 	return r;
 }
@@ -156,15 +159,16 @@ join(struct parse *p, struct span a, struct span b)
 	return span_of(to, a.n + b.n);
 }
 
+/* With the first n bytes in upper case. */
 static struct span
-upper_case(struct parse *p, struct span s)
+upper_case(struct parse *p, struct span s, size_t n)
 {
 	char *to = arena_alloc(p->arena, s.n + 1, 1);
 
 	for (size_t i = 0; to && i < s.n; i++)
-		to[i] =
-		    (char)(s.p[i] >= 'a' && s.p[i] <= 'z' ? s.p[i] - 'a' + 'A'
-							  : s.p[i]);
+		to[i] = (char)(i < n && s.p[i] >= 'a' && s.p[i] <= 'z'
+				   ? s.p[i] - 'a' + 'A'
+				   : s.p[i]);
 	return span_of(to, to ? s.n : 0);
 }
 
@@ -182,7 +186,9 @@ list(struct imap *s, struct parse *p, bool subscribed)
 	parse_space(p);
 	pattern = parse_pattern(p);
 	l.pattern = join(p, reference, pattern);
-	l.upper = upper_case(p, l.pattern);
+	l.upper = upper_case(p, l.pattern, l.pattern.n);
+	l.below = upper_case(
+	    p, l.pattern, span_starts_nocase(l.pattern, "INBOX") ? 5 : 0);
 	if (!parse_end(p)) {
 		reply_bad(s, p->error);
 		return;

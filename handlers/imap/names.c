@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+/* lib/store takes "inbox/x" for a child of INBOX; one spelling is enough. */
 struct span
 name_of_wire(struct parse *p, struct span wire)
 {
@@ -13,8 +14,11 @@ name_of_wire(struct parse *p, struct span wire)
 
 	if (span_is_nocase(wire, "INBOX"))
 		return span_str("INBOX");
-	if (utf7_decode(wire, &name) && !name.full)
+	if (utf7_decode(wire, &name) && !name.full) {
+		if (span_starts_nocase(buf_span(&name), "INBOX/"))
+			memcpy(name.p, "INBOX", 5);
 		copy = arena_copy(p->arena, buf_span(&name));
+	}
 	buf_free(&name);
 	return copy;
 }
