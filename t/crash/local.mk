@@ -3,3 +3,11 @@ TESTS += t/crash/kill.t
 EXTRA_DIST += t/crash/kill.t t/crash/queue.py t/crash/shim.c
 check_PROGRAMS += t/crash/careless
 t_crash_careless_SOURCES = t/crash/careless.c
+
+# Power cuts.
+check_PROGRAMS += t/crash/recorder
+t_crash_recorder_SOURCES = t/crash/recorder.c
+t_crash_recorder_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
+t_crash_recorder_LDADD = lib/libpostern.a $(FUSE_LIBS)
+TESTS += t/crash/power.t
+EXTRA_DIST += t/storelib.py t/crash/power.t t/crash/power.py t/crash/nosync.c
