@@ -407,4 +407,15 @@ like "$out" '^\* STATUS "INBOX/Kid" ' "and have one"
 like "$out" '^\* LSUB \(\) "/" "INBOX/Kid"' "subscribed, too"
 is "$(tagged i),$(tagged j)" "i OK Done,j OK Done" "the selected one is deleted by another spelling"
 
+# --- a keyword that no message gets takes no place
+out=$(imap <<'X'
+a SELECT INBOX
+b UID STORE 4000000 +FLAGS (ghost)
+c UID STORE 4000000 FLAGS (ghost2 \Seen)
+d SELECT INBOX
+X
+)
+is "$(tagged b),$(tagged c)" "b OK Done,c OK Done" "flags for nobody"
+unlike "$out" 'ghost' "add no keyword"
+
 done_testing

@@ -36,10 +36,14 @@ store(struct imap *s, struct set *set, enum flag_op op, bool silent,
 	uint64_t keywords;
 	bool some_gone;
 
-	if (session_messages(s, set, &which, &n) == -1 ||
-	    session_flags(s, named, op != FLAGS_REMOVE, &flags, &keywords))
+	if (session_messages(s, set, &which, &n) == -1)
 		return;
 	some_gone = drop_gone(s, which, &n);
+	/* A new keyword is for ever: not for no message at all. */
+	if (session_flags(s, named, n > 0 && op != FLAGS_REMOVE, &flags,
+		&keywords) == -1)
+		return;
+	some_gone |= drop_gone(s, which, &n);
 	if (n > 0 &&
 	    mailbox_store(s->box, which, n, op, flags, keywords) == -1) {
 		reply_errno(s);
