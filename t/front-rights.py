@@ -194,7 +194,7 @@ def test_rights(site):
         return "\t".join([str(n)] * 4)
 
     listener = front.process.pid
-    nursery, monitor = sorted(children(listener))
+    signer, nursery, monitor = sorted(children(listener))
     child = children(nursery)[0]
     caps = sum(1 << n for n in (5, 6, 7, 18))
     for name, pid in (("listener", listener), ("front", monitor)):

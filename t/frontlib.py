@@ -19,7 +19,8 @@ ROOT = os.geteuid() == 0
 SANITIZED = "asan" in subprocess.run(
     ["ldd", STAGE + "/front"], capture_output=True, text=True).stdout
 OWNER = 64100 if ROOT else os.geteuid()
-USERS = {"net_user": 64001, "auth_user": 64002, "queue_user": 64003}
+USERS = {"net_user": 64001, "auth_user": 64002, "queue_user": 64003,
+         "key_user": 64004}
 FAKE = "/usr/bin/python3"  # what another uid can run, too
 PLAIN = base64.b64encode(b"\0alice\0secret word").decode()
 count = failures = 0

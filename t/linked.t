@@ -15,6 +15,7 @@ needed() { # PROGRAM: the libraries, without libc
 allowed() { # PROGRAM: an extended pattern of what it may link besides libc
 	case $1 in
 	imap-login|pop3-login|smtpd|remote) echo 'gnutls|seccomp|cdb|resolv' ;;
+	signer) echo 'gnutls|seccomp' ;;
 	checkpw) echo 'gnutls|crypt|cdb|seccomp' ;;
 	front) echo 'cdb' ;;
 	imapd|pop3d) echo 'seccomp|unistring' ;;

@@ -7,8 +7,8 @@ import ssl
 import subprocess
 import time
 
-from frontlib import (STAGE, Client, Front, Site, context, finish, login, ok,
-                      wait_for)
+from frontlib import (SANITIZED, STAGE, Client, Front, Site, context, finish,
+                      login, ok, skip, wait_for)
 
 
 def children(pid):
@@ -279,6 +279,126 @@ def test_tickets():
     front.stop()
 
 
+def memory(pid):
+    """All that a process can read or write of its own."""
+    data = b""
+    with open("/proc/%d/maps" % pid) as maps, \
+            open("/proc/%d/mem" % pid, "rb", 0) as mem:
+        for line in maps:
+            place, mode = line.split()[:2]
+            start, end = (int(n, 16) for n in place.split("-"))
+            if "r" in mode and "[v" not in line:
+                mem.seek(start)
+                data += mem.read(end - start)
+    return data
+
+
+def test_key():
+    """The private key is with the key holder and nowhere else."""
+    site = Site("key")
+    front = Front(site, "imap")
+    c = front.client()
+    c.ask("a STARTTLS\r\n")
+    c.tls()
+    tree = [p for p in children(front.process.pid)]
+    mine = nursery(front)
+    signer = [p for p in tree if arguments(p)[0].endswith(b"/signer")]
+    ok(len(signer) == 1, "a key holder beside the nursery", tree)
+    if os.geteuid() == 0:
+        key = subprocess.run(
+            ["openssl", "ec", "-in", site.root + "/etc/postern/tls/key.pem",
+             "-noout", "-text"], capture_output=True, text=True).stdout
+        secret = bytes.fromhex(re.sub(r"[\s:]", "", re.search(
+            r"priv:([\s0-9a-f:]+)", key).group(1)))[-32:]
+        # GnuTLS keeps numbers in words, the smallest first.
+        forms = secret, secret[::-1]
+        for name, pid, there in (("the key holder", signer[0], True),
+                                 ("front", front.process.pid, False),
+                                 ("the nursery", mine, False),
+                                 ("its child", children(mine)[0], False)):
+            data = memory(pid)
+            ok(any(f in data for f in forms) == there,
+               name + (" has" if there else " does not have") + " the key",
+               len(data))
+        if not SANITIZED:
+            with open("/proc/%d/status" % signer[0]) as f:
+                s = dict(re.findall(r"(\w+):\t(.*)", f.read()))
+            ok(s["Uid"].split() == ["64004"] * 4 and s["Seccomp"] == "2" and
+               int(s["CapPrm"], 16) == 0 and os.readlink(
+                   "/proc/%d/root" % signer[0]) ==
+               site.root + "/run/postern/empty", "and is jailed", s)
+        fds = {os.readlink("/proc/%d/fd/%s" % (children(mine)[0], n))
+               for n in os.listdir("/proc/%d/fd" % children(mine)[0])}
+        ok(len([n for n in fds if n.startswith("socket:")]) == 2,
+           "after the handshake the child has no way to it", fds)
+    ok(login(c).startswith("a OK stub"), "STARTTLS with it")
+    # It dies: so do the handshakes that it was to sign, no others.
+    c = front.client()
+    os.kill(signer[0], signal.SIGKILL)
+    try:
+        c.ask("a STARTTLS\r\n")
+        c.tls()
+        good = False
+    except OSError:
+        good = True
+    ok(good, "no handshake goes on without its key holder")
+    c = front.client()
+    c.ask("a STARTTLS\r\n")
+    c.tls()
+    ok(login(c).startswith("a OK stub"), "the next has one of its own")
+    ok(wait_for(lambda: nursery(front) is None), "the nursery ends with it")
+    time.sleep(1.1)
+    c = front.client()
+    ok(nursery(front) is not None, "and there is another")
+    c.ask("a STARTTLS\r\n")
+    c.tls()
+    ok(login(c).startswith("a OK stub"), "with another key holder")
+    front.stop()
+
+
+def greedy(text):
+    """A login program that was taken over, with a key holder on fd 5."""
+    return ("#!/usr/bin/python3\nimport os, socket, struct, sys, array\n"
+            "if '-n' in sys.argv:\n    sys.exit(111)\n"
+            "key = socket.socket(fileno=5)\n"
+            "def ask(packet, fds=()):\n"
+            "    key.sendmsg([packet], [(socket.SOL_SOCKET, "
+            "socket.SCM_RIGHTS, array.array('i', fds))] if fds else [])\n"
+            "    a = key.recv(2000)\n"
+            "    return struct.unpack('=I', a[:4])[0] if a else -1\n"
+            "def sign(key=0, n=100, hashed=0, algorithm=%d):\n"
+            "    return struct.pack('=IIII512s', key, algorithm, hashed, n, "
+            "b'x' * 512)\n"
+            "try:\n    out = %s\nexcept OSError as e:\n"
+            "    out = 'gone'\nos.write(1, str(out).encode() + b'\\n')\n" %
+            (14, text))
+
+
+def test_greedy():
+    if not os.path.exists("/usr/bin/python3"):
+        skip("a greedy login program", "no /usr/bin/python3")
+        return
+    site = Site("greedy")
+    for name, text, want in (
+            ("four signatures, and no more",
+             "[ask(sign()) > 0 for i in range(6)]",
+             "[True, True, True, True, False, False]"),
+            ("no key of that number", "ask(sign(key=7))", "0"),
+            ("no such key", "ask(sign(key=1))", "0"),
+            ("a length past the end", "ask(sign(n=600))", "-1"),
+            ("an unknown algorithm", "ask(sign(algorithm=9999))", "0"),
+            ("a hash of another length", "ask(sign(hashed=1, n=5))", "0"),
+            ("a short packet", "ask(b'x')", "-1"),
+            ("a socket to serve", "ask(struct.pack('=I', 0x434c4e54), [0])",
+             "-1"),
+            ("a descriptor with a request", "ask(sign(), [0])", "-1")):
+        site.program("imap-login", greedy(text))
+        front = Front(site, "imap")
+        got = front.client(greeting=False).line()
+        ok(got == want, "key holder: " + name, got)
+        front.stop()
+
+
 def test_users():
     """The database of a nursery's child is the one of now."""
     site = Site("users")
@@ -312,6 +432,8 @@ def main():
     test_certificate()
     test_tickets()
     test_two()
+    test_key()
+    test_greedy()
     test_users()
 
 

@@ -43,6 +43,7 @@ hostname mail.example.org
 domain example.org
 net_user 64001
 auth_user 64002
+key_user 64004
 queue_user 64003
 auth_delay_ms 50
 retry_min_s 1

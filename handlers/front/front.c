@@ -167,6 +167,7 @@ set_up(struct front *f, const char *root, const char *service)
 		err_die(EXIT_NEVER, "%s", error);
 	f->root = geteuid() == 0;
 	f->net = find(f, f->conf.net_user);
+	f->key = find(f, f->conf.key_user);
 	f->auth = find(f, f->conf.auth_user);
 	f->queue = find(f, f->conf.queue_user);
 	make_empty(&f->conf);

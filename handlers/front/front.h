@@ -47,7 +47,7 @@ struct front {
 	struct conf conf;
 	const struct service *service;
 	bool root; /* started by root */
-	struct who net, auth, queue;
+	struct who net, key, auth, queue;
 };
 
 /* An address without its port; IPv4 that came as IPv6 is IPv4. */

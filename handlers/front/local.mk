@@ -1,5 +1,6 @@
 # handlers/front, and the two programs that talk before a login
 pkglibexec_PROGRAMS += handlers/front/front handlers/front/checkpw \
+	handlers/front/signer \
 	handlers/imap/imap-login handlers/pop3/pop3-login
 handlers_front_front_SOURCES = %D%/front.c %D%/front.h %D%/check.c \
 	%D%/listen.c %D%/nursery.c %D%/peer.c %D%/serve.c
@@ -12,7 +13,9 @@ handlers_imap_imap_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 handlers_pop3_pop3_login_SOURCES = handlers/pop3/pop3-login.c
 handlers_pop3_pop3_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(SECCOMP_LIBS)
-dist_man_MANS += %D%/front.8 %D%/checkpw.8 handlers/imap/imap-login.8 \
+handlers_front_signer_SOURCES = %D%/signer.c
+handlers_front_signer_LDADD = lib/libpostern.a $(GNUTLS_LIBS) $(SECCOMP_LIBS)
+dist_man_MANS += %D%/front.8 %D%/checkpw.8 %D%/signer.8 handlers/imap/imap-login.8 \
 	handlers/pop3/pop3-login.8
 front_units = %D%/postern@.service \
 	%D%/postern-imap.socket %D%/postern-imaps.socket \

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "net/sign.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum next {
@@ -54,6 +56,49 @@ open_for_child(const struct front *f, const char *name)
 	return fd;
 }
 
+/* The end of the login program, or -1: no TLS then. */
+static int
+start_signer(const struct front *f, bool nursery)
+{
+	const char *env[] = { FRONT_ENV NULL };
+	const char *argv[5] = { NULL };
+	char path[PATH_MAX];
+	int pair[2];
+	int fds[] = { -1, -1, 2, -1, open_for_child(f, f->conf.tls_key),
+		open_for_child(f, f->conf.tls_key2) };
+	struct proc p = { .path = path,
+		.argv = argv,
+		.envp = env,
+		.fds = fds,
+		.nfds = sizeof fds / sizeof *fds,
+		.uid = f->key.uid,
+		.gid = f->key.gid,
+		.keep_chroot = f->root,
+		.lazy = nursery ? 0 : SIGN_SOCKET_FD };
+	size_t n = 0;
+	bool started = false;
+
+	argv[n++] = path;
+	if (nursery)
+		argv[n++] = "-n";
+	if (f->conf.root[0] != '\0') {
+		argv[n++] = "-r";
+		argv[n++] = f->conf.root;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0) {
+		fds[SIGN_SOCKET_FD] = pair[1];
+		started = (fds[SIGN_KEY_FD] != -1 || fds[SIGN_KEY2_FD] != -1) &&
+			  conf_program(&f->conf, "signer", path) == 0 &&
+			  proc_spawn(&p) != -1;
+		if (!started)
+			close(pair[0]);
+	}
+	for (int i = SIGN_SOCKET_FD; i <= SIGN_KEY2_FD; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	return started ? pair[0] : -1;
+}
+
 pid_t
 front_start_login(
     const struct front *f, int channel, int users, const struct link *l)
@@ -63,9 +108,8 @@ front_start_login(
 	char path[PATH_MAX];
 	int fds[] = { l ? l->sock : -1, l ? l->sock : -1, 2, channel,
 		open_for_child(f, f->conf.tls_cert),
-		open_for_child(f, f->conf.tls_key), users,
-		open_for_child(f, f->conf.tls_cert2),
-		open_for_child(f, f->conf.tls_key2) };
+		start_signer(f, l == NULL), users,
+		open_for_child(f, f->conf.tls_cert2) };
 	struct proc p = { .path = path,
 		.argv = argv,
 		.envp = env,
@@ -91,7 +135,7 @@ front_start_login(
 		argv[n++] = l->peer;
 	if (conf_program(&f->conf, f->service->program, path) == 0)
 		pid = proc_spawn(&p);
-	for (int i = FRAME_CERT_FD; i <= FRAME_KEY2_FD; i++)
+	for (int i = FRAME_CERT_FD; i <= FRAME_CERT2_FD; i++)
 		if (i != FRAME_USERS_FD && fds[i] != -1)
 			close(fds[i]);
 	return pid;
@@ -187,6 +231,8 @@ become(const struct link *l, const struct frame_request *q,
 	snprintf(user, sizeof user, "USER=%s", v->user);
 	snprintf(root, sizeof root, "POSTERN_ROOT=%s", f->conf.root);
 	signal(SIGPIPE, SIG_DFL);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		; /* a signer that is done */
 	(void)proc_exec(&p);
 	err_die_sys(EXIT_LATER, "start %s", path);
 }

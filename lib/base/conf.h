@@ -44,6 +44,7 @@ struct conf {
 	const char *tls_cert2; /* a second pair, or NULL */
 	const char *tls_key2;
 	const char *net_user;   /* who parses network bytes */
+	const char *key_user;   /* who holds the private keys */
 	const char *auth_user;  /* who reads credentials */
 	const char *queue_user; /* who owns the queue */
 	const char *checkpw;    /* program that checks a password */

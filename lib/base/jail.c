@@ -72,7 +72,7 @@ static const int nursery_calls[] = {
 	SCMP_SYS(dup2), SCMP_SYS(pidfd_open), SCMP_SYS(prctl),
 	SCMP_SYS(prlimit64), SCMP_SYS(rseq), SCMP_SYS(seccomp),
 	SCMP_SYS(set_robust_list), SCMP_SYS(setrlimit), SCMP_SYS(signalfd4),
-	SCMP_SYS(wait4),
+	SCMP_SYS(socketpair), SCMP_SYS(wait4),
 };
 
 /* What a session does to files below its folder (and iconv's modules). */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #ifdef POSTERN_SANITIZE
 #include <stdio.h>
@@ -109,6 +110,18 @@ execute(const struct proc *p)
 }
 #endif
 
+/* As the user that it will be. */
+static void
+wait_until_needed(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (poll(&p, 1, -1) == -1 && errno == EINTR)
+		;
+	if (p.revents & POLLHUP)
+		_exit(0);
+}
+
 int
 proc_exec(const struct proc *p)
 {
@@ -116,6 +129,8 @@ proc_exec(const struct proc *p)
 		return -1;
 	if (p->uid != 0 && priv_become(p->uid, p->gid, p->keep_chroot) == -1)
 		return -1;
+	if (p->lazy != 0)
+		wait_until_needed(p->lazy);
 	return execute(p);
 }
 

@@ -25,6 +25,8 @@ struct proc {
 	uid_t uid;
 	gid_t gid;
 	bool keep_chroot; /* see priv_become */
+	int lazy; /* executed once this descriptor of the program's can be
+		   * read, never if its peer closes it first; 0: at once */
 };
 
 /* The process id, or -1 with errno.  The child exits with 111 where the

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int
@@ -49,28 +50,49 @@ read_arguments(struct conn *c, int argc, char *argv[], const char **root,
 }
 
 /* No certificate is legal (no TLS then); one that is broken is told. */
-static void
-load_pair(struct conn *c, int cert, int key, const char *name)
+static bool
+is_open(int fd)
 {
+	return fcntl(fd, F_GETFD) != -1;
+}
+
+static bool
+is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static void
+load_pair(struct conn *c, uint32_t number, int cert, int key, const char *name)
+{
+	struct tls_key k = { .fd = c->signer ? FRAME_KEY_FD : key,
+		.external = c->signer,
+		.number = number,
+		/* A holder that is not there yet is not woken for this. */
+		.check = c->nursery };
 	int r = 0;
 
-	if (fcntl(cert, F_GETFD) != -1 && fcntl(key, F_GETFD) != -1) {
+	if (is_open(cert) && is_open(k.fd)) {
 		if (c->server)
-			r = tls_server_add(c->server, cert, key);
+			r = tls_server_add(c->server, cert, &k);
 		else
-			c->server = tls_server_new(cert, key);
+			c->server = tls_server_new(cert, &k);
 		if (r == -1 || c->server == NULL)
 			log_error("tls-unusable", name, errno);
 	}
 	close(cert);
-	close(key);
+	if (k.fd != FRAME_KEY_FD || !c->signer)
+		close(key);
 }
 
 static void
 load_credentials(struct conn *c)
 {
-	load_pair(c, FRAME_CERT_FD, FRAME_KEY_FD, c->conf.tls_cert);
-	load_pair(c, FRAME_CERT2_FD, FRAME_KEY2_FD,
+	c->signer = is_socket(FRAME_KEY_FD);
+	load_pair(c, 0, FRAME_CERT_FD, FRAME_KEY_FD, c->conf.tls_cert);
+	load_pair(c, 1, FRAME_CERT2_FD, FRAME_KEY2_FD,
 	    c->conf.tls_cert2 ? c->conf.tls_cert2 : "tls_cert2");
 }
 
@@ -114,7 +136,7 @@ be_nursery(struct conn *c, char error[CONF_ERROR])
 	if (r == 0)
 		r = enter(c, JAIL_NURSERY);
 	if (r == 0)
-		r = nursery_run(&c->passed);
+		r = nursery_run(&c->passed, c->signer);
 	if (r == -1) {
 		snprintf(error, CONF_ERROR, "nursery: %s", strerror(errno));
 		return -1;
@@ -178,6 +200,9 @@ conn_tls(struct conn *c, int64_t deadline_ms)
 {
 	in_discard(&c->in);
 	c->tls = tls_accept(c->server, 0, c->service->protocol, deadline_ms);
+	/* There is one handshake, and nothing to sign after it. */
+	if (c->signer)
+		close(FRAME_KEY_FD);
 	if (c->tls == NULL) {
 		log_failure(c, errno);
 		return -1;

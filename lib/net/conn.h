@@ -34,6 +34,7 @@ struct conn {
 	bool nursery;              /* -n: a nursery, or a child of one */
 	struct frame_connection passed;
 	struct jail_list list; /* a nursery's, for its children */
+	bool signer;               /* the keys are with a key holder */
 	struct tls_server *server; /* NULL: no certificate, so no TLS */
 	struct tls *tls;           /* NULL: in clear */
 	struct in in;              /* fd 0, or TLS */

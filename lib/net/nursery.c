@@ -2,6 +2,7 @@
 #include "net/nursery.h"
 
 #include "base/io.h"
+#include "net/sign.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +17,9 @@ enum {
 	CONNECTION,
 	CHANNEL,
 	USERS,
-	PASSED
+	PASSED,
+	SIGNER = PASSED, /* a socket of ours */
+	ALL
 };
 
 static int
@@ -54,10 +57,10 @@ put(int from, int to)
 
 /* In the child: front gets to know it, and nothing of the nursery stays. */
 static int
-settle(const int fds[PASSED])
+settle(const int fds[ALL])
 {
 	uint32_t hello = FRAME_HELLO;
-	unsigned above = fds[USERS] == -1 ? FRAME_FD + 1 : FRAME_USERS_FD + 1;
+	unsigned above = fds[USERS] == -1 ? FRAME_USERS_FD : FRAME_USERS_FD + 1;
 	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	sigset_t none;
 
@@ -67,10 +70,13 @@ settle(const int fds[PASSED])
 	    put(fds[CONNECTION], 0) == -1 || put(fds[CONNECTION], 1) == -1 ||
 	    put(fds[CHANNEL], FRAME_FD) == -1)
 		return -1;
+	if (fds[SIGNER] == -1)
+		close(FRAME_KEY_FD);
+	else if (put(fds[SIGNER], FRAME_KEY_FD) == -1)
+		return -1;
 	if (fds[USERS] != -1 && put(fds[USERS], FRAME_USERS_FD) == -1)
 		return -1;
-	for (int fd = FRAME_FD + 1; fd < FRAME_USERS_FD; fd++)
-		close(fd);
+	close(FRAME_CERT_FD);
 	if (syscall(SYS_close_range, above, ~0U, 0) == -1 ||
 	    sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		return -1;
@@ -79,21 +85,23 @@ settle(const int fds[PASSED])
 
 /* 1 or -1 in the child, 0 in the nursery. */
 static int
-bear(const int fds[PASSED])
+bear(int fds[ALL], bool signer)
 {
 	pid_t pid;
 
 	if (fds[CHANNEL] == -1)
 		return 0;
+	if (signer && (fds[SIGNER] = sign_register(FRAME_KEY_FD)) == -1)
+		return shutdown(FRAME_FD, SHUT_RD);
 	pid = fork();
 	/* Without a child front sees the channel closed, and helps itself. */
 	return pid == 0 ? settle(fds) : 0;
 }
 
 static int
-take(struct frame_connection *c, bool *gone)
+take(struct frame_connection *c, bool signer, bool *gone)
 {
-	int fds[PASSED], r = 0;
+	int fds[ALL] = { [SIGNER] = -1 }, r = 0;
 	ssize_t n = io_recv(FRAME_FD, c, sizeof *c, fds, PASSED);
 
 	*gone = n == 0;
@@ -101,15 +109,15 @@ take(struct frame_connection *c, bool *gone)
 		return -1;
 	if (n == (ssize_t)sizeof *c &&
 	    memchr(c->peer, '\0', sizeof c->peer) != NULL)
-		r = bear(fds);
-	for (int i = 0; r == 0 && i < PASSED; i++)
+		r = bear(fds, signer);
+	for (int i = 0; r == 0 && i < ALL; i++)
 		if (fds[i] != -1)
 			close(fds[i]);
 	return r;
 }
 
 int
-nursery_run(struct frame_connection *c)
+nursery_run(struct frame_connection *c, bool signer)
 {
 	struct pollfd p[2] = { { .fd = FRAME_FD, .events = POLLIN },
 		{ .events = POLLIN } };
@@ -123,7 +131,7 @@ nursery_run(struct frame_connection *c)
 		    shutdown(FRAME_FD, SHUT_RD) == -1)
 			return -1;
 		if (p[0].revents)
-			r = take(c, &gone);
+			r = take(c, signer, &gone);
 	}
 	return r;
 }

@@ -25,9 +25,10 @@
  *   fd 0, 1      the connection, a blocking stream socket, and a copy of it
  *   fd 2         the log
  *   fd 3         the frame channel (net/frame.h): FRAME_FD
- *   fd 4, 5      certificate chain and private key, PEM: FRAME_CERT_FD and
- *                FRAME_KEY_FD; closed where there is none: no TLS then
- *   fd 7, 8      a second pair, likewise
+ *   fd 4, 5      certificate chain, PEM: FRAME_CERT_FD, and a socket to the
+ *                key holder (net/sign.h): FRAME_KEY_FD, or the private key,
+ *                PEM; closed where there is none: no TLS then
+ *   fd 7, 8      a second pair, likewise; no fd 8 with a key holder
  *   fd 6         users.cdb: FRAME_USERS_FD; smtpd only; closed where it is
  *                missing (a temporary error for every address)
  *   who          postern.conf's net_user with CAP_SYS_CHROOT alone, or the

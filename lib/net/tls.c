@@ -4,9 +4,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/io.h"
+#include "net/sign.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
@@ -37,11 +39,19 @@
 enum {
 	MEMORY = 4096,             /* each of our structs is smaller */
 	HANDSHAKE_MESSAGE = 65536, /* bytes of one message of a handshake */
+	CHAIN = 16,                /* certificates of a file */
 	WARNINGS = 16              /* warning alerts of one connection */
+};
+
+/* A key that GnuTLS asks us for. */
+struct external {
+	struct tls_key key;
+	unsigned algorithm, bits;
 };
 
 struct tls_server {
 	struct arena arena; /* where the struct itself lies */
+	struct external external[SIGN_KEYS];
 	gnutls_certificate_credentials_t cred;
 	gnutls_priority_t priority;
 	unsigned ticket_life_s; /* 0: no tickets */
@@ -100,6 +110,135 @@ datum(const struct buf *b)
 	return (gnutls_datum_t){ (unsigned char *)b->p, (unsigned)b->n };
 }
 
+/* The signature is freed by GnuTLS. */
+static int
+sign(const struct external *e, bool hashed, gnutls_sign_algorithm_t algorithm,
+    const gnutls_datum_t *data, gnutls_datum_t *signature)
+{
+	struct sign_request q = { .key = e->key.number,
+		.algorithm = algorithm,
+		.hashed = hashed,
+		.n = data->size };
+	struct sign_reply a;
+
+	if (data->size > sizeof q.data)
+		return GNUTLS_E_PK_SIGN_FAILED;
+	memcpy(q.data, data->data, data->size);
+	if (sign_ask(e->key.fd, &q, &a) == -1)
+		return GNUTLS_E_PK_SIGN_FAILED;
+	signature->data = gnutls_malloc(a.n);
+	if (signature->data == NULL)
+		return GNUTLS_E_MEMORY_ERROR;
+	memcpy(signature->data, a.signature, a.n);
+	signature->size = a.n;
+	return 0;
+}
+
+/* gnutls_privkey_sign_data_func and its like. */
+static int
+sign_data(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm,
+    void *userdata, unsigned flags, const gnutls_datum_t *data,
+    gnutls_datum_t *signature)
+{
+	return sign(userdata, false, algorithm, data, signature);
+}
+
+static int
+sign_hash(gnutls_privkey_t key, gnutls_sign_algorithm_t algorithm,
+    void *userdata, unsigned flags, const gnutls_datum_t *hash,
+    gnutls_datum_t *signature)
+{
+	return sign(userdata, true, algorithm, hash, signature);
+}
+
+/* gnutls_privkey_info_func: what its certificate says of the key. */
+static int
+describe(gnutls_privkey_t key, unsigned flags, void *userdata)
+{
+	const struct external *e = userdata;
+
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
+		return (int)e->algorithm;
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
+		return (int)e->bits;
+	if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO)
+		return gnutls_sign_supports_pk_algorithm(
+			   (gnutls_sign_algorithm_t)GNUTLS_FLAGS_TO_SIGN_ALGO(
+			       flags),
+			   (gnutls_pk_algorithm_t)e->algorithm) != 0;
+	return -1;
+}
+
+/* GnuTLS sees a signature that does not fit, but not one that fails. */
+static int
+check_external(const struct external *e)
+{
+	static const char text[] = "any";
+	const char *p = text;
+	gnutls_datum_t data = { NULL, sizeof text }, signature = { NULL, 0 };
+	int r;
+
+	memcpy(&data.data, &p, sizeof p);
+	r = sign(e, false,
+	    gnutls_pk_to_sign((gnutls_pk_algorithm_t)e->algorithm,
+		GNUTLS_DIG_SHA256),
+	    &data, &signature);
+	gnutls_free(signature.data);
+	return r;
+}
+
+static int
+set_external(gnutls_certificate_credentials_t cred, gnutls_pcert_st *certs,
+    unsigned n, struct external *e)
+{
+	gnutls_privkey_t key;
+	int r = gnutls_privkey_init(&key);
+
+	if (r < 0)
+		return r;
+	e->algorithm = (unsigned)gnutls_pubkey_get_pk_algorithm(
+	    certs[0].pubkey, &e->bits);
+	if (e->key.check)
+		r = check_external(e);
+	if (r == 0)
+		r = gnutls_privkey_import_ext4(
+	    key, e, sign_data, sign_hash, NULL, NULL, describe, 0);
+	gnutls_certificate_set_flags(
+	    cred, e->key.check ? 0 : GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	if (r == 0)
+		r = gnutls_certificate_set_key(
+		    cred, NULL, 0, certs, (int)n, key);
+	if (r < 0)
+		gnutls_privkey_deinit(key);
+	return r;
+}
+
+static int
+load_external(gnutls_certificate_credentials_t cred, int cert_fd,
+    struct external *e)
+{
+	gnutls_pcert_st certs[CHAIN];
+	struct buf pem = buf_new(TLS_PEM);
+	unsigned n = CHAIN;
+	int r = -1;
+
+	if (slurp(cert_fd, &pem) == 0) {
+		gnutls_datum_t d = datum(&pem);
+
+		r = gnutls_pcert_list_import_x509_raw(
+		    certs, &n, &d, GNUTLS_X509_FMT_PEM, 0);
+		if (r >= 0) {
+			r = set_external(cred, certs, n, e);
+			for (unsigned i = 0; r < 0 && i < n; i++)
+				gnutls_pcert_deinit(&certs[i]);
+		}
+		if (r < 0)
+			errno = r == GNUTLS_E_MEMORY_ERROR ? ENOMEM : EINVAL;
+	}
+	buf_free(&pem);
+	return r < 0 ? -1 : 0;
+}
+
 static int
 load_pair(gnutls_certificate_credentials_t cred, int cert_fd, int key_fd)
 {
@@ -136,8 +275,24 @@ prepare(gnutls_certificate_credentials_t *cred, gnutls_priority_t *priority,
 	return -1;
 }
 
+int
+tls_server_add(struct tls_server *s, int cert_fd, const struct tls_key *key)
+{
+	struct external *e;
+
+	if (!key->external)
+		return load_pair(s->cred, cert_fd, key->fd);
+	if (key->number >= SIGN_KEYS) {
+		errno = EINVAL;
+		return -1;
+	}
+	e = &s->external[key->number];
+	e->key = *key;
+	return load_external(s->cred, cert_fd, e);
+}
+
 struct tls_server *
-tls_server_new(int cert_fd, int key_fd)
+tls_server_new(int cert_fd, const struct tls_key *key)
 {
 	struct arena a = arena_new(MEMORY);
 	struct tls_server *s = arena_alloc(&a, 1, sizeof *s);
@@ -146,7 +301,7 @@ tls_server_new(int cert_fd, int key_fd)
 		arena_free(&a);
 		return NULL;
 	}
-	if (load_pair(s->cred, cert_fd, key_fd) == -1) {
+	if (tls_server_add(s, cert_fd, key) == -1) {
 		int error = errno;
 
 		gnutls_certificate_free_credentials(s->cred);
@@ -157,12 +312,6 @@ tls_server_new(int cert_fd, int key_fd)
 	}
 	s->arena = a;
 	return s;
-}
-
-int
-tls_server_add(struct tls_server *s, int cert_fd, int key_fd)
-{
-	return load_pair(s->cred, cert_fd, key_fd);
 }
 
 int

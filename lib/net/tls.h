@@ -26,13 +26,22 @@ enum {
 	TLS_HANDSHAKE_MS = 30000
 };
 
-/* From descriptors of PEM files, which stay open: NULL with errno (EINVAL:
- * not a certificate with its key). */
-struct tls_server *tls_server_new(int cert_fd, int key_fd);
+/* Where a private key is: in a PEM file, or with a key holder. */
+struct tls_key {
+	int fd; /* the file, or the socket to ask (net/sign.h) */
+	bool external;
+	bool check;      /* external: let it sign to see that the pair fits */
+	uint32_t number; /* external: which of its keys */
+};
+
+/* From descriptors, which stay open: NULL with errno (EINVAL: not a
+ * certificate with its key). */
+struct tls_server *tls_server_new(int cert_fd, const struct tls_key *key);
 
 /* A second certificate of another kind (RSA beside ECDSA); the first is
  * preferred.  0, or -1 with errno as above: the first stays in use. */
-int tls_server_add(struct tls_server *s, int cert_fd, int key_fd);
+int tls_server_add(struct tls_server *s, int cert_fd,
+    const struct tls_key *key);
 
 enum {
 	TLS_TICKET_KEY = 64

@@ -108,7 +108,8 @@ main(int argc, char *argv[])
 		f = (struct floor){ "+OK\r\n", "+OK\r\n", "+OK\r\n", 3, NULL };
 	if (strcmp(argv[2], "tls") == 0 &&
 	    (f.tls = tls_server_new(open(argv[4], O_RDONLY),
-		 open(argv[5], O_RDONLY))) == NULL)
+		 &(struct tls_key){ .fd = open(argv[5], O_RDONLY) })) ==
+		NULL)
 		err_die_sys(EXIT_LATER, "certificate");
 	fd = bind_port(port);
 	for (;;) {

@@ -135,7 +135,8 @@ class Servers:
             f.write("hostname localhost\ndomain example.org\n"
                     "libexec %s\nconnections 2000\n"
                     "connections_per_source 2000\n"
-                    "net_user 64001\nauth_user 64002\nqueue_user 64003\n" %
+                    "net_user 64001\nauth_user 64002\nqueue_user 64003\n"
+                    "key_user 64004\n" %
                     os.path.realpath(STAGE))
         for n in ("cert", "key"):
             os.link("%s/%s.pem" % (self.tmp, n),

@@ -228,7 +228,8 @@ test_not_tls(struct test *t)
 	    tls_accept(t->server, pair[1], "smtp", soon(50)) == NULL &&
 		errno == ETIMEDOUT,
 	    "a handshake that does not come ends");
-	ok(t, tls_server_new(t->key, t->cert) == NULL && errno == EINVAL,
+	ok(t, tls_server_new(t->key,
+		  &(struct tls_key){ .fd = t->cert }) == NULL && errno == EINVAL,
 	    "key and certificate the wrong way round");
 	close(pair[0]);
 	close(pair[1]);
@@ -344,7 +345,7 @@ main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	t.cert = open(argv[1], O_RDONLY);
 	t.key = open(argv[2], O_RDONLY);
-	t.server = tls_server_new(t.cert, t.key);
+	t.server = tls_server_new(t.cert, &(struct tls_key){ .fd = t.key });
 	ok(&t, t.server != NULL, "certificate and key");
 	test_random(&t);
 	if (t.server) {
