@@ -11,3 +11,7 @@ t_crash_recorder_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
 t_crash_recorder_LDADD = lib/libpostern.a $(FUSE_LIBS)
 TESTS += t/crash/power.t
 EXTRA_DIST += t/storelib.py t/crash/power.t t/crash/power.py t/crash/nosync.c
+
+# Sessions, deliveries and other programs at once, against a model.
+TESTS += t/model.t
+EXTRA_DIST += t/model.t t/model.py
