@@ -418,4 +418,26 @@ X
 is "$(tagged b),$(tagged c)" "b OK Done,c OK Done" "flags for nobody"
 unlike "$out" 'ghost' "add no keyword"
 
+# --- a mailbox that was never opened, and no room for its journal
+full=$tmp/packed
+cleanup() { ! grep -q " $full tmpfs" /proc/mounts || umount -l "$full"; }
+mkdir "$full"
+if mount -t tmpfs -o size=1m,nr_inodes=24,mode=700 none "$full" 2>/dev/null
+then
+	mkdir "$full/cur" "$full/new" "$full/tmp"
+	printf 'Subject: there\n\nx\n' >"$full/new/1000000001.M1P1.h"
+	i=0
+	while true >"$full/fill$i"; do i=$((i + 1)); done 2>/dev/null
+	talk() { printf "$1" | imapd -r "$root" "$full" 2>/dev/null | tr -d '\r'; }
+	out=$(talk 'a SELECT INBOX\r\nb FETCH 1 BODY[]\r\nc NOOP\r\n')
+	is "$(tagged a)" "a OK [READ-ONLY] Selected" "a full file system is read"
+	like "$out" '^Subject: there' "and the mail shown"
+	rm "$full"/fill*
+	out=$(talk 'a SELECT INBOX\r\n')
+	is "$(tagged a)" "a OK [READ-WRITE] Selected" "then written"
+	umount "$full"
+else
+	skip "a full file system is read" "no mount here"
+fi
+
 done_testing

@@ -134,7 +134,7 @@ view_load(struct mailbox *m)
 
 	if (journal_open(m) == -1) {
 		if (errno != ENOENT && errno != EROFS && errno != EACCES &&
-		    errno != EPERM)
+		    errno != EPERM && errno != ENOSPC && errno != EDQUOT)
 			return -1;
 		return load_memory(m);
 	}
