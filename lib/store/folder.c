@@ -40,10 +40,10 @@ folder_file(int dir, const char *name, struct stat *st)
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+	if (fstat(fd, st) == -1)
+		error = errno;
+	else if (S_ISREG(st->st_mode))
 		return fd;
-	if (!S_ISREG(st->st_mode))
-		error = EINVAL;
 	close(fd);
 	errno = error;
 	return -1;

@@ -74,14 +74,17 @@ open_regular(int dir, int flags)
 {
 	int fd = openat(dir, JOURNAL_NAME,
 	    flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	int error = EINVAL;
 	struct stat st;
 
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (fstat(fd, &st) == -1)
+		error = errno;
+	else if (S_ISREG(st.st_mode))
 		return fd;
 	close(fd);
-	errno = EINVAL;
+	errno = error;
 	return -1;
 }
 
