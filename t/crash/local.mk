@@ -15,3 +15,7 @@ EXTRA_DIST += t/storelib.py t/crash/power.t t/crash/power.py t/crash/nosync.c
 # Sessions, deliveries and other programs at once, against a model.
 TESTS += t/model.t
 EXTRA_DIST += t/model.t t/model.py
+
+# Errors of calls.
+TESTS += t/crash/errors.t
+EXTRA_DIST += t/crash/errors.t t/crash/errors.py

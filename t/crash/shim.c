@@ -129,3 +129,11 @@ WRAP(ssize_t, getrandom, (void *a, size_t b, unsigned c), (a, b, c))
 HALVED(ssize_t, read, (int a, void *b, size_t n), (a, b, n), n)
 HALVED(ssize_t, write, (int a, const void *b, size_t n), (a, b, n), n)
 HALVED(ssize_t, pread, (int a, void *b, size_t n, off_t o), (a, b, n, o), n)
+HALVED(ssize_t, pwrite, (int a, const void *b, size_t n, off_t o),
+    (a, b, n, o), n)
+WRAP(int, renameat, (int a, const char *b, int c, const char *d),
+    (a, b, c, d))
+WRAP(int, linkat, (int a, const char *b, int c, const char *d, int e),
+    (a, b, c, d, e))
+WRAP(int, ftruncate, (int a, off_t b), (a, b))
+WRAP(int, fallocate, (int a, int b, off_t c, off_t d), (a, b, c, d))
