@@ -419,7 +419,8 @@ options(struct qspawn *q, int argc, char **argv)
 
 /*
  * Root without its usual capabilities cannot even look into the queue: then
- * it has been made by a run with -c.
+ * it has been made by a run with -c.  One that was not finished is not yet
+ * its owner's.
  */
 static void
 make_queue(const struct qspawn *q)
@@ -429,7 +430,8 @@ make_queue(const struct qspawn *q)
 
 	if (conf_path(&q->conf, QUEUE_FOLDER, path) == -1)
 		err_die_sys(EXIT_LATER, "queue");
-	if (q->root && !q->create && stat(path, &st) == 0)
+	if (q->root && !q->create && stat(path, &st) == 0 &&
+	    st.st_uid == q->queue_uid)
 		return;
 	if (queue_create(&q->conf) == -1)
 		err_die_sys(EXIT_LATER, "%s", path);

@@ -29,6 +29,20 @@ close_keep_errno(int fd)
 	return -1;
 }
 
+/*
+ * A folder that others pass, whatever the umask: in one step, for one that
+ * was made and not yet opened to them would stay so after a kill.
+ */
+static int
+make_public(const char *path)
+{
+	mode_t mask = umask(022);
+	int r = mkdir(path, 0755);
+
+	umask(mask);
+	return r == -1 && errno != EEXIST ? -1 : 0;
+}
+
 /* The folder that holds the queue, with its parents. */
 static int
 make_parents(const struct conf *c)
@@ -36,14 +50,10 @@ make_parents(const struct conf *c)
 	static const char *const parts[] = { "var", "var/spool" };
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		if (conf_path(c, parts[i], path) == -1)
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (conf_path(c, parts[i], path) == -1 ||
+		    make_public(path) == -1)
 			return -1;
-		/* Others pass, whatever the umask. */
-		if (mkdir(path, 0755) == 0 ? chmod(path, 0755) == -1
-					   : errno != EEXIST)
-			return -1;
-	}
 	if (conf_path(c, QUEUE_FOLDER, path) == -1 ||
 	    (mkdir(path, 0700) == -1 && errno != EEXIST))
 		return -1;

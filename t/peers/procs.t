@@ -125,4 +125,28 @@ exec 5>&-
 wait "$holder"; ok $? "the sessions ended well"
 same() { ours >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
 wait_for same; ok $? "nothing of them is left"
+
+# A queue whose making was killed at any step is made by the next start.
+if [ "$me" = 0 ] && [ "$sanitized" = 0 ] && command -v strace >/dev/null; then
+	failures=
+	kills=0
+	for at in mkdir:1 mkdir:2 mkdir:3 mkdirat:1 mkdirat:2 mkdirat:3 \
+	    mkdirat:4 fchown:1 fchown:2 fchown:3 fchown:4 mknodat:1 fchown:5 \
+	    fchown:6; do
+		rm -rf "$root/q"
+		mkdir -p "$root/q/etc"
+		cp -r "$root/etc/postern" "$root/q/etc/"
+		(umask 077; exec strace -qq -o /dev/null \
+		    -e "trace=${at%:*}" \
+		    -e "inject=${at%:*}:signal=KILL:when=${at#*:}" \
+		    "$root/usr/libexec/postern/qspawn" -r "$root/q" -1) \
+		    >/dev/null 2>&1 || kills=$((kills + 1))
+		"$root/usr/libexec/postern/qspawn" -r "$root/q" -1 \
+		    >"$tmp/q" 2>&1 || failures="$failures $at: $(cat "$tmp/q")"
+	done
+	is "$failures" "" "a queue half made is made whole"
+	[ "$kills" -gt 10 ]; ok $? "it was killed at $kills steps"
+else
+	skip "a queue half made is made whole" "not root, or no strace"
+fi
 done_testing
