@@ -288,6 +288,32 @@ n=$(copies alice)
 [ "$n" -ge 10 ] && [ "$n" -le 20 ]; ok $? "and nothing is lost ($n of 10)"
 rm -f "$mail"/*/new/*
 
+# Hosts that never answer do not stop the mail of others.
+cp "$tmp/libexec/remote" "$tmp/remote"
+cat >"$tmp/libexec/remote" <<END
+#!/bin/sh
+echo x >>"$tmp/started"
+until [ -e "$tmp/go" ]; do sleep 0.1; done
+echo "0 ok 2.0.0 fine"
+END
+rm -f "$tmp/go" "$tmp/started" "$mail"/*/new/*
+conf "queue_workers 4"
+qspawn 2>>"$tmp/log" &
+pid=$!
+subject=tarpit
+for i in 1 2 3 4 5 6; do send -f bob "x@tar$i.test"; done
+started() { [ "$(wc -l <"$tmp/started")" -ge 3 ]; }
+wait_for started
+send -f bob alice
+wait_for got; ok $? "hosts that are slow leave room for local mail"
+touch "$tmp/go"
+none() { [ "$(queued)" = 0 ]; }
+wait_for none; ok $? "and get theirs in the end"
+kill "$pid"; wait "$pid"
+conf
+mv "$tmp/remote" "$tmp/libexec/remote"
+rm -f "$mail"/*/new/*
+
 # What runs when qspawn or qsend is killed.
 cp "$tmp/libexec/remote" "$tmp/remote"
 cat >"$tmp/libexec/remote" <<END

@@ -16,6 +16,9 @@ enum {
 };
 
 #define DEST_NONE UINT32_MAX
+/* All other hosts together: they have no more than their share of the
+ * workers. */
+#define DEST_SHARE (UINT32_MAX - 1)
 
 struct dest {
 	char name[DEST_NAME]; /* a domain, or a mailbox's address */

@@ -52,6 +52,7 @@ start(struct qsend *q, struct job *j, struct qframe_run *f, uint32_t dest)
 		    (const int[]){ w->fd, pipes[1] }, 2);
 	close(pipes[1]);
 	if (r == -1) {
+		q->stopping |= errno == EPIPE; /* it is gone, for all others too */
 		log_error("not-started", "qspawn", errno);
 		close(pipes[0]);
 		return false;
@@ -62,6 +63,7 @@ start(struct qsend *q, struct job *j, struct qframe_run *f, uint32_t dest)
 	j->text = buf_new(JOB_REPORT);
 	dest_start(&q->dests, dest);
 	q->njobs++;
+	q->nremote += j->program == QFRAME_REMOTE;
 	w->running++;
 	for (size_t i = 0; i < j->n; i++)
 		w->route[j->rcpt[i]].kind = ROUTE_RUNNING;
@@ -79,6 +81,12 @@ new_job(struct qsend *q, const struct work *w, enum qframe_program program)
 	j->work = (uint32_t)(w - q->works);
 	j->n = 0;
 	return j;
+}
+
+bool
+job_remote_full(const struct qsend *q)
+{
+	return q->nremote >= q->workers - q->workers / 4;
 }
 
 bool

@@ -223,6 +223,15 @@ take_frame(struct qsend *q)
 	work_job_done(q, &q->jobs[f.slot], f.status);
 }
 
+/* What a message waits for is still in use. */
+static bool
+is_blocked(const struct qsend *q, uint32_t dest)
+{
+	if (dest == DEST_SHARE)
+		return job_remote_full(q);
+	return dest != TABLE_NONE && dest_busy(&q->dests, dest);
+}
+
 /* Messages that are open go first, each in its turn. */
 static void
 dispatch(struct qsend *q)
@@ -243,7 +252,7 @@ dispatch(struct qsend *q)
 		if (i == TABLE_NONE)
 			break;
 		e = table_entry(&q->table, i);
-		if (e->dest != TABLE_NONE && dest_busy(&q->dests, e->dest)) {
+		if (is_blocked(q, e->dest)) {
 			table_schedule(&q->table, i,
 			    io_now_ms() + 200 + q->table.n / 20, true);
 			continue;

@@ -73,6 +73,7 @@ struct qsend {
 	struct work *works; /* workers of each */
 	struct job *jobs;
 	size_t workers, njobs, nworks, turn;
+	size_t nremote; /* of the jobs: mail for other hosts */
 	size_t unsynced; /* unlinked since mess was last synced */
 	int64_t scan_ms;
 	struct arena arena;
@@ -107,6 +108,13 @@ void work_record(struct work *w, const struct outcome *o);
 void work_job_done(struct qsend *q, struct job *j, int status);
 
 /* ---- job.c: running programs ---- */
+
+/*
+ * Whether other hosts have all the workers that they may have.  They decide
+ * how long that lasts: without the quarter that is left, a few that answer
+ * slowly would stop all mail here.
+ */
+bool job_remote_full(const struct qsend *q);
 
 /* Each: whether it was started. */
 bool job_deliver(struct qsend *q, struct work *w, size_t rcpt);

@@ -215,6 +215,10 @@ start_one(struct qsend *q, struct work *w, size_t i, uint32_t *blocked)
 	}
 	if (w->route[i].kind == ROUTE_LOCAL)
 		return job_deliver(q, w, i);
+	if (job_remote_full(q)) {
+		*blocked = DEST_SHARE;
+		return false;
+	}
 	n = gather(w, i, rcpt);
 	return job_remote(q, w, rcpt, n);
 }
@@ -484,6 +488,7 @@ work_job_done(struct qsend *q, struct job *j, int status)
 	record_silence(q, w, j);
 	close(j->report);
 	buf_free(&j->text);
+	q->nremote -= j->program == QFRAME_REMOTE;
 	*j = (struct job){ .report = -1 };
 	q->njobs--;
 	w->running--;
