@@ -16,3 +16,11 @@ dist_man_MANS += %D%/postern.1 %D%/postern-user.1 %D%/postern-domain.1 \
 	%D%/postern-alias.1 %D%/postern.conf.5 %D%/postern-users.5
 TESTS += t/users.t
 EXTRA_DIST += t/users.t
+
+pkglibexec_PROGRAMS += tools/postern-adopt
+tools_postern_adopt_SOURCES = %D%/adopt.c %D%/common.c %D%/common.h \
+	%D%/owner.c %D%/owner.h
+tools_postern_adopt_LDADD = lib/libpostern.a $(CDB_LIBS)
+dist_man_MANS += %D%/postern-adopt.1
+TESTS += t/adopt-tool.t t/adopt-dovecot.t
+EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-dovecot.py

@@ -1,0 +1,35 @@
+"""IMAP commands that fill an account with messages: adopt-dovecot.py N"""
+import sys
+
+FLAGS = ["", "\\Seen", "\\Seen \\Flagged", "\\Answered work", "\\Seen $Junk",
+         "work home", "\\Draft", "\\Seen $Forwarded"]
+
+
+def folder(i):
+    """Most in INBOX, every fifth in one of two others."""
+    if i % 5:
+        return "INBOX"
+    return "Lists/golang" if i % 2 else "Entw&APw-rfe"
+
+
+def message(i):
+    return ("From: a%d@example.org\r\nTo: b@example.org\r\n"
+            "Subject: number %d\r\nMessage-ID: <%d@example.org>\r\n"
+            "Date: Mon, 2 Jan 2023 03:04:%02d +0000\r\n\r\n%s\r\n"
+            % (i % 50, i, i, i % 60, ("line %d\r\n" % i) * (i % 30)))
+
+
+def main():
+    out = sys.stdout
+    for name in ("Lists/golang", "Entw&APw-rfe", "Empty"):
+        out.write("c CREATE %s\r\ns SUBSCRIBE %s\r\n" % (name, name))
+    for i in range(int(sys.argv[1])):
+        text = message(i)
+        out.write("a APPEND %s (%s) {%d+}\r\n%s\r\n"
+                  % (folder(i), FLAGS[i % len(FLAGS)], len(text), text))
+    # UIDs with holes, and UIDNEXT above the last of them.
+    out.write("e SELECT INBOX\r\nf STORE 2:4,*,9 +FLAGS (\\Deleted)\r\n"
+              "g EXPUNGE\r\nh LOGOUT\r\n")
+
+
+main()
