@@ -20,23 +20,13 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from storelib import NOBODY, Imap, Tool  # noqa: E402
+from tap import finish, ok  # noqa: E402
 
 WORKERS = 3
 SHARED = ("INBOX", "shared", "shared/deep")
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered")
 LETTERS = "SFR"
 FOLDERS = {"INBOX": "", "shared": "/.shared", "shared/deep": "/.shared.deep"}
-tests = failed = 0
-
-
-def ok(right, name, why=()):
-    global tests, failed
-    tests += 1
-    failed += not right
-    print("%s %d - %s" % ("ok" if right else "not ok", tests, name))
-    for line in list(why)[:20]:
-        print("# " + line)
-    sys.stdout.flush()
 
 
 def body(tag):
@@ -478,8 +468,7 @@ def main():
     ok(v.lost and v.torn and v.flags, "control: sabotage is noticed",
        ["%d lost, %d torn, %d flags" % (len(v.lost), len(v.torn),
                                         len(v.flags))])
-    print("1..%d" % tests)
-    sys.exit(failed > 0)
+    finish()
 
 
 main()

@@ -224,6 +224,29 @@ index_load(struct mailbox *m)
 	return r == -1 ? -1 : 1;
 }
 
+int
+index_is_newer(const struct mailbox *m)
+{
+	char bytes[HEAD];
+	struct head h;
+	struct stat st;
+	int fd = folder_file(m->state->dir, INDEX_NAME, &st), error;
+	ssize_t n;
+
+	if (fd == -1)
+		return errno == ENOENT || errno == EINVAL || errno == ELOOP
+			   ? 0
+			   : -1;
+	n = pread(fd, bytes, sizeof bytes, 0);
+	error = errno;
+	close(fd);
+	errno = error;
+	if (n == -1)
+		return -1;
+	return read_head(span_of(bytes, (size_t)n), (uint64_t)st.st_size, &h) &&
+	       h.j.generation > m->state->generation;
+}
+
 static void
 write_front(const struct mailbox *m, const struct vanished *v, size_t n,
     struct buf *out)

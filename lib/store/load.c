@@ -164,7 +164,10 @@ merge_message(struct mailbox *m, size_t i, const struct message *fresh)
 {
 	if (view_set_name(m, i, span_str(fresh->name), fresh->in_new) == -1)
 		return -1;
-	if (m->msgs[i].modseq != fresh->modseq)
+	/* After a repair one modseq may stand for two states. */
+	if (m->msgs[i].modseq != fresh->modseq ||
+	    m->msgs[i].flags != fresh->flags ||
+	    m->msgs[i].keywords != fresh->keywords)
 		view_flags(m, i, fresh->flags, fresh->keywords, fresh->modseq);
 	return 0;
 }
@@ -311,17 +314,29 @@ view_follow(struct mailbox *m)
 	return -1;
 }
 
-/* Under the lock: 0, or -1 with EBADMSG for what a reload may mend. */
+/*
+ * Under the lock: 0, or -1 with EBADMSG for what a reload may mend.
+ *
+ * Whoever folded the journal may have died between the two renames, while we
+ * had the mailbox open: then the index has all of this journal, and what was
+ * added to it would be read by nobody.
+ */
 static int
 settle_locked(struct mailbox *m)
 {
 	bool torn;
+	int newer;
 
 	if (journal_tail(m, &torn) == -1)
 		return -1;
-	if (torn && journal_cut(m) == -1)
+	if (m->state->ahead)
+		return index_finish(m);
+	newer = index_is_newer(m);
+	if (newer == 1)
+		errno = EBADMSG;
+	if (newer != 0)
 		return -1;
-	return m->state->ahead ? index_finish(m) : 0;
+	return torn ? journal_cut(m) : 0;
 }
 
 int

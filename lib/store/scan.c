@@ -141,9 +141,10 @@ see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
 			return 0;
 		if (s->seen.p[got.i] == 0)
 			s->seen.p[got.i] = 1;
-		/* A name that was only looked up is news to the journal. */
+		/* A name that was only looked up is news to the journal; and
+		 * where the two disagree, the folder is right. */
 		if (!msg->looked_up && msg->in_new == in_new &&
-		    strcmp(msg->name, file) == 0) {
+		    name.flags == msg->flags && strcmp(msg->name, file) == 0) {
 			s->seen.p[got.i] = 2;
 			return 0;
 		}

@@ -149,6 +149,8 @@ int journal_append(struct mailbox *m, struct batch *f, bool durable);
 /* index.c: the snapshot. */
 /* 1; 0: no index; -1, EBADMSG. */
 int index_load(struct mailbox *m);
+/* 1: the index in the folder is of a later generation than the view; 0; -1. */
+int index_is_newer(const struct mailbox *m);
 /* Under the lock: a new snapshot and a new generation of the journal. */
 int index_write(struct mailbox *m);
 /* Under the lock: the same, where the journal has outgrown the index. */

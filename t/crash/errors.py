@@ -17,6 +17,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/..")
 from storelib import TOOL, Tool  # noqa: E402
+from tap import finish, ok  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TMP = sys.argv[1]
@@ -28,17 +29,6 @@ HALF = "read", "write", "pread", "pread64", "pwrite", "pwrite64"
 # What may not be said of a mailbox that is only out of luck for a moment.
 FINAL = {"ENOENT", "EINVAL", "EBADMSG", "ESTALE", "EEXIST", "ENOTDIR",
          "EIDRM"}
-tests = failed = 0
-
-
-def ok(right, name, why=()):
-    global tests, failed
-    tests += 1
-    failed += not right
-    print("%s %d - %s" % ("ok" if right else "not ok", tests, name))
-    for line in list(why)[:20]:
-        print("# " + line)
-    sys.stdout.flush()
 
 
 def tool(commands, **env):
@@ -164,8 +154,7 @@ def main():
     name, commands, _ = CASES[0]
     ok(judge(name, commands, lambda f: "m5" in texts(f, "INBOX"),
              "fsync:99:5"), "control: an append of something else is noticed")
-    print("1..%d" % tests)
-    sys.exit(failed > 0)
+    finish()
 
 
 main()

@@ -10,7 +10,7 @@ t_crash_recorder_SOURCES = t/crash/recorder.c
 t_crash_recorder_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
 t_crash_recorder_LDADD = lib/libpostern.a $(FUSE_LIBS)
 TESTS += t/crash/power.t
-EXTRA_DIST += t/storelib.py t/crash/power.t t/crash/power.py t/crash/nosync.c
+EXTRA_DIST += t/storelib.py t/tap.py t/crash/power.t t/crash/power.py t/crash/nosync.c
 
 # Sessions, deliveries and other programs at once, against a model.
 TESTS += t/model.t
@@ -19,3 +19,7 @@ EXTRA_DIST += t/model.t t/model.py
 # Errors of calls.
 TESTS += t/crash/errors.t
 EXTRA_DIST += t/crash/errors.t t/crash/errors.py
+
+# Sessions that are there when another one dies.
+TESTS += t/crash/fold.t
+EXTRA_DIST += t/crash/fold.t t/crash/fold.py

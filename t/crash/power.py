@@ -29,23 +29,13 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/..")
 from storelib import AS, BUILD, NOBODY, STAGE, Died, Imap, Tool  # noqa: E402
+from tap import finish, ok  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NULL = subprocess.DEVNULL
 IMAGE_SIZE = 24 << 20
 MANY = 200  # messages in the folder whose journal is to outgrow its index
 LIBC = ctypes.CDLL(None, use_errno=True)
-tests = failed = 0
-
-
-def ok(right, name, why=()):
-    global tests, failed
-    tests += 1
-    failed += not right
-    print("%s %d - %s" % ("ok" if right else "not ok", tests, name))
-    for line in list(why)[:20]:
-        print("# " + line)
-    sys.stdout.flush()
 
 
 def run(*command, **kw):
@@ -750,8 +740,7 @@ def main():
     tried, bad = judge(disk, past, log, tmp, o.states or 500, seconds, o.seed)
     ok(not bad and tried > 0, "power cut in %d states: nothing answered for is "
        "lost or torn, no UID is another's" % tried, bad)
-    print("1..%d" % tests)
-    sys.exit(failed > 0)
+    finish()
 
 
 main()
