@@ -49,13 +49,42 @@ prepare_item(struct imap *s, const struct fetch_item *item, size_t i)
 	return 0;
 }
 
+/* The part of the cache that has all of an item, or CACHE_PARTS. */
+static enum cache_part
+part_of(enum fetch_kind kind)
+{
+	if (kind == FETCH_ENVELOPE)
+		return CACHE_ENVELOPE;
+	if (kind == FETCH_BODYSTRUCTURE)
+		return CACHE_BODYSTRUCTURE;
+	return kind == FETCH_BODY ? CACHE_BODY : CACHE_PARTS;
+}
+
+static struct span
+known(struct imap *s, enum fetch_kind kind, size_t i)
+{
+	return known_part(&s->known, &s->box->msgs[i], part_of(kind));
+}
+
+static void
+learn(struct imap *s, enum fetch_kind kind, size_t i)
+{
+	const struct message *m = &s->box->msgs[i];
+
+	if (kind == FETCH_ENVELOPE)
+		known_learn_header(&s->known, m, &s->shown);
+	else if (part_of(kind) != CACHE_PARTS)
+		known_learn_structure(&s->known, m, &s->shown);
+}
+
 static bool
-needs_file(const struct imap *s, const struct fetch_item *item, size_t i)
+needs_file(struct imap *s, const struct fetch_item *item, size_t i)
 {
 	switch (item->kind) {
 	case FETCH_BODY:
 	case FETCH_BODYSTRUCTURE:
 	case FETCH_ENVELOPE:
+		return known(s, item->kind, i).p == NULL;
 	case FETCH_SECTION:
 		return true;
 	case FETCH_SIZE:
@@ -71,11 +100,14 @@ needs_file(const struct imap *s, const struct fetch_item *item, size_t i)
 static int
 prepare(struct imap *s, const struct fetch *f, size_t i)
 {
-	for (size_t k = 0; k < f->n; k++)
-		if (needs_file(s, &f->item[k], i) &&
-		    (shown_open(&s->shown, s->box, i) == -1 ||
-			prepare_item(s, &f->item[k], i) == -1))
+	for (size_t k = 0; k < f->n; k++) {
+		if (!needs_file(s, &f->item[k], i))
+			continue;
+		if (shown_open(&s->shown, s->box, i) == -1 ||
+		    prepare_item(s, &f->item[k], i) == -1)
 			return -1;
+		learn(s, f->item[k].kind, i);
+	}
 	return 0;
 }
 
@@ -247,6 +279,24 @@ send_structure(struct imap *s, struct fetching *f, bool extended)
 	    "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0)");
 }
 
+/* As it is known, or else made. */
+static void
+send_parsed(struct imap *s, struct fetching *f, enum fetch_kind kind, size_t i)
+{
+	struct span text = known(s, kind, i);
+
+	if (text.p == NULL && kind == FETCH_ENVELOPE)
+		send_envelope(s, f);
+	else if (text.p == NULL)
+		send_structure(s, f, kind == FETCH_BODYSTRUCTURE);
+	else {
+		out_str(&s->out, kind == FETCH_ENVELOPE ? "ENVELOPE "
+				 : kind == FETCH_BODY   ? "BODY "
+							: "BODYSTRUCTURE ");
+		out_span(&s->out, text);
+	}
+}
+
 static void
 send_flags(struct imap *s, size_t i)
 {
@@ -270,14 +320,12 @@ send_item(
 	switch (item->kind) {
 	case FETCH_BODY:
 	case FETCH_BODYSTRUCTURE:
-		send_structure(s, f, item->kind == FETCH_BODYSTRUCTURE);
+	case FETCH_ENVELOPE:
+		send_parsed(s, f, item->kind, i);
 		break;
 	case FETCH_DATE:
 		out_fmt(&s->out, "INTERNALDATE \"%s\"",
 		    date_imap(m->date, date_zone(m->date), date));
-		break;
-	case FETCH_ENVELOPE:
-		send_envelope(s, f);
 		break;
 	case FETCH_FLAGS:
 		send_flags(s, i);
@@ -388,9 +436,13 @@ fetch(struct imap *s, const struct fetch *what, const size_t *which, size_t n)
 		.text = buf_new(STRUCTURE_BYTES),
 		.wire = buf_new((size_t)MIME_HEADER * 3) };
 
+	if (has_kind(what, FETCH_ENVELOPE) || has_kind(what, FETCH_BODY) ||
+	    has_kind(what, FETCH_BODYSTRUCTURE))
+		known_begin(&s->known, n);
 	for (size_t i = 0; i < n && s->out.error == 0; i += WINDOW)
 		send_window(
 		    s, &f, which + i, n - i < WINDOW ? n - i : (size_t)WINDOW);
+	known_end(&s->known);
 	arena_free(&f.arena);
 	buf_free(&f.text);
 	buf_free(&f.wire);

@@ -67,6 +67,7 @@ cmd_idle(struct imap *s, struct parse *p)
 		return;
 	}
 	shown_close(&s->shown);
+	known_rest(&s->known);
 	out_str(&s->out, "+ idling\r\n");
 	in_deadline(&s->in, (int64_t)s->conf->imap_idle_s * 1000);
 	r = watch_mailbox(s);

@@ -108,6 +108,7 @@ serve(struct imap *s, const char *tag)
 	s->arena = arena_new(ARENA_BYTES);
 	s->command = buf_new(COMMAND_BYTES);
 	s->shown = shown_none();
+	s->known = known_none();
 	session_run(s, tag, user);
 	if (tag)
 		log_session(user, s->end);

@@ -7,6 +7,7 @@ void
 session_unselect(struct imap *s)
 {
 	shown_close(&s->shown);
+	known_close(&s->known, s->box);
 	if (s->box)
 		mailbox_close(s->box);
 	s->box = NULL;
@@ -59,6 +60,7 @@ open_mailbox(struct imap *s, struct parse *p, bool read_only)
 		reply_errno(s);
 		return;
 	}
+	known_open(&s->known, s->box);
 	tell_mailbox(s);
 	reply_ok_code(s,
 	    span_str(s->box->read_only ? "READ-ONLY" : "READ-WRITE"),

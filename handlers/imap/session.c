@@ -85,12 +85,15 @@ wait_for_input(struct imap *s)
 	if (out_flush(&s->out) == -1)
 		return -1;
 	io_ack_now(s->in.fd);
-	if (s->shown.large) {
+	if (s->shown.large || known_holds(&s->known)) {
 		int64_t soon = io_now_ms() + QUIET_MS;
 
 		if (s->in.deadline_ms > soon &&
-		    io_wait(s->in.fd, POLLIN, soon) == -1 && errno == ETIMEDOUT)
+		    io_wait(s->in.fd, POLLIN, soon) == -1 &&
+		    errno == ETIMEDOUT) {
 			shown_close(&s->shown);
+			known_rest(&s->known);
+		}
 	}
 	return 0;
 }

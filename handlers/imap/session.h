@@ -12,6 +12,7 @@
 #include "base/conf.h"
 #include "base/in.h"
 #include "base/out.h"
+#include "known.h"
 #include "parse.h"
 #include "set.h"
 #include "shown.h"
@@ -55,6 +56,7 @@ struct imap {
 	size_t exists;      /* messages that the client knows of */
 	size_t nkeywords;   /* keywords that it knows of */
 	struct shown shown; /* the message fetched last */
+	struct known known; /* what the cache has of it */
 	const char *end;    /* why the session ended, for the log */
 };
 

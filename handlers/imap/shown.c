@@ -63,21 +63,26 @@ shown_open(struct shown *m, struct mailbox *box, size_t i)
 	return 0;
 }
 
-static void
+/* True if there was one. */
+static bool
 show_nul(char *p, size_t n)
 {
 	char *end = p + n;
+	bool any = false;
 
-	while (p < end && (p = memchr(p, '\0', (size_t)(end - p))) != NULL)
+	while (p < end && (p = memchr(p, '\0', (size_t)(end - p))) != NULL) {
 		*p++ = (char)0x80;
+		any = true;
+	}
+	return any;
 }
 
 /* n bytes at an offset: 0, or -1; a file that became shorter is EIO. */
 static int
-read_at(int fd, char *to, size_t n, uint64_t at)
+read_at(struct shown *m, char *to, size_t n, uint64_t at)
 {
 	while (n > 0) {
-		ssize_t r = pread(fd, to, n, (off_t)at);
+		ssize_t r = pread(m->fd, to, n, (off_t)at);
 
 		if (r == -1 && errno == EINTR)
 			continue;
@@ -85,7 +90,7 @@ read_at(int fd, char *to, size_t n, uint64_t at)
 			errno = r == 0 ? EIO : errno;
 			return -1;
 		}
-		show_nul(to, (size_t)r);
+		m->nul |= show_nul(to, (size_t)r);
 		to += r;
 		at += (uint64_t)r;
 		n -= (size_t)r;
@@ -109,7 +114,7 @@ load(struct shown *m, uint64_t upto)
 		errno = EFBIG;
 		return -1;
 	}
-	if (read_at(m->fd, to, more, m->text.n) == -1)
+	if (read_at(m, to, more, m->text.n) == -1)
 		return -1;
 	m->text.n += more;
 	m->large = m->text.size > SHOWN_LARGE;
@@ -187,7 +192,7 @@ piece_at(struct shown *m, uint64_t at, uint64_t n, struct span *piece)
 	}
 	buf_reset(&m->piece);
 	if (buf_room(&m->piece, want) == NULL ||
-	    read_at(m->fd, m->piece.p, want, at) == -1)
+	    read_at(m, m->piece.p, want, at) == -1)
 		return -1;
 	*piece = span_of(m->piece.p, want);
 	return 0;

@@ -39,6 +39,7 @@ struct shown {
 	uint64_t head;    /* length of the header with its empty line */
 	bool head_known;
 	bool large;
+	bool nul; /* there was one in what was read */
 	struct arena arena;
 	struct mime_part *root;
 	struct shown_range range;
