@@ -113,7 +113,8 @@ carry_out(struct job *j, struct report *r)
 	r->uidvalidity = m->uidvalidity;
 	for (size_t i = 0; i < m->n; i++)
 		r->kept += m->uidvalidity == r->a.uids.uidvalidity &&
-			   m->msgs[i].uid == listed_uid(r, m->msgs[i].name);
+			   m->msgs[i].uid ==
+			       listed_uid(r, mailbox_file(m, i));
 	mailbox_close(m);
 	return 0;
 }

@@ -121,8 +121,7 @@ uidl_line(struct pop3 *p, size_t i)
 {
 	struct buf id = buf_new(UIDL_SIZE);
 
-	uidl_write(p->uidl, &p->drop.mailbox->msgs[i],
-	    p->drop.mailbox->uidvalidity, &id);
+	uidl_write(p->uidl, p->drop.mailbox, i, &id);
 	out_u64(&p->out, i + 1);
 	out_add(&p->out, " ", 1);
 	reply(p, buf_cstr(&id));

@@ -16,9 +16,9 @@ add_field(struct span field, struct buf *out)
 
 /* Our own hint comes and goes; all else in a name stays. */
 static void
-add_name(const struct message *msg, struct buf *out)
+add_name(struct span name, struct buf *out)
 {
-	struct span name = span_str(msg->name), field;
+	struct span field;
 
 	name = span_head(name, span_find(name, ':'));
 	add_field(span_take(&name, ','), out);
@@ -32,8 +32,8 @@ add_name(const struct message *msg, struct buf *out)
 }
 
 void
-uidl_write(const char *format, const struct message *msg, uint32_t uidvalidity,
-    struct buf *out)
+uidl_write(
+    const char *format, const struct mailbox *m, size_t i, struct buf *out)
 {
 	struct span rest = span_str(format);
 
@@ -41,7 +41,7 @@ uidl_write(const char *format, const struct message *msg, uint32_t uidvalidity,
 		bool hex = span_starts(rest, "%08X");
 		struct span key = span_skip(rest, hex ? 4 : 1);
 		unsigned long value =
-		    span_at(key, 0) == 'u' ? msg->uid : uidvalidity;
+		    span_at(key, 0) == 'u' ? m->msgs[i].uid : m->uidvalidity;
 
 		if (rest.p[0] != '%') {
 			buf_add_byte(out, rest.p[0]);
@@ -49,7 +49,7 @@ uidl_write(const char *format, const struct message *msg, uint32_t uidvalidity,
 			continue;
 		}
 		if (span_at(key, 0) == 'f')
-			add_name(msg, out);
+			add_name(span_str(mailbox_file(m, i)), out);
 		else
 			buf_addf(out, hex ? "%08lx" : "%lu", value);
 		rest = span_skip(key, 1);

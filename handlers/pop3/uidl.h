@@ -19,7 +19,7 @@ enum {
  * its colon without `,U='.  Bytes of the name that cannot stand in an id
  * (RFC 1939 section 7) are written %XX.
  */
-void uidl_write(const char *format, const struct message *msg,
-    uint32_t uidvalidity, struct buf *out);
+void uidl_write(const char *format, const struct mailbox *m, size_t i,
+    struct buf *out);
 
 #endif

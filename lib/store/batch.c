@@ -58,7 +58,7 @@ add_record(
 }
 
 void
-batch_new(struct batch *f, const struct message *msg)
+batch_new(struct batch *f, const struct message *msg, const char *name)
 {
 	char body[NEW_BODY];
 
@@ -70,7 +70,7 @@ batch_new(struct batch *f, const struct message *msg)
 	put64(body + 36, msg->size);
 	put64(body + 44, msg->wire);
 	add_record(f, RECORD_NEW, msg->in_new ? BIT_IN_NEW : 0,
-	    span_of(body, sizeof body), span_str(msg->name));
+	    span_of(body, sizeof body), span_str(name));
 	f->counts = true;
 }
 
@@ -199,7 +199,7 @@ apply_new(struct mailbox *m, int bits, struct span body, uint64_t modseq)
 	if (body.n < NEW_BODY || !is_name(name))
 		return damaged();
 	msg.uid = get32(body.p);
-	msg.flags = (unsigned)get64(body.p + 4) & FLAG_ALL;
+	msg.flags = (unsigned)get16(body.p + 4) & FLAG_ALL;
 	msg.keywords = get64(body.p + 12);
 	msg.id = get64(body.p + 20);
 	msg.date = (int64_t)get64(body.p + 28);
@@ -227,7 +227,8 @@ apply_flags(struct mailbox *m, struct span body, uint64_t modseq)
 		return 0;
 	flags = get16(body.p + 4) & FLAG_ALL;
 	if (flags != m->msgs[i].flags &&
-	    maildir_rename(span_str(m->msgs[i].name), 0, flags, name) == 0 &&
+	    maildir_rename(
+		span_str(mailbox_file(m, i)), 0, flags, name) == 0 &&
 	    view_set_name(m, i, span_str(name), false) == -1)
 		return -1;
 	view_flags(m, i, flags, get64(body.p + 6), modseq);

@@ -108,13 +108,18 @@ static int
 rename_file(struct change *c, size_t i, unsigned flags, char name[MAILDIR_NAME])
 {
 	const struct message *msg = &c->m->msgs[i];
+	const char *old = mailbox_file(c->m, i);
 
-	if (maildir_rename(span_str(msg->name), msg->in_new ? msg->uid : 0,
+	if (old[0] == '\0') {
+		errno = ENOENT; /* to be looked up */
+		return -1;
+	}
+	if (maildir_rename(span_str(old), msg->in_new ? msg->uid : 0,
 		flags, name) == -1)
 		return -1;
-	if (!msg->in_new && strcmp(name, msg->name) == 0)
+	if (!msg->in_new && strcmp(name, old) == 0)
 		return read_exists(c->m->state->cur, name) == 1 ? 0 : -1;
-	if (durable_move(read_dir_of(c->m, msg), msg->name, c->m->state->cur,
+	if (durable_move(read_dir_of(c->m, msg), old, c->m->state->cur,
 		name) == -1)
 		return -1;
 	c->in_cur = true;
@@ -146,7 +151,8 @@ store_renamed(struct change *c, size_t i, const struct wish *w, unsigned *flags,
 	const struct message *msg = &c->m->msgs[i];
 	struct maildir_name parsed;
 
-	if (look(c) == -1 || !maildir_parse(span_str(msg->name), &parsed))
+	if (look(c) == -1 ||
+	    !maildir_parse(span_str(mailbox_file(c->m, i)), &parsed))
 		return -1;
 	if (parsed.flags != msg->flags)
 		mark_changed(c->m, i);
@@ -157,11 +163,13 @@ store_renamed(struct change *c, size_t i, const struct wish *w, unsigned *flags,
 /* The flags that the file has: those of a name that was looked up are not
  * in the journal yet. */
 static unsigned
-present_flags(const struct message *msg)
+present_flags(const struct mailbox *m, size_t i)
 {
+	const struct message *msg = &m->msgs[i];
 	struct maildir_name parsed;
 
-	if (msg->looked_up && maildir_parse(span_str(msg->name), &parsed))
+	if (msg->looked_up &&
+	    maildir_parse(span_str(mailbox_file(m, i)), &parsed))
 		return parsed.flags;
 	return msg->flags;
 }
@@ -170,7 +178,7 @@ static int
 store_one(struct change *c, size_t i, const struct wish *w)
 {
 	const struct message *msg = &c->m->msgs[i];
-	unsigned old = present_flags(msg);
+	unsigned old = present_flags(c->m, i);
 	unsigned flags = changed_flags(old, w->op, w->flags);
 	uint64_t keywords = changed_keywords(msg->keywords, w->op, w->keywords);
 	char name[MAILDIR_NAME];
@@ -192,7 +200,8 @@ store_one(struct change *c, size_t i, const struct wish *w)
 	if (flags != old)
 		batch_name(&c->f, msg->uid, name, false);
 	else if (msg->looked_up)
-		batch_name(&c->f, msg->uid, msg->name, msg->in_new);
+		batch_name(
+		    &c->f, msg->uid, mailbox_file(c->m, i), msg->in_new);
 	return 0;
 }
 
@@ -231,7 +240,7 @@ unlink_file(struct change *c, size_t i)
 {
 	const struct message *msg = &c->m->msgs[i];
 
-	if (unlinkat(read_dir_of(c->m, msg), msg->name, 0) == -1)
+	if (unlinkat(read_dir_of(c->m, msg), mailbox_file(c->m, i), 0) == -1)
 		return -1;
 	if (msg->in_new)
 		c->in_new = true;
@@ -255,7 +264,7 @@ expunge_one(struct change *c, size_t i)
 		return 0;
 	r = unlink_file(c, i);
 	if (r == -1 && errno == ENOENT)
-		r = unlink_unfinished(c->m, msg->name);
+		r = unlink_unfinished(c->m, mailbox_file(c->m, i));
 	while (r == -1 && errno == ENOENT && look(c) == 0)
 		r = unlink_file(c, i);
 	if (r == -1)

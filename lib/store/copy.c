@@ -210,9 +210,8 @@ put_link(struct target *t, struct mailbox *m, size_t i, const char *name)
 		return -1;
 	}
 	if (fstat(fd, &st) == 0 && settle_bytes(fd, &st) == 0) {
-		const struct message *msg = &m->msgs[i];
-
-		r = linkat(read_dir_of(m, msg), msg->name, t->tmp, name, 0);
+		r = linkat(read_dir_of(m, &m->msgs[i]), mailbox_file(m, i),
+		    t->tmp, name, 0);
 		if (r == -1 && errno != EEXIST && errno != ENOSPC &&
 		    errno != EDQUOT)
 			r = copy_file(t, fd, &st, name);
@@ -233,12 +232,13 @@ has_base(const struct mailbox *m, const struct message *msg)
 }
 
 static int
-choose_base(const struct target *t, const struct message *msg, bool keep,
-    char base[MAILDIR_NAME])
+choose_base(const struct target *t, const struct mailbox *m, size_t i,
+    bool keep, char base[MAILDIR_NAME])
 {
-	struct span own = scan_base(msg->name);
+	struct span own = scan_base(mailbox_file(m, i));
 
-	if (!keep || own.n >= MAILDIR_BASE || has_base(t->m, msg))
+	if (!keep || own.n == 0 || own.n >= MAILDIR_BASE ||
+	    has_base(t->m, &m->msgs[i]))
 		return maildir_base(base);
 	return span_copy(own, base, MAILDIR_NAME);
 }
@@ -258,13 +258,12 @@ prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
 	msg.uid = t->uid;
 	msg.in_new = false;
 	msg.keywords = translate_keywords(t, m, msg.keywords);
-	if (choose_base(t, &m->msgs[i], keep, base) == -1 ||
+	if (choose_base(t, m, i, keep, base) == -1 ||
 	    full_name(base, &msg, full) == -1 || put_link(t, m, i, full) == -1)
 		return -1;
 	msg.id = sum_id(span_str(base));
 	copy = arena_copy(&t->m->state->names, span_str(full));
-	msg.name = copy.p;
-	batch_new(&t->f, &msg);
+	batch_new(&t->f, &msg, full);
 	memcpy(name, &copy.p, sizeof *name);
 	t->uid++;
 	return 0;
@@ -401,9 +400,8 @@ append_locked(struct target *t, struct maildir_draft *d, struct message *msg)
 	if (full_name(d->base, msg, name) == -1 ||
 	    durable_publish(&d->file, m->state->cur, name) == -1)
 		return -1;
-	msg->name = name;
 	msg->id = sum_id(span_str(d->base));
-	batch_new(&t->f, msg);
+	batch_new(&t->f, msg, name);
 	change_times(m, &t->f, &t->before);
 	if (durable_sync(m->state->cur) == 0 &&
 	    journal_append(m, &t->f, true) == 0)

@@ -76,10 +76,9 @@ fill(const struct mailbox *m, struct scan *s, struct sighting *at)
 	if (!S_ISREG(st.st_mode) || st.st_size > SCAN_LARGEST ||
 	    !maildir_parse(span_str(at->name), &name))
 		return 0;
-	at->msg = (struct message){ .flags = name.flags,
+	at->msg = (struct message){ .flags = name.flags & FLAG_ALL,
 		.date = st.st_mtime,
 		.id = sum_id(name.base),
-		.name = at->name,
 		.in_new = at->in_new };
 	fill_size(m, at, &name, (uint64_t)st.st_size);
 	return 1;

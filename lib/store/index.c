@@ -269,10 +269,13 @@ write_front(const struct mailbox *m, const struct vanished *v, size_t n,
 }
 
 static void
-write_record(const struct message *msg, struct buf *records, struct buf *names)
+write_record(const struct mailbox *m, size_t i, struct buf *records,
+    struct buf *names)
 {
+	const struct message *msg = &m->msgs[i];
 	char r[RECORD];
-	size_t n = strlen(msg->name);
+	const char *name = mailbox_file(m, i);
+	size_t n = strlen(name);
 
 	put32(r, msg->uid);
 	put16(
@@ -286,7 +289,7 @@ write_record(const struct message *msg, struct buf *records, struct buf *names)
 	put64(r + 48, msg->wire);
 	put64(r + 56, names->n);
 	buf_add(records, r, sizeof r);
-	buf_add(names, msg->name, n);
+	buf_add(names, name, n);
 }
 
 static void
@@ -341,7 +344,7 @@ build(struct mailbox *m, struct journal_head *j, struct buf *out)
 	write_front(m, v, nv, &front);
 	for (size_t i = 0; i < m->n; i++)
 		if (!m->msgs[i].gone)
-			write_record(&m->msgs[i], &back, &names);
+			write_record(m, i, &back, &names);
 	h.names = names.n;
 	buf_add_span(&back, buf_span(&names));
 	h.sum_front = sum_crc(0, buf_span(&front));

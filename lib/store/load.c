@@ -160,9 +160,13 @@ view_load(struct mailbox *m)
 
 /* What the fresh view knows of a message that we have, too. */
 static int
-merge_message(struct mailbox *m, size_t i, const struct message *fresh)
+merge_message(
+    struct mailbox *m, size_t i, const struct mailbox *other, size_t k)
 {
-	if (view_set_name(m, i, span_str(fresh->name), fresh->in_new) == -1)
+	const struct message *fresh = &other->msgs[k];
+
+	if (view_set_name(m, i, span_str(mailbox_file(other, k)),
+		fresh->in_new) == -1)
 		return -1;
 	/* After a repair one modseq may stand for two states. */
 	if (m->msgs[i].modseq != fresh->modseq ||
@@ -186,7 +190,7 @@ merge_messages(struct mailbox *m, const struct mailbox *fresh)
 		if (i == known || m->msgs[i].uid != fresh->msgs[k].uid)
 			break;
 		if (!m->msgs[i].gone &&
-		    merge_message(m, i, &fresh->msgs[k]) == -1)
+		    merge_message(m, i, fresh, k) == -1)
 			return -1;
 		i++;
 	}
@@ -195,7 +199,7 @@ merge_messages(struct mailbox *m, const struct mailbox *fresh)
 			view_gone(m, i, fresh->highestmodseq);
 	for (; k < fresh->n; k++)
 		if (view_add(m, &fresh->msgs[k],
-			span_str(fresh->msgs[k].name)) == -1)
+			span_str(mailbox_file(fresh, k))) == -1)
 			return -1;
 	return 0;
 }

@@ -29,21 +29,27 @@ enum {
 	MAILBOX_LOCK_MS = 30000
 };
 
+/* 64 bytes, and as they lie in the index (STORE 4): a mailbox may have a
+ * million of them. */
 struct message {
 	uint32_t uid;
-	unsigned flags;      /* FLAG_* of store/maildir.h */
+	uint16_t flags : 6;  /* FLAG_* of store/maildir.h */
+	bool recent : 1;     /* this session is the first to see it */
+	bool changed : 1;    /* flags differ from what the session knows */
+	bool gone : 1;       /* expunged; forgotten by mailbox_forget */
+	bool looked_up : 1;  /* lib/store's: name is newer than flags */
+	bool own_name : 1;   /* lib/store's: name is a pointer */
+	uint16_t unused : 4;
+	bool in_new : 1;     /* it lies in new/, not in cur/ */
+	uint16_t name_size;  /* bytes of the name */
 	uint64_t keywords;   /* bit i: mailbox->keyword[i] */
 	uint64_t modseq;
 	uint64_t id;         /* instance id, kept by a move */
 	int64_t date;        /* INTERNALDATE, seconds */
 	uint64_t size, wire; /* as stored; with CRLF line ends */
-	const char *name;    /* file name when last seen */
-	bool in_new;         /* it lies in new/, not in cur/ */
-	bool recent;         /* this session is the first to see it */
-	bool changed;        /* flags differ from what the session knows */
-	bool gone;           /* expunged; forgotten by mailbox_forget */
-	bool looked_up;      /* lib/store's: name is newer than flags */
+	uint64_t name;       /* lib/store's: where; mailbox_file() */
 };
+_Static_assert(sizeof(struct message) == 64, "a record of the index");
 
 struct mailbox {
 	struct message *msgs;
@@ -82,6 +88,10 @@ void mailbox_forget(struct mailbox *m);
 
 /* The index of the first message with at least this uid (m->n: none). */
 size_t mailbox_find(const struct mailbox *m, uint32_t uid);
+
+/* The message's file name when it was last seen; good until the mailbox
+ * changes.  Empty where it is to be looked up first. */
+const char *mailbox_file(const struct mailbox *m, size_t i);
 
 /*
  * The message's bytes as stored, for reading: a descriptor, or -1 with

@@ -37,7 +37,8 @@ read_names(struct mailbox *m)
 		struct message *msg = &m->msgs[at[k].i];
 
 		if (s.seen.p[at[k].i] == 2 &&
-		    read_exists(read_dir_of(m, msg), msg->name) != 0)
+		    read_exists(read_dir_of(m, msg),
+			mailbox_file(m, at[k].i)) != 0)
 			continue;
 		r = view_set_name(
 		    m, at[k].i, span_str(at[k].name), at[k].in_new);
@@ -51,7 +52,8 @@ static int
 open_message(const struct mailbox *m, size_t i, uint64_t *size)
 {
 	struct stat st;
-	int fd = folder_file(read_dir_of(m, &m->msgs[i]), m->msgs[i].name, &st);
+	int fd = folder_file(
+	    read_dir_of(m, &m->msgs[i]), mailbox_file(m, i), &st);
 
 	if (fd != -1)
 		*size = (uint64_t)st.st_size;
@@ -67,7 +69,7 @@ open_unfinished(const struct mailbox *m, size_t i, uint64_t *size)
 
 	if (tmp == -1)
 		return -1;
-	fd = folder_file(tmp, m->msgs[i].name, &st);
+	fd = folder_file(tmp, mailbox_file(m, i), &st);
 	error = errno;
 	close(tmp);
 	errno = error;

@@ -313,7 +313,7 @@ compare(struct repair *r)
 		if (view_set_name(
 			m, at[k].i, span_str(at[k].name), at[k].in_new) == -1)
 			return -1;
-		m->msgs[at[k].i].flags = name.flags;
+		m->msgs[at[k].i].flags = name.flags & FLAG_ALL;
 		m->msgs[at[k].i].modseq = m->highestmodseq;
 	}
 	for (size_t i = 0; i < m->n; i++)

@@ -118,7 +118,7 @@ look_up(const struct mailbox *m, const struct scan *s, struct span base)
 		if (at == 0)
 			return SIZE_MAX;
 		if (m->msgs[at - 1].id == id &&
-		    span_eq(scan_base(m->msgs[at - 1].name), base))
+		    span_eq(scan_base(mailbox_file(m, at - 1)), base))
 			return at - 1;
 	}
 }
@@ -144,7 +144,8 @@ see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
 		/* A name that was only looked up is news to the journal; and
 		 * where the two disagree, the folder is right. */
 		if (!msg->looked_up && msg->in_new == in_new &&
-		    name.flags == msg->flags && strcmp(msg->name, file) == 0) {
+		    name.flags == msg->flags &&
+		    strcmp(mailbox_file(m, got.i), file) == 0) {
 			s->seen.p[got.i] = 2;
 			return 0;
 		}

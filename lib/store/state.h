@@ -109,7 +109,8 @@ struct batch {
 };
 struct batch batch_begin(void);
 void batch_free(struct batch *f);
-void batch_new(struct batch *f, const struct message *msg);
+void batch_new(
+    struct batch *f, const struct message *msg, const char *name);
 void batch_flags(struct batch *f, uint32_t uid, unsigned flags,
     uint64_t keywords);
 void batch_name(struct batch *f, uint32_t uid, const char *name, bool in_new);

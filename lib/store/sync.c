@@ -70,11 +70,12 @@ moved_one(struct round *r, const struct sighting *at)
 	if (here <= 0)
 		return here;
 	if (r->s.seen.p[at->i] == 2) {
-		int old = read_exists(read_dir_of(m, msg), msg->name);
+		const char *name = mailbox_file(m, at->i);
+		int old = read_exists(read_dir_of(m, msg), name);
 
 		if (old == 1)
 			scan_mend_double(
-			    m, &r->s, at, read_dir_of(m, msg), msg->name);
+			    m, &r->s, at, read_dir_of(m, msg), name);
 		if (old != 0)
 			return old == -1 ? -1 : 0;
 	}
@@ -102,10 +103,12 @@ moved(struct round *r)
 
 /* A copy that died between its two steps left the file in tmp/. */
 static bool
-finish_copy(struct round *r, int tmp, const struct message *msg)
+finish_copy(struct round *r, int tmp, size_t i)
 {
+	const char *name = mailbox_file(r->m, i);
+
 	if (tmp == -1 || !r->m->state->locked ||
-	    durable_move(tmp, msg->name, r->m->state->cur, msg->name) == -1)
+	    durable_move(tmp, name, r->m->state->cur, name) == -1)
 		return false;
 	r->s.dirty = true;
 	return true;
@@ -122,7 +125,7 @@ missing(struct round *r)
 	tmp = folder_open(m->state->dir, "tmp");
 	for (size_t i = 0; result == 0 && i < m->n; i++) {
 		if (m->msgs[i].gone || r->s.seen.p[i] != 0 ||
-		    finish_copy(r, tmp, &m->msgs[i]))
+		    finish_copy(r, tmp, i))
 			continue;
 		batch_gone(&r->f, &m->msgs[i]);
 		result = flush_if_large(r);
@@ -160,12 +163,13 @@ leave_new(struct round *r)
 		return 0;
 	for (size_t i = 0; i < m->n; i++) {
 		const struct message *msg = &m->msgs[i];
+		const char *old = mailbox_file(m, i);
 		char name[MAILDIR_NAME];
 
 		if (msg->gone || !msg->in_new)
 			continue;
-		name_in_cur(msg->name, msg->uid, msg->flags, name);
-		plan_move(r, m->state->fresh, msg->name, msg->uid);
+		name_in_cur(old, msg->uid, msg->flags, name);
+		plan_move(r, m->state->fresh, old, msg->uid);
 		batch_name(&r->f, msg->uid, name, false);
 		if (flush_if_large(r) == -1)
 			return -1;
@@ -179,17 +183,18 @@ fresh_one(struct round *r, struct sighting *at)
 	struct mailbox *m = r->m;
 	struct maildir_name parsed;
 	char name[MAILDIR_NAME];
+	const char *to = at->name;
 	int from = at->in_new ? m->state->fresh : m->state->cur;
 	bool wrong = maildir_parse(span_str(at->name), &parsed) &&
 		     parsed.uid > 0 && parsed.uid != at->msg.uid;
 
 	if (!m->read_only && (at->in_new || wrong)) {
 		name_in_cur(at->name, at->msg.uid, at->msg.flags, name);
-		at->msg.name = name;
+		to = name;
 		at->msg.in_new = false;
 		plan_move(r, from, at->name, at->msg.uid);
 	}
-	batch_new(&r->f, &at->msg);
+	batch_new(&r->f, &at->msg, to);
 }
 
 static int
@@ -241,7 +246,7 @@ carry_out(struct round *r)
 
 		mark_recent(r, &mv[k]);
 		if (i == SIZE_MAX || durable_move(mv[k].from, mv[k].name,
-					 m->state->cur, m->msgs[i].name) == -1)
+					 m->state->cur, mailbox_file(m, i)) == -1)
 			r->s.dirty = true;
 	}
 }

@@ -84,6 +84,19 @@ count_new(struct mailbox *m, const struct message *msg, bool in_new)
 		m->state->in_new++;
 }
 
+const char *
+mailbox_file(const struct mailbox *m, size_t i)
+{
+	return (const char *)(uintptr_t)m->msgs[i].name;
+}
+
+static void
+drop_name(struct mailbox *m, const struct message *msg)
+{
+	if (msg->own_name)
+		m->state->names_dead += msg->name_size + 1U;
+}
+
 int
 view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new)
 {
@@ -92,8 +105,10 @@ view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new)
 
 	if (copy.p == NULL)
 		return -1;
-	m->state->names_dead += msg->name ? strlen(msg->name) + 1 : 0;
-	msg->name = copy.p;
+	drop_name(m, msg);
+	msg->name = (uintptr_t)copy.p;
+	msg->name_size = (uint16_t)copy.n;
+	msg->own_name = true;
 	msg->looked_up = false;
 	count_new(m, msg, in_new);
 	msg->in_new = in_new;
@@ -110,7 +125,7 @@ view_add(struct mailbox *m, const struct message *msg, struct span name)
 	if (buf_add(&m->state->msgs, msg, sizeof *msg) == -1)
 		return -1;
 	set_table(m);
-	m->msgs[m->n - 1].name = NULL;
+	m->msgs[m->n - 1].own_name = false;
 	m->msgs[m->n - 1].in_new = false;
 	return view_set_name(m, m->n - 1, name, in_new);
 }
@@ -126,7 +141,7 @@ view_flags(struct mailbox *m, size_t i, unsigned flags, uint64_t keywords,
 		msg->changed = true;
 		m->nchanged++;
 	}
-	msg->flags = flags;
+	msg->flags = flags & FLAG_ALL;
 	msg->keywords = keywords;
 	msg->modseq = modseq;
 }
@@ -218,8 +233,10 @@ view_tidy(struct mailbox *m)
 		return;
 	fresh = arena_new(SIZE_MAX / 2);
 	for (size_t i = 0; i < m->n; i++)
-		m->msgs[i].name =
-		    arena_copy(&fresh, span_str(m->msgs[i].name)).p;
+		if (m->msgs[i].own_name)
+			m->msgs[i].name = (uintptr_t)arena_copy(
+			    &fresh, span_str(mailbox_file(m, i)))
+					      .p;
 	arena_free(&s->names);
 	s->names = fresh;
 	s->names_dead = 0;
@@ -240,7 +257,7 @@ mailbox_forget(struct mailbox *m)
 			continue;
 		}
 		m->nchanged -= msg->changed;
-		m->state->names_dead += strlen(msg->name) + 1;
+		drop_name(m, msg);
 	}
 	m->state->msgs.n = kept * sizeof *m->msgs;
 	m->ngone = 0;

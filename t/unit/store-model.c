@@ -433,11 +433,12 @@ finish(struct worker *w)
 		struct maildir_name name;
 
 		same = x->uid == y->uid && x->flags == y->flags &&
-		       maildir_parse(span_str(x->name), &name) &&
+		       maildir_parse(span_str(mailbox_file(one, i)), &name) &&
 		       name.flags == x->flags;
 		if (!same)
 			printf("# %u %u, flags %x %x, %s %s\n", x->uid, y->uid,
-			    x->flags, y->flags, x->name, y->name);
+			    x->flags, y->flags, mailbox_file(one, i),
+			    mailbox_file(two, i));
 	}
 	printf("# %zu and %zu messages\n", one->n, two->n);
 	ok(same, "two views agree");

@@ -159,7 +159,7 @@ list_messages(const struct tool *t, bool names)
 			    (unsigned long long)msg->wire,
 			    (unsigned long long)msg->modseq,
 			    (unsigned long long)msg->id, (long long)msg->date,
-			    msg->name);
+			    mailbox_file(t->m, i));
 		putchar('\n');
 	}
 	printf("end\n");
