@@ -3,23 +3,31 @@
   model.py FOLDER [--seconds N] [--operations N] [--seed N]
 
 Workers with imapd sessions append, change flags, copy, move, expunge, and
-make, rename and delete folders; messages are delivered; and a program that
-knows nothing of us adds, removes and renames files.  Each notes what it was
-told.  Every flag and keyword has one worker that may change it, so that its
-last acknowledged change must be there in the end.  What must hold is in
-judge().
+make, rename and delete folders; messages are delivered; and programs that
+know nothing of us (mblaze, mutt, notmuch, mv, cp, rm, and one of our own) add,
+remove and rename files.  Each notes what it was told.  Every flag and keyword
+has one worker that may change it, so that its last acknowledged change must be
+there in the end.  Somebody follows it all by MODSEQ and the record of expunged
+messages, as a client with CONDSTORE and QRESYNC would.  What must hold is in
+judge() and in Watcher.
 """
 import argparse
 import collections
+import glob
 import os
 import pickle
+import pty
 import random
 import re
+import select
+import shutil
+import signal
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from storelib import NOBODY, Imap, Tool  # noqa: E402
+from storelib import AS, NOBODY, Imap, Tool  # noqa: E402
 from tap import finish, ok  # noqa: E402
 
 WORKERS = 3
@@ -33,15 +41,16 @@ def body(tag):
     return "Subject: %s\n\n%s" % (tag, "%s stays as it is\n" % tag * 20)
 
 
-def tag_of(text):
-    m = re.search(r"(?m)^Subject: (\S+)\n\n", text or "")
-    return m.group(1) if m and text.endswith(body(m.group(1))) else None
-
-
 def tag_seen(text):
-    """The tag of a whole message: as above, or a postman's."""
-    m = re.fullmatch(r"Subject: (deliver-\d+-\d+)\n", text or "")
-    return m.group(1) if m else tag_of(text)
+    """The tag of a whole message; others may have added to its header.  A
+    postman's is a header only."""
+    header, _, rest = (text or "").partition("\n\n")
+    m = re.search(r"(?m)^Subject: (\S+)$", header)
+    if m is None:
+        return None
+    whole = "" if re.match(r"deliver|post", m.group(1)) else \
+        body(m.group(1)).partition("\n\n")[2]
+    return m.group(1) if rest == whole else None
 
 
 def numbers(text):
@@ -78,9 +87,10 @@ class Worker:
         self.serial += 1
         return "%s-%d-%d" % (what, self.number, self.serial)
 
-    def work(self, goal, end):
+    def work(self, goal, end, stop):
         n = self.notes
-        while n.operations < goal and time.monotonic() < end:
+        while n.operations < goal and time.monotonic() < end and \
+                not os.path.exists(stop):
             self.one()
             n.operations += 1
         self.end()
@@ -242,16 +252,20 @@ class Session(Worker):
 class Outsider(Worker):
     """A program of another house: only rename, link and unlink."""
 
-    def one(self):
-        time.sleep(0.002)
+    def some_file(self):
+        """(mailbox, its folder, a name in cur/); the last may be None."""
         box = self.rng.choice(SHARED)
         where = self.maildir + FOLDERS[box]
+        names = os.listdir(where + "/cur")
+        return box, where, self.rng.choice(names) if names else None
+
+    def one(self):
+        time.sleep(0.002)
+        box, where, name = self.some_file()
         if self.rng.random() < 0.25:
             return self.put(box, where)
-        names = os.listdir(where + "/cur")
-        if not names:
+        if name is None:
             return None
-        name = self.rng.choice(names)
         dice = self.rng.random()
         if dice < 0.75:
             return self.mark(where, name)
@@ -281,14 +295,20 @@ class Outsider(Worker):
         except FileNotFoundError:
             pass
 
-    def take(self, box, where, name, dice):
+    def read(self, path):
+        """The tag of a file, or None where it is not there any more."""
         try:
-            with open("%s/cur/%s" % (where, name)) as f:
+            with open(path) as f:
                 tag = tag_seen(f.read())
         except FileNotFoundError:
-            return
+            return None
         if tag is None:
-            self.notes.wrong.append("torn: %s" % name)
+            self.notes.wrong.append("torn: %s" % path)
+        return tag
+
+    def take(self, box, where, name, dice):
+        tag = self.read("%s/cur/%s" % (where, name))
+        if tag is None:
             return
         self.notes.removed.add((box, tag))
         try:
@@ -304,6 +324,256 @@ class Outsider(Worker):
             pass
 
 
+MUTT = """set folder=%s mbox_type=Maildir header_cache="" sleep_time=0
+set confirmappend=no confirmcreate=no delete=yes move=no mark_old=no quit=yes
+unset wait_key beep
+"""
+NOTMUCH = """[database]
+path=%s
+mail_root=%s
+[user]
+name=nobody
+primary_email=nobody@example.test
+[new]
+tags=
+ignore=/.*postern.*/
+[maildir]
+synchronize_flags=true
+"""
+
+
+class Programs(Outsider):
+    """Programs that people have, each as a process of its own."""
+
+    def __init__(self, number, maildir, seed, folder):
+        super().__init__(number, maildir, seed)
+        self.home = folder
+        self.env = dict(os.environ, HOME=folder, TERM="xterm",
+                        NOTMUCH_CONFIG=folder + "/notmuchrc")
+        self.can = [self.move, self.link, self.delete]
+        for name, steps in (
+                ("mflag", [self.mflag] * 3), ("mrefile", [self.mrefile] * 2),
+                ("mdeliver", [self.mdeliver]), ("notmuch", [self.notmuch]),
+                ("mutt", [self.mutt_delete, self.mutt_save])):
+            if shutil.which(name):
+                self.can += steps
+            else:
+                print("# %s is not installed" % name, flush=True)
+        with open(folder + "/muttrc", "w") as f:
+            f.write(MUTT % maildir)
+        with open(folder + "/notmuchrc", "w") as f:
+            f.write(NOTMUCH % (folder + "/notmuch", maildir))
+        os.mkdir(folder + "/notmuch")
+        if os.getuid() == 0:
+            os.chown(folder + "/notmuch", NOBODY, NOBODY)
+            for name in "/muttrc", "/notmuchrc":
+                os.chmod(folder + name, 0o644)
+
+    def run(self, *command, text=None):
+        """(did it go well, what it said)"""
+        r = subprocess.run(command, input=text, env=self.env, text=True,
+                           stdout=subprocess.PIPE, timeout=60,
+                           stderr=subprocess.DEVNULL, **AS)
+        return r.returncode == 0, r.stdout
+
+    def one(self):
+        time.sleep(0.002)
+        self.rng.choice(self.can)()
+
+    def file(self):
+        """(mailbox, path, tag) of some message in cur/, or None."""
+        box, where, name = self.some_file()
+        path = "%s/cur/%s" % (where, name)
+        tag = self.read(path) if name else None
+        return (box, path, tag) if tag else None
+
+    def other(self, box):
+        to = self.rng.choice([b for b in SHARED if b != box])
+        return to, self.maildir + FOLDERS[to]
+
+    def move(self):
+        got = self.file()
+        if got:
+            box, path, tag = got
+            to, where = self.other(box)
+            self.notes.removed.add((box, tag))
+            if self.run("mv", "-n", path, where + "/cur")[0]:
+                self.notes.added.append((to, tag))
+
+    def link(self):
+        got = self.file()
+        if got:
+            box, path, tag = got
+            to, where = self.other(box)
+            name = "%d.C%dQ%d.cp" % (time.time(), self.serial, self.number)
+            self.serial += 1
+            if self.run("cp", "-p", path, where + "/tmp/" + name)[0] and \
+                    self.run("mv", "-n", where + "/tmp/" + name,
+                             where + "/new/" + name)[0]:
+                self.notes.added.append((to, tag))
+
+    def delete(self):
+        got = self.file()
+        if got:
+            box, path, tag = got
+            self.notes.removed.add((box, tag))
+            self.run("rm", "-f", path)
+
+    def mflag(self):
+        got = self.file()
+        if got:
+            self.run("mflag", self.rng.choice(("-P", "-p")), got[1])
+
+    def mrefile(self):
+        got = self.file()
+        if got:
+            box, path, tag = got
+            to, where = self.other(box)
+            copy = self.rng.random() < 0.5
+            if not copy:
+                self.notes.removed.add((box, tag))
+            if self.run("mrefile", *["-k"] * copy, path, where)[0]:
+                self.notes.added.append((to, tag))
+
+    def mdeliver(self):
+        box, tag = self.rng.choice(SHARED), self.new_tag("mdeliver")
+        if self.run("mdeliver", *self.rng.choice(((), ("-c",))),
+                    self.maildir + FOLDERS[box], text=body(tag))[0]:
+            self.notes.added.append((box, tag))
+
+    def notmuch(self):
+        """It renames every file whose tags and flags it thinks differ."""
+        self.run("notmuch", "new", "--quiet")
+        got = self.file()
+        if got:
+            self.run("notmuch", "tag", self.rng.choice(("+", "-")) + "passed",
+                     "subject:\"%s\"" % got[2])
+
+    def mutt(self, box, keys):
+        """Its process id; mutt wants a terminal."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            try:
+                if AS:
+                    os.setgroups([])
+                    os.setgid(NOBODY)
+                    os.setuid(NOBODY)
+                os.execvpe("mutt", [
+                    "mutt", "-n", "-F", self.home + "/muttrc", "-f",
+                    self.maildir + FOLDERS[box], "-e",
+                    'push "%s<quit>"' % keys], self.env)
+            finally:
+                os._exit(1)
+        self.leave(fd, pid)
+        os.close(fd)
+        os.waitpid(pid, 0)
+        return pid
+
+    @staticmethod
+    def leave(fd, pid):
+        """Reads until it ends.  An error makes it forget what it was told to
+        do next; so where it waits it is told to exit, and killed at last."""
+        for idle in range(6):
+            try:
+                while select.select([fd], [], [], 0.3)[0]:
+                    if not os.read(fd, 65536):
+                        return
+                os.write(fd, b"\x07x")
+            except OSError:  # the other end of a terminal is closed
+                return
+        os.kill(pid, signal.SIGKILL)
+
+    def mutt_delete(self):
+        got = self.file()
+        if got:
+            box, _, tag = got
+            self.notes.removed.add((box, tag))
+            self.mutt(box, "<delete-pattern>~s %s$<enter>" % tag)
+
+    def mutt_save(self):
+        got = self.file()
+        if got:
+            box, _, tag = got
+            to, where = self.other(box)
+            self.notes.removed.add((box, tag))
+            pid = self.mutt(box, "<tag-pattern>~s %s$<enter>"
+                            "<tag-prefix-cond><save-message>%s<enter>"
+                            "<end-cond>" % (tag, where))
+            # Where another one has taken it away since, it proves nothing.
+            if glob.glob("%s/*/*.%d_*" % (where, pid)):
+                self.notes.added.append((to, tag))
+
+
+class Snapshot:
+    """A mailbox as a client keeps it that syncs by MODSEQ."""
+
+    def __init__(self, tool, since=0):
+        self.validity = tool.say("validity").split()[0]
+        self.highest, self.floor = map(int, tool.say("modseq").split())
+        self.vanished = set(map(int, tool.say(
+            "vanished %d" % since).split()[:-1]))
+        self.mail = {s.uid: (s.flags, s.keywords, s.modseq)
+                     for s in tool.names() if not s.gone}
+
+
+def resync(old, new):
+    """What a client would get wrong that knew `old' and asks what changed
+    since (RFC 7162 3.1.4.1 and 3.2.6); None: the record does not reach back
+    so far."""
+    if new.floor > old.highest:
+        return None
+    wrong = []
+    if new.validity != old.validity:
+        wrong.append("UIDVALIDITY was %s, is %s" %
+                     (old.validity, new.validity))
+    if new.highest < old.highest:
+        wrong.append("HIGHESTMODSEQ was %d, is %d" %
+                     (old.highest, new.highest))
+    mail = {u: m for u, m in old.mail.items() if u not in new.vanished}
+    mail.update((u, m) for u, m in new.mail.items() if m[2] > old.highest)
+    for u in sorted(mail.keys() | new.mail.keys()):
+        if mail.get(u) != new.mail.get(u):
+            wrong.append("%d from %d to %d: %s is %s" % (
+                u, old.highest, new.highest, mail.get(u), new.mail.get(u)))
+        if new.mail.get(u, (0, 0, 0))[2] > new.highest:
+            wrong.append("%d: MODSEQ above the highest" % u)
+    return wrong
+
+
+class Watcher(Worker):
+    """Follows all by what changed since, in views that stay open for long."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.tools = {box: Tool(self.maildir) for box in SHARED}
+        self.known = {}
+        self.synced = 0
+        for box, tool in self.tools.items():
+            assert tool.say("open " + box) == "ok"
+            self.known[box] = Snapshot(tool)
+
+    def one(self):
+        time.sleep(0.01)
+        box = self.rng.choice(SHARED)
+        tool, old = self.tools[box], self.known[box]
+        said = tool.say("open " + box if self.rng.random() < 0.1 else "sync")
+        if said != "ok":
+            self.notes.wrong.append("%s: %s" % (box, said))
+            return
+        tool.write("forget")
+        new = Snapshot(tool, old.highest)
+        wrong = resync(old, new)
+        self.synced += wrong is not None
+        self.notes.wrong += ["%s, %s" % (box, w) for w in wrong or ()]
+        self.known[box] = new
+
+    def end(self):
+        for tool in self.tools.values():
+            tool.close()
+        if self.synced < self.notes.operations // 2:
+            self.notes.wrong.append("the record never reached back")
+
+
 class Postman(Worker):
     """Deliveries, by the library that deliver uses."""
 
@@ -311,8 +581,31 @@ class Postman(Worker):
         super().__init__(*args)
         self.tool = Tool(self.maildir)
 
+    def rename(self):
+        """A mailbox keeps what it is, and so do those below it."""
+        self.serial += 1
+        old = "post%d" % self.serial
+        new, seen = old + "/new", []
+        for name in old + "/a", old:
+            self.tool.say("create " + name)
+            self.tool.say("deliver %s Subject: %s" % (name, name))
+        for names in (old + "/a", old), (new + "/a", new):
+            for name in names:
+                self.tool.say("open " + name)
+                seen.append((self.tool.say("validity"),
+                             self.tool.say("modseq"), self.tool.read(1)))
+            if names[1] == old:
+                said = [self.tool.say("rename %s moved" % old),
+                        self.tool.say("rename moved " + new)]
+        if seen[:2] != seen[2:]:
+            self.notes.wrong.append("%s, renamed: %s" % (said, seen))
+        for name in new + "/a", new:
+            self.tool.say("delete " + name)
+
     def one(self):
         time.sleep(0.002)
+        if self.rng.random() < 0.02:
+            return self.rename()
         box, tag = self.rng.choice(SHARED), self.new_tag("deliver")
         # store-tool takes one line, which is the message.
         said = self.tool.say("deliver %s Subject: %s" % (box, tag))
@@ -355,6 +648,10 @@ def judge(maildir, notes):
             tag = tag_seen(s.text)
             if tag is None:
                 torn.append("%s %d: %r" % (box, s.uid, s.text))
+            elif s.size != len(s.text) or \
+                    s.wire != s.size + s.text.count("\n"):
+                torn.append("%s %d: %d bytes, %d with CRLF, of %d" % (
+                    box, s.uid, s.size, s.wire, len(s.text)))
             there.add((box, tag))
             if names.setdefault((validity, s.uid), tag) != tag:
                 doubles.append("%d %d" % (validity, s.uid))
@@ -412,13 +709,33 @@ def sabotage(maildir, notes):
         os.rename(cur + name, cur + base + ":2," + flags)
 
 
-def spawn(make, goal, end, path):
+def control(maildir):
+    """A record that is not complete is noticed."""
+    tool = Tool(maildir)
+    tool.say("open INBOX")
+    good, found = Snapshot(tool), []
+    uid = max(good.mail)
+    flags, keywords, modseq = good.mail[uid]
+    for mail in ({u: m for u, m in good.mail.items() if u != uid},
+                 dict(good.mail, **{"7000000": 0}),
+                 {**good.mail, uid: (flags ^ {"S"}, keywords, modseq)},
+                 {**good.mail, uid: (flags, keywords, modseq - 1)}):
+        old = Snapshot(tool)
+        old.mail = {int(u): m for u, m in mail.items()}
+        found.append(resync(old, good))
+    tool.close()
+    ok(all(found) and resync(good, good) == [],
+       "control: an incomplete record is noticed", found if not all(found)
+       else ())
+
+
+def spawn(make, goal, end, stop, path):
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        notes = make().work(goal, end)
+        notes = make().work(goal, end, stop)
         with open(path, "wb") as f:
             pickle.dump(notes, f)
         status = 0
@@ -449,20 +766,34 @@ def main():
         assert tool.say("create " + name) == "ok"
     tool.close()
     end, children = time.monotonic() + seconds, {}
-    kinds = [Session] * WORKERS + [Outsider, Postman]
-    for i, kind in enumerate(kinds):
+    stop = o.folder + "/stop"
+    makers = [lambda i=i, kind=kind: kind(i, maildir, o.seed)
+              for i, kind in enumerate([Session] * WORKERS + [
+                  Outsider, Postman, Watcher])]
+    makers.append(lambda: Programs(len(makers), maildir, o.seed, o.folder))
+    for i, make in enumerate(makers):
         path = "%s/notes%d" % (o.folder, i)
-        children[spawn(lambda: kind(i, maildir, o.seed), goal, end, path)] = \
-            path
-    dead = sum(os.waitpid(pid, 0)[1] != 0 for pid in children)
+        # The last two go on as long as there is something to see.
+        most = goal if i < WORKERS + 2 else 1 << 40
+        pid = spawn(make, most, end, stop, path)
+        children[pid] = path
+    working, dead = list(children)[:WORKERS + 2], 0
+    for pid in working:
+        dead += os.waitpid(pid, 0)[1] != 0
+    open(stop, "w").close()
+    for pid in set(children) - set(working):
+        dead += os.waitpid(pid, 0)[1] != 0
     ok(dead == 0, "every worker came to its end")
     notes = []
     for path in children.values():
         if os.path.exists(path):
             with open(path, "rb") as f:
                 notes.append(pickle.load(f))
-    print("# operations: %d" % sum(n.operations for n in notes))
+    print("# operations: %d (%s)" % (
+        sum(n.operations for n in notes),
+        ", ".join(str(n.operations) for n in notes)))
     report(judge(maildir, notes))
+    control(maildir)
     sabotage(maildir, notes)
     v = judge(maildir, notes)
     ok(v.lost and v.torn and v.flags, "control: sabotage is noticed",

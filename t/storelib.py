@@ -100,7 +100,8 @@ class Seen:
         self.flags = frozenset(words[1].replace("-", ""))
         m = re.search(r" size=(\d+) wire=(\d+) modseq=(\d+) id=(\w+) "
                       r"date=(-?\d+) (.*)$", line)
-        self.size, self.modseq = int(m.group(1)), int(m.group(3))
+        self.size, self.wire = int(m.group(1)), int(m.group(2))
+        self.modseq = int(m.group(3))
         self.name = m.group(6)
         marks = line[:m.start()].split()[2:]
         self.gone = "gone" in marks
@@ -144,11 +145,15 @@ class Tool:
         if said != "ok":
             return said
         validity, _, uidnext = self.say("validity").split()
-        self.write("names")
-        seen = [Seen(line) for line in iter(self.line, "end")]
+        seen = self.names()
         for s in seen if texts else ():
             s.text = self.read(s.uid)
         return int(validity), int(uidnext), seen
+
+    def names(self):
+        """The messages of the mailbox that is open."""
+        self.write("names")
+        return [Seen(line) for line in iter(self.line, "end")]
 
     def read(self, uid):
         """A message's bytes; None where it cannot be read."""

@@ -9,6 +9,8 @@
  *   add|remove|set UID FLAGS [KEYWORD]     expunge UID
  *   copy UID NAME   move UID NAME   read UID   wait MS
  *   status NAME     validity        exhaust NAME (UIDs: few are left)
+ *   modseq (the highest, and the expunge record's floor)
+ *   vanished MODSEQ (UIDs expunged since)
  *
  * FLAGS are Maildir letters, - for none; TEXT runs to the end of the line.
  * UID may be * for all.  Exits with 0; a command that fails says "error".
@@ -162,6 +164,20 @@ list_messages(const struct tool *t, bool names)
 			    mailbox_file(t->m, i));
 		putchar('\n');
 	}
+	printf("end\n");
+}
+
+static void
+list_vanished(const struct tool *t, struct span since)
+{
+	const struct vanished *v = (const void *)t->m->state->vanished.p;
+	size_t n = t->m->state->vanished.n / sizeof *v;
+	uint64_t modseq = 0;
+
+	(void)num_parse(since, UINT64_MAX, &modseq);
+	for (size_t i = 0; i < n; i++)
+		if (v[i].modseq > modseq)
+			printf("%lu ", (unsigned long)v[i].uid);
 	printf("end\n");
 }
 
@@ -367,6 +383,11 @@ do_view(struct tool *t, struct span verb, struct span args)
 	else if (span_is(verb, "validity"))
 		printf("%lu %s %lu\n", (unsigned long)t->m->uidvalidity,
 		    t->m->mailbox_id, (unsigned long)t->m->uidnext);
+	else if (span_is(verb, "modseq"))
+		printf("%llu %llu\n", (unsigned long long)t->m->highestmodseq,
+		    (unsigned long long)t->m->state->vanished_floor);
+	else if (span_is(verb, "vanished"))
+		list_vanished(t, args);
 	else
 		return false;
 	return true;
