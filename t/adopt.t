@@ -91,6 +91,11 @@ ok
 Entwürfe Lists/goé' 'are ours after a change'
 printf 'Lists.go\nx/y.z\n' >"$md/subscriptions"
 is "$(say subs)" 'Lists/go x/y.z' 'dots or slashes between levels'
+mkdir -p "$md/.Sent/cur" "$md/.INBOX.Own/cur" "$md/.Own/cur"
+printf 'INBOX.Sent\nINBOX.Own\nINBOX.Gone\nINBOX\n' >"$md/subscriptions"
+is "$(say subs)" 'INBOX INBOX/Gone INBOX/Own Sent' 'with the prefix of a namespace'
+printf 'V\t2\n\nEntwürfe\tR&D\na\001b\nR&-D\n' >"$md/subscriptions"
+is "$(say subs)" 'Entwürfe/R&D R&D' 'in UTF-8'
 
 # --- two of them
 fresh
@@ -117,6 +122,8 @@ odd 'a file that stands twice' '9 50 51 52 v ' \
     '3 V1600000000 N50\n4 :1700000001.M1P1.h\n9 :1700000001.M1P1.h\n'
 odd 'UIDs behind UIDNEXT' '70 71 72 73 v ' \
     '3 V1600000000 N50\n70 :1700000001.M1P1.h\n'
+odd 'UIDs far behind an old UIDNEXT' '5000000 5000001 5000002 5000003 v ' \
+    '3 V1600000000 N1\n5000000 :1700000001.M1P1.h\n'
 odd 'a list without its end' '4 1050 1051 1052 v ' \
     '3 V1600000000 N50\n4 :1700000001.M1P1.h\n5 :1700000002.M1P1.h'
 fresh; mkdir "$md/dovecot-uidlist" "$md/dovecot-keywords"

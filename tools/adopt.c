@@ -1,402 +1,327 @@
 /*
  * postern-adopt: takes over Maildirs that Dovecot or Courier kept.
  *
- * Reads:   the Maildirs given, and what the other server kept in them
- * Writes:  journals and indexes of all their mailboxes (not with --dry-run);
- *          a report on standard output
+ * Reads:   the Maildirs, and what the other server kept in them;
+ *          etc/postern/postern.conf and users where a user is named
+ * Writes:  journals and indexes of all their mailboxes; names of folders
+ *          with --rename; nothing with -n; a report on standard output
  * Runs as: the owner of the mail; as root, becomes the owner of each
- * Exits:   0 all UIDs are kept; 1 some are not, the report says why;
- *          100 misuse; 111 a fault that may pass
+ * Exits:   0 all is kept; 1 something is not, the report says what and why;
+ *          100 misuse, or not a Maildir; 111 a fault that may pass
  */
+#include "adopt.h"
 #include "common.h"
 #include "owner.h"
 
 #include "base/err.h"
-#include "base/log.h"
-#include "store/adopt.h"
-#include "store/folder.h"
-#include "store/mailbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { NOTE = 128, NOTES = 8 };
+enum {
+	TARGETS = 268435456 /* bytes of all accounts' names */
+};
 
-struct job {
+struct options {
+	const char *root;
+	bool dry, json, rename, all;
+};
+
+/* A Maildir, and whose it is to be. */
+struct target {
 	const char *path;
-	bool dry, json, first; /* first: nothing was printed yet */
-	struct account a;
-	size_t folders, messages, kept, lost;
+	bool has_uid;
+	uid_t uid;
 };
 
-/* What becomes of one folder. */
-struct report {
-	const char *name; /* of the mailbox */
-	struct adopted a;
-	size_t messages, kept;
-	uint32_t uidvalidity;
-	bool ours; /* it has an index already */
-	size_t nnotes;
-	char notes[NOTES][NOTE];
+struct targets {
+	struct buf table;
+	struct arena text;
 };
 
-static void
-note(struct report *r, bool it_is_so, const char *text)
-{
-	if (it_is_so && r->nnotes < NOTES)
-		snprintf(r->notes[r->nnotes++], NOTE, "%s", text);
-}
+/* --- one account */
 
-static void
-note_count(struct report *r, size_t n, const char *text)
+static int
+fault(struct job *j, const char *what)
 {
-	if (n > 0 && r->nnotes < NOTES)
-		snprintf(r->notes[r->nnotes++], NOTE, "%zu %s", n, text);
-}
+	int error = errno;
 
-static uint32_t
-listed_uid(const struct report *r, const char *file)
-{
-	struct maildir_name name;
-
-	if (r->a.from == NULL || !maildir_parse(span_str(file), &name))
-		return 0;
-	return uidlist_find(&r->a.uids, name.base);
+	progress_hide(&j->progress);
+	errno = error;
+	err_warn_sys("%s: %s", j->path, what);
+	j->code = EXIT_LATER;
+	return -1;
 }
 
 static int
-count_files(struct report *r, int dir, const char *sub)
+refuse(struct job *j, const char *why)
 {
-	int fd = folder_open(dir, sub);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	const struct dirent *e;
-
-	if (d == NULL) {
-		if (fd != -1)
-			close(fd);
-		return errno == ENOENT ? 0 : -1;
-	}
-	while ((e = readdir(d)) != NULL) {
-		if (e->d_name[0] == '.')
-			continue;
-		r->messages++;
-		r->kept += listed_uid(r, e->d_name) > 0;
-	}
-	closedir(d);
-	return 0;
-}
-
-/* What would happen, by the names alone. */
-static int
-foresee(struct report *r, int dir)
-{
-	r->uidvalidity = r->a.uids.uidvalidity;
-	if (count_files(r, dir, "cur") == -1)
-		return -1;
-	return count_files(r, dir, "new");
-}
-
-/* The first opening does it; then the two are compared. */
-static int
-carry_out(struct job *j, struct report *r)
-{
-	struct mailbox *m = mailbox_open(&j->a, span_str(r->name), true);
-
-	if (m == NULL)
-		return -1;
-	r->messages = m->n;
-	r->uidvalidity = m->uidvalidity;
-	for (size_t i = 0; i < m->n; i++)
-		r->kept += m->uidvalidity == r->a.uids.uidvalidity &&
-			   m->msgs[i].uid ==
-			       listed_uid(r, mailbox_file(m, i));
-	mailbox_close(m);
-	return 0;
-}
-
-static bool
-has_index(int dir)
-{
-	struct stat st;
-
-	return (fstatat(dir, "postern.journal", &st, AT_SYMLINK_NOFOLLOW) ==
-		       0 &&
-		   st.st_size > 0) ||
-	       fstatat(dir, "postern.index", &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static void
-explain(struct report *r)
-{
-	const struct uidlist *l = &r->a.uids;
-	bool look = !r->ours && !r->a.done, none = look && !r->a.from;
-
-	note(r, r->ours, "has an index of ours already: nothing to do");
-	note(r, !r->ours && r->a.done,
-	    "was taken over before, and its index is lost");
-	note(r, none && r->a.damaged,
-	    "the list of UIDs is damaged: all UIDs are new");
-	note(r, none && !r->a.damaged && r->messages > 0,
-	    "there is no list of UIDs: all UIDs are new");
-	if (look && r->a.from)
-		note_count(r, r->messages - r->kept,
-		    "messages are not in the list: their UIDs are new");
-	note_count(r, l->bad, "lines of the list make no sense");
-	note(r, l->torn, "the end of the list is missing");
-	note_count(
-	    r, l->uidls, "messages have POP3 ids of their own: not kept");
-	note_count(r, r->a.keywords.refused, "keywords cannot be kept");
-}
-
-static void
-print_json(struct job *j, const struct report *r)
-{
-	printf("%s\n{\"mailbox\":", j->first ? "" : ",");
-	tool_json(span_str(r->name));
-	printf(",\"messages\":%zu,\"kept\":%zu,\"uidvalidity\":%lu,\"list\":",
-	    r->messages, r->kept, (unsigned long)r->uidvalidity);
-	if (r->a.from)
-		tool_json(span_str(r->a.from));
-	else
-		printf("null");
-	printf(",\"keywords\":[");
-	for (size_t i = 0; i < r->a.keywords.n; i++) {
-		printf("%s", i ? "," : "");
-		tool_json(span_str(r->a.keywords.name[i]));
-	}
-	printf("],\"notes\":[");
-	for (size_t i = 0; i < r->nnotes; i++) {
-		printf("%s", i ? "," : "");
-		tool_json(span_str(r->notes[i]));
-	}
-	printf("]}");
-}
-
-static void
-print_text(const struct report *r)
-{
-	printf("%s: %zu messages", r->name, r->messages);
-	if (r->a.from && !r->ours)
-		printf(", %zu UIDs from %s, UIDVALIDITY %lu", r->kept,
-		    r->a.from, (unsigned long)r->uidvalidity);
-	putchar('\n');
-	if (r->a.keywords.n > 0 && !r->ours) {
-		printf("    keywords:");
-		for (size_t i = 0; i < r->a.keywords.n; i++)
-			printf(" %s", r->a.keywords.name[i]);
-		putchar('\n');
-	}
-	for (size_t i = 0; i < r->nnotes; i++)
-		printf("    %s\n", r->notes[i]);
-}
-
-static int
-report_folder(struct job *j, struct report *r, int dir)
-{
-	r->ours = has_index(dir);
-	if (adopt_read(dir, &r->a) == -1)
-		return -1;
-	if ((j->dry ? foresee(r, dir) : carry_out(j, r)) == -1)
-		return -1;
-	if (r->ours)
-		r->kept = r->messages;
-	explain(r);
+	progress_hide(&j->progress);
+	err_warn("%s: %s; nothing was done", j->path, why);
 	if (j->json)
-		print_json(j, r);
-	else
-		print_text(r);
-	j->first = false;
-	j->folders++;
-	j->messages += r->messages;
-	j->kept += r->kept;
-	j->lost += r->messages - r->kept;
-	return 0;
+		print_fact(j, "refused", why);
+	return EXIT_NEVER;
 }
 
 static int
-one_folder(struct job *j, const char *name)
+all_boxes(struct job *j)
 {
-	struct report r = { .name = name, .a.keywords = kwlist_new() };
-	int dir = account_folder_open(&j->a, span_str(name)), result;
-
-	if (dir == -1)
-		return -1;
-	result = report_folder(j, &r, dir);
-	if (result == -1)
-		err_warn_sys("%s: %s", j->path, name);
-	close(dir);
-	adopt_free(&r.a);
-	return result;
-}
-
-/* A folder with a name that no mailbox of ours can have stays unseen. */
-static void
-report_unseen(struct job *j, const char *folder)
-{
-	char name[MAILBOX_NAME], text[LOG_LINE];
-	struct stat st;
-
-	if (folder[0] != '.' || strcmp(folder, ".") == 0 ||
-	    strcmp(folder, "..") == 0 || account_name(span_str(folder), name) ||
-	    fstatat(j->a.dir, folder, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    !S_ISDIR(st.st_mode))
-		return;
-	log_escape(span_str(folder), text, sizeof text);
-	j->lost++;
-	if (!j->json) {
-		printf(
-		    "%s: not a name of a mailbox: it will not be seen\n", text);
-		return;
-	}
-	printf("%s\n{\"folder\":", j->first ? "" : ",");
-	tool_json(span_str(text));
-	printf(",\"notes\":[\"not a name of a mailbox: it will not be "
-	       "seen\"]}");
-	j->first = false;
-}
-
-static int
-report_names(struct job *j)
-{
-	int fd = folder_open(j->a.dir, ".");
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	const struct dirent *e;
-
-	if (d == NULL) {
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	while ((e = readdir(d)) != NULL)
-		report_unseen(j, e->d_name);
-	closedir(d);
-	return 0;
-}
-
-static void
-print_total(const struct job *j, size_t subscriptions)
-{
-	if (j->json)
-		return;
-	printf("%s: %zu mailboxes, %zu messages, %zu UIDs kept, %zu "
-	       "subscriptions%s\n",
-	    j->path, j->folders, j->messages, j->kept, subscriptions,
-	    j->dry ? " (nothing was done)" : "");
-}
-
-static int
-all_folders(struct job *j)
-{
-	struct account_list l, subscriptions;
-	int code = 0;
+	struct account_list l;
+	int r = 0;
 
 	if (account_list(&j->a, &l) == -1)
-		return EXIT_LATER;
-	for (size_t i = 0; i < l.n; i++)
-		if (one_folder(j, l.name[i]) == -1)
-			code = EXIT_LATER;
+		return fault(j, "list of mailboxes");
+	for (size_t i = 0; i < l.n; i++) {
+		progress_show(&j->progress, "%s: %zu of %zu mailboxes, %s",
+		    j->path, i, l.n, l.name[i]);
+		if (adopt_box(j, l.name[i]) == -1)
+			r = fault(j, l.name[i]);
+	}
 	account_list_free(&l);
-	if (report_names(j) == -1 ||
-	    account_subscriptions(&j->a, &subscriptions) == -1)
-		return EXIT_LATER;
-	print_total(j, subscriptions.n);
-	account_list_free(&subscriptions);
-	if (code == 0 && j->lost > 0)
-		code = EXIT_NO;
-	return code;
+	return r;
 }
 
 static int
-adopt_account(void *ctx)
+adopt_account(struct job *j)
+{
+	char why[ADOPT_NOTE];
+
+	if (!adopt_layout(j->a.dir, why))
+		return refuse(j, why);
+	if (why[0])
+		print_fact(j, "besides", why);
+	if (adopt_folders(j) == -1)
+		(void)fault(j, "folders");
+	(void)all_boxes(j);
+	if (adopt_rest(j) == -1)
+		(void)fault(j, "subscriptions");
+	print_total(j);
+	return j->code;
+}
+
+/* The descriptor of a folder that need not be a Maildir. */
+static int
+run(void *ctx)
 {
 	struct job *j = ctx;
 	int code;
 
-	if (account_open(&j->a, j->path, false) == -1) {
+	j->a.dir = open(j->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->a.dir == -1 && errno == ENOTDIR)
+		return refuse(j, "a file, not a Maildir; an mbox is imported "
+				 "by postern mailbox import");
+	if (j->a.dir == -1) {
 		err_warn_sys("%s", j->path);
-		return errno == ENOENT || errno == ENOTDIR ? EXIT_NEVER
-							   : EXIT_LATER;
+		return errno == ENOENT ? EXIT_NEVER : EXIT_LATER;
 	}
-	code = all_folders(j);
+	code = adopt_account(j);
 	account_close(&j->a);
 	return code;
 }
 
-static void
-print_help(void)
+static int
+run_as_owner(const struct target *t, struct job *j)
 {
-	puts("usage: postern-adopt [-n] [--json] MAILDIR...\n"
-	     "Takes over Maildirs that Dovecot or Courier kept, with UIDs,\n"
-	     "keywords and subscriptions; see postern-adopt(1).");
+	struct stat st;
+
+	if (t->has_uid && stat(t->path, &st) == 0 && st.st_uid != t->uid) {
+		err_warn("%s belongs to uid %lu, and the user's uid is %lu: "
+			 "chown it first",
+		    t->path, (unsigned long)st.st_uid, (unsigned long)t->uid);
+		return EXIT_NEVER;
+	}
+	return owner_run(t->path, run, j);
+}
+
+static int
+one_account(const struct options *o, const struct target *t, bool first)
+{
+	struct job j = { .path = t->path,
+		.dry = o->dry,
+		.json = o->json,
+		.rename = o->rename,
+		.first = true,
+		.progress = progress_new() };
+	int code;
+
+	if (!j.json)
+		return run_as_owner(t, &j);
+	printf("%s\n{\"account\":", first ? "" : ",");
+	tool_json(span_str(t->path));
+	printf(",\"report\":[");
+	code = run_as_owner(t, &j);
+	printf("],\"exit\":%d}", code);
+	return code;
+}
+
+/* --- which accounts */
+
+static void
+add_target(struct targets *l, const char *path, bool has_uid, uid_t uid)
+{
+	struct target t = { arena_copy(&l->text, span_str(path)).p, has_uid,
+		uid };
+
+	if (t.path == NULL || buf_add(&l->table, &t, sizeof t) == -1)
+		err_die(EXIT_LATER, "too many accounts");
 }
 
 static void
-parse(int argc, char **argv, struct job *j)
+add_user(const struct conf *c, struct targets *l, const char *address,
+    struct span value)
+{
+	char path[PATH_MAX];
+	struct users_record u;
+
+	if (!users_parse(value, &u))
+		err_die(EXIT_LATER, "%s: its record is damaged", address);
+	if (u.kind != USERS_MAILBOX)
+		return;
+	if (users_maildir(c, &u, path) == -1)
+		err_die_sys(EXIT_LATER, "%s", address);
+	add_target(l, path, true, u.uid);
+}
+
+static void
+find_user(const struct conf *c, const struct userdb *db, struct targets *l,
+    const char *typed)
+{
+	char address[USERS_ADDRESS];
+	size_t before = l->table.n;
+	struct span value;
+
+	tool_address(c, typed, false, address);
+	if (userdb_get(db, span_str(address), &value) == 1)
+		add_user(c, l, address, value);
+	if (l->table.n == before)
+		err_die(EXIT_NEVER,
+		    "%s: no such mailbox; a folder has a slash in it: ./%s",
+		    address, typed);
+}
+
+static bool
+is_folder(const char *argument)
+{
+	return strchr(argument, '/') || strcmp(argument, ".") == 0 ||
+	       strcmp(argument, "..") == 0;
+}
+
+static void
+add_users(const struct conf *c, const struct options *o, char **argv,
+    struct targets *l)
+{
+	struct userdb db = tool_open(c, "users", NULL);
+	struct span rest = buf_span(&db.text), key, value;
+	char address[USERS_ADDRESS];
+
+	while (o->all && userdb_next(&rest, &key, &value))
+		if (span_find(key, '@') < key.n &&
+		    span_copy(key, address, sizeof address) == 0)
+			add_user(c, l, address, value);
+	for (; *argv; argv++)
+		if (!is_folder(*argv))
+			find_user(c, &db, l, *argv);
+	userdb_close(&db);
+}
+
+static void
+find_targets(const struct options *o, char **argv, struct targets *l)
+{
+	char error[CONF_ERROR];
+	bool users = o->all;
+	struct conf c;
+
+	for (char **arg = argv; *arg; arg++)
+		if (is_folder(*arg))
+			add_target(l, *arg, false, 0);
+		else
+			users = true;
+	if (!users)
+		return;
+	if (conf_load(&c, o->root, error) == -1)
+		err_die(EXIT_LATER, "%s", error);
+	add_users(&c, o, argv, l);
+}
+
+/* --- the program */
+
+static const char usage[] =
+    "usage: postern-adopt [-n] [-r ROOT] [--json] [--rename] "
+    "--all | USER... | DIR...";
+
+static void
+print_help(void)
+{
+	puts(usage);
+	puts("Takes over Maildirs that Dovecot or Courier kept, with UIDs,\n"
+	     "keywords and subscriptions; -n only says what would happen.\n"
+	     "See postern-adopt(1).");
+}
+
+static struct options
+parse(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "all", no_argument, NULL, 'a' },
 		{ "dry-run", no_argument, NULL, 'n' },
-		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "rename", no_argument, NULL, 'R' },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct options o = { 0 };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hn", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "hnr:", options, NULL)) != -1) {
 		if (c == 'h') {
 			print_help();
 			exit(0);
 		}
 		if (c == '?')
 			err_die(EXIT_NEVER, "see postern-adopt --help");
-		j->dry |= c == 'n';
-		j->json |= c == 'j';
+		if (c == 'r')
+			o.root = optarg;
+		o.all |= c == 'a';
+		o.dry |= c == 'n';
+		o.json |= c == 'j';
+		o.rename |= c == 'R';
 	}
-	if (optind == argc)
-		err_die(EXIT_NEVER,
-		    "usage: postern-adopt [-n] [--json] MAILDIR...");
-}
-
-static int
-one_account(const struct job *options, const char *path, bool first)
-{
-	struct job j = *options;
-	int code;
-
-	j.path = path;
-	if (!j.json)
-		return owner_run(path, adopt_account, &j);
-	printf("%s\n{\"account\":", first ? "" : ",");
-	tool_json(span_str(path));
-	printf(",\"mailboxes\":[");
-	code = owner_run(path, adopt_account, &j);
-	printf("],\"exit\":%d}", code);
-	return code;
+	if (o.all == (optind < argc))
+		err_die(EXIT_NEVER, "%s", usage);
+	return o;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct job options = { .first = true };
+	struct targets l = { buf_new(TARGETS), arena_new(TARGETS) };
+	struct options o;
 	int code = 0;
 
 	err_program("postern-adopt");
-	parse(argc, argv, &options);
-	if (options.json)
+	o = parse(argc, argv);
+	find_targets(&o, argv + optind, &l);
+	if (o.json)
 		putchar('[');
-	for (int i = optind; i < argc; i++) {
-		int r = one_account(&options, argv[i], i == optind);
+	for (size_t i = 0; i < l.table.n / sizeof(struct target); i++) {
+		const struct target *t = (const void *)l.table.p;
+
+		int r = one_account(&o, &t[i], i == 0);
 
 		if (r > code)
 			code = r;
 	}
-	if (options.json)
+	if (o.json)
 		puts("\n]");
 	if (fflush(stdout) == EOF)
 		err_die_sys(EXIT_LATER, "standard output");
+	buf_free(&l.table);
+	arena_free(&l.text);
 	return code;
 }

@@ -52,6 +52,7 @@ bool account_name(struct span folder, char out[MAILBOX_NAME]);
 struct account_list {
 	char **name;
 	size_t n;
+	size_t skipped; /* subscriptions that name no mailbox */
 	struct buf table;
 	struct arena text;
 };

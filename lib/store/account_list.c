@@ -140,52 +140,69 @@ read_line(struct span line, bool tabs, char out[MAILBOX_NAME])
 	return good;
 }
 
-/* Courier's lines begin with `INBOX.', in UTF-8 since its version 5. */
+/* In UTF-8: Courier since its version 5, Dovecot where it is told to. */
 static bool
-read_courier_line(struct span line, char out[MAILBOX_NAME])
+read_utf8_line(struct span line, bool tabs, char out[MAILBOX_NAME])
 {
 	char slashed[MAILBOX_NAME], folder[MAILBOX_NAME * 3];
 
-	if (span_starts_nocase(line, "INBOX."))
-		line = span_skip(line, strlen("INBOX."));
-	if (read_line(line, false, out))
-		return true;
 	if (span_copy(line, slashed, sizeof slashed) == -1)
 		return false;
 	for (size_t i = 0; i < line.n; i++)
-		if (slashed[i] == '.')
+		if (slashed[i] == (tabs ? '\t' : '.'))
 			slashed[i] = '/';
 	return account_folder(span_str(slashed), folder) == 0 &&
-	    account_name(span_str(folder), out);
+	       account_name(span_str(folder), out);
 }
 
-static int
-add_courier_lines(struct account_list *l, struct span text)
+/*
+ * Old Dovecots and Courier write the namespace's prefix, too: where there is
+ * no INBOX/Sent, but a Sent, that is meant.
+ */
+static const char *
+without_prefix(const struct account *a, const char *name)
 {
-	while (text.n > 0) {
-		char name[MAILBOX_NAME];
-		struct span line = span_trim(span_take(&text, '\n'));
+	static const char prefix[] = "INBOX/";
+	const char *rest = name + sizeof prefix - 1;
 
-		if (line.n > 0 && read_courier_line(line, name) &&
-		    list_add(l, name) == -1)
-			return -1;
-	}
+	if (strncmp(name, prefix, sizeof prefix - 1) == 0 &&
+	    account_exists(a, span_str(name)) == 0 &&
+	    account_exists(a, span_str(rest)) == 1)
+		return rest;
+	return name;
+}
+
+/* Courier's lines all begin with `INBOX.'. */
+static int
+add_line(const struct account *a, struct account_list *l, struct span line,
+    bool tabs, bool couriers)
+{
+	char name[MAILBOX_NAME];
+
+	if (line.n == 0)
+		return 0;
+	if (couriers && span_starts_nocase(line, "INBOX."))
+		line = span_skip(line, strlen("INBOX."));
+	if (read_line(line, tabs, name) || read_utf8_line(line, tabs, name))
+		return list_add(l, without_prefix(a, name));
+	l->skipped++;
 	return 0;
 }
 
 static int
-add_lines(struct account_list *l, struct span text)
+add_lines(const struct account *a, struct account_list *l, struct span text,
+    bool couriers)
 {
 	bool tabs = span_starts(text, "V\t2\n");
 
 	if (tabs)
 		(void)span_take(&text, '\n');
 	while (text.n > 0) {
-		char name[MAILBOX_NAME];
 		struct span line = span_take(&text, '\n');
 
-		if (line.n > 0 && read_line(line, tabs, name) &&
-		    list_add(l, name) == -1)
+		if (couriers)
+			line = span_trim(line);
+		if (add_line(a, l, line, tabs, couriers) == -1)
 			return -1;
 	}
 	return 0;
@@ -199,11 +216,11 @@ account_subscriptions(const struct account *a, struct account_list *l)
 
 	list_begin(l);
 	if (r == 1) {
-		r = add_lines(l, buf_span(&text));
+		r = add_lines(a, l, buf_span(&text), false);
 	} else if (r == 0) {
 		r = io_slurp(a->dir, courier, &text);
 		if (r == 1)
-			r = add_courier_lines(l, buf_span(&text));
+			r = add_lines(a, l, buf_span(&text), true);
 	}
 	error = errno;
 	buf_free(&text);

@@ -65,7 +65,8 @@ skip_keys(struct uidlist *l, struct span *line)
 	return line->n > 0;
 }
 
-/* `12 W1030 S1000 :1700000000.M1P2.host,S=1000' or `12 1700000000....' */
+/* `12 W1030 S1000 :1700000000.M1P2.host,S=1000' or `12 1700000000....'.  The
+ * head may be as old as the file: Dovecot adds lines, and leaves N as it was. */
 static bool
 parse_line(struct uidlist *l, struct span line, bool keys)
 {
@@ -73,7 +74,7 @@ parse_line(struct uidlist *l, struct span line, bool keys)
 	struct span base;
 
 	if (!num_parse_u32(span_take(&line, ' '), UINT32_MAX, &e.uid) ||
-	    e.uid == 0 || e.uid >= l->uidnext + UID_GAP)
+	    e.uid == 0 || e.uid >= UINT32_MAX - 2 * UID_GAP)
 		return false;
 	if (keys && !skip_keys(l, &line))
 		return false;
