@@ -52,12 +52,12 @@ def wire(text):
 
 
 class Raw:
-    """A session that sees every byte."""
+    """A session that sees every byte; of another program with argv."""
 
-    def __init__(self, box):
-        self.p = subprocess.Popen([program, "-r", tmp, box],
+    def __init__(self, box, argv=None, **how):
+        self.p = subprocess.Popen(argv or [program, "-r", tmp, box],
                                   stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, bufsize=0)
+                                  stdout=subprocess.PIPE, bufsize=0, **how)
         self.rest = b""
         self.seen = []
         self.n = 0

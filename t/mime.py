@@ -7,13 +7,13 @@ purpose the message is listed in DIFFERENT with the reason; one that is
 listed and does not differ is an error, too.
 """
 import email
-import email.header
 import email.utils
 import os
 import random
 import re
-import subprocess
 import sys
+
+from mimelib import ours, theirs, tokens
 
 DIFFERENT = {
     'report': 'we do not take message/delivery-status apart; IMAP has no '
@@ -53,45 +53,6 @@ def ok(good, name, *notes):
         for note in notes:
             for line in str(note).split('\n'):
                 print('#', line[:400])
-
-
-def ours(mode, paths):
-    """The output of mailtree, one text for each path."""
-    out = subprocess.run([mailtree, mode] + paths,
-                         capture_output=True, check=True).stdout
-    if len(paths) == 1:
-        return [out]
-    return re.split(rb'(?m)^== .*\n', out)[1:]
-
-
-def to_hex(data):
-    return data.hex()
-
-
-def decoded_name(part):
-    name = part.get_filename()
-    if name is None:
-        return '-'
-    words = email.header.decode_header(name)
-    text = ''
-    for word, charset in words:
-        if isinstance(word, bytes):
-            word = word.decode(charset or 'ascii', 'replace')
-        text += word
-    return to_hex(text.encode('utf-8', 'surrogateescape'))
-
-
-def theirs(part, depth=0):
-    lines = []
-    kind = part.get_content_type()
-    children = part.get_payload() if part.is_multipart() else []
-    body = ''
-    if not children:
-        body = to_hex(part.get_payload(decode=True) or b'')
-    lines.append(f'{depth} {kind} {decoded_name(part)} {body}')
-    for child in children:
-        lines += theirs(child, depth + 1)
-    return lines
 
 
 def compare(name, path, got):
@@ -194,42 +155,16 @@ def generated():
 
 # Addresses, as ENVELOPE has them.
 
-def tokens(data):
-    at = 0
-
-    def one():
-        nonlocal at
-        if data[at:at + 1] == b'(':
-            at += 1
-            items = []
-            while data[at:at + 1] != b')':
-                if data[at:at + 1] == b' ':
-                    at += 1
-                else:
-                    items.append(one())
-            at += 1
-            return items
-        m = re.compile(rb'\{(\d+)\}\r\n').match(data, at)
-        if m:
-            at = m.end() + int(m.group(1))
-            return data[m.end():at].decode('utf-8', 'replace')
-        m = re.compile(rb'"((?:[^"\\]|\\.)*)"|[^ ()]+').match(data, at)
-        at = m.end()
-        if m.group(1) is None:
-            return None if m.group() == b'NIL' else m.group().decode()
-        return re.sub(r'\\(.)', r'\1', m.group(1).decode())
-    return one()
-
-
 def compare_addresses(name, path, got):
     with open(path, 'rb') as f:
         message = email.message_from_bytes(f.read())
-    envelope = tokens(got)
+    envelope = tokens(got)[0]
     for field, at in (('from', 2), ('to', 5), ('cc', 6)):
         fields = [str(v) for v in message.get_all(field, [])]
         want = [(re.sub(r'\s+', ' ', n), a)
                 for n, a in email.utils.getaddresses(fields) if a]
-        have = [(a[0] or '', f'{a[2]}@{a[3]}')
+        have = [((a[0] or b'').decode('utf-8', 'replace'),
+                 (a[2] + b'@' + a[3]).decode('utf-8', 'replace'))
                 for a in envelope[at] or [] if a[3] is not None]
         ok(have == want, f'{name}: {field}', have, want)
 
@@ -237,17 +172,17 @@ def compare_addresses(name, path, got):
 def main():
     files = corpus()
     paths = [path for _, path in files]
-    for (name, path), got in zip(files, ours('-d', paths)):
+    for (name, path), got in zip(files, ours(mailtree, '-d', paths)):
         compare(name, path, got)
     made = generated()
-    for (name, path), got in zip(made, ours('-d', [p for _, p in made])):
+    for (name, path), got in zip(made, ours(mailtree, '-d', [p for _, p in made])):
         compare(name, path, got)
-    stored = ours('-b', paths)
-    wire = ours('-b', [with_crlf(path) for path in paths])
+    stored = ours(mailtree, '-b', paths)
+    wire = ours(mailtree, '-b', [with_crlf(path) for path in paths])
     for (name, _), a, b in zip(files, stored, wire):
         ok(a == b, f'{name}: the same structure with CRLF', a, b)
     plain = [f for f in files if '/' not in f[0] and f[0] != 'groups']
-    for (name, path), got in zip(plain, ours('-e', [p for _, p in plain])):
+    for (name, path), got in zip(plain, ours(mailtree, '-e', [p for _, p in plain])):
         compare_addresses(name, path, got.rstrip(b'\n'))
     print(f'1..{count}')
     return failed != 0

@@ -28,6 +28,23 @@ add_param(struct writer *w, struct span name, bool extended,
 	return imap_string(value, w->out);
 }
 
+/* Marks the sections of whole series: one may stand before its first. */
+static int
+find_members(const struct mime_param *p, size_t n, bool member[MIME_PARAMS],
+    struct buf *scratch)
+{
+	struct span name;
+	bool extended;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r != -1; i++) {
+		r = mime_param_join(p, n, i, member, &name, &extended,
+		    scratch);
+		buf_reset(scratch);
+	}
+	return r == -1 ? -1 : 0;
+}
+
 /* ("name" "value" ...) or NIL; what RFC 2231 cut in pieces is joined. */
 static int
 add_params(struct writer *w, const struct mime_param *p, size_t n)
@@ -35,17 +52,18 @@ add_params(struct writer *w, const struct mime_param *p, size_t n)
 	bool member[MIME_PARAMS] = { false }, extended = false;
 	struct buf joined = buf_new(4 * (size_t)MIME_HEADER);
 	char before = '(';
-	int r = 0;
+	int r;
 
 	if (n == 0)
 		return buf_add_str(w->out, "NIL");
+	r = find_members(p, n, member, &joined);
 	for (size_t i = 0; i < n && r != -1; i++) {
 		struct span name;
 
-		if (member[i])
-			continue;
 		r = mime_param_join(p, n, i, member, &name, &extended,
 		    &joined);
+		if (r == 0 && member[i])
+			continue;
 		if (r == -1 || buf_add_byte(w->out, before) == -1)
 			break;
 		before = ' ';
@@ -55,7 +73,7 @@ add_params(struct writer *w, const struct mime_param *p, size_t n)
 		buf_reset(&joined);
 	}
 	buf_free(&joined);
-	return w->out->full ? -1 : buf_add_byte(w->out, ')');
+	return r == -1 || w->out->full ? -1 : buf_add_byte(w->out, ')');
 }
 
 /* RFC 2045 5.2: a part that does not say what it is. */

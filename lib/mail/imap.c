@@ -92,23 +92,29 @@ imap_nstring(struct span s, struct buf *out)
 }
 
 /* The line ends go (RFC 5322 2.2.3); a tab that a line was folded with was
- * a space before, and clients show it as it comes. */
+ * a space before, and clients show it as it comes.  A bare CR is no line end
+ * to us and one to others: it becomes a space. */
 int
 imap_nstring_folded(struct span value, struct buf *out)
 {
 	struct buf b = buf_new(MIME_HEADER);
 	int r;
 
-	if (value.p == NULL || span_find(value, '\n') == value.n)
-		return imap_nstring(value.p ? span_trim(value) : value, out);
-	value = span_trim(span_head(value, MIME_HEADER));
+	if (value.p == NULL)
+		return imap_nstring(value, out);
+	value = span_trim(value);
+	if (span_find(value, '\n') == value.n &&
+	    span_find(value, '\r') == value.n)
+		return imap_string(value, out);
+	value = span_head(value, MIME_HEADER);
 	for (size_t i = 0; i < value.n; i++) {
 		char c = value.p[i];
 
-		if (c == '\t' && value.p[i - 1] == '\n')
+		if (c == '\n' || (c == '\r' && span_at(value, i + 1) == '\n'))
+			continue;
+		if (c == '\r' || (c == '\t' && i > 0 && value.p[i - 1] == '\n'))
 			c = ' ';
-		if (c != '\r' && c != '\n')
-			(void)buf_add_byte(&b, c); /* there is room */
+		(void)buf_add_byte(&b, c); /* there is room */
 	}
 	r = imap_string(buf_span(&b), out);
 	buf_free(&b);

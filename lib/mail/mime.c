@@ -223,6 +223,24 @@ end_header(struct parser *p, struct mark end)
 	return true;
 }
 
+/*
+ * The empty line that ended the header of a message in a message was the
+ * line end of the delimiter behind it: the message may not reach past the
+ * part that it fills.
+ */
+static void
+clip_header(struct mime_part *part, struct mark start, struct mark end)
+{
+	if (end.at >= start.at || part->parent == NULL ||
+	    !is_message(part->parent) || part->header.at > end.at)
+		return;
+	part->header.n -= start.at - end.at;
+	part->header.wire -= start.wire - end.wire;
+	part->header.lines -= start.lines - end.lines;
+	part->body.at = end.at;
+	part->body.n = part->body.wire = part->body.lines = 0;
+}
+
 /* Closes the parts from the current one up to (not with) `stop'. */
 static bool
 close_parts(struct parser *p, const struct mime_part *stop, struct mark end)
@@ -242,6 +260,7 @@ close_parts(struct parser *p, const struct mime_part *stop, struct mark end)
 			part->body.lines };
 
 		part->body = range(start, end.at < start.at ? start : end);
+		clip_header(part, start, end);
 		if (part->child)
 			continue;
 		if (is_multipart(part))
@@ -339,7 +358,7 @@ header_line(struct parser *p, struct span line)
 	}
 	if (!p->has_stray && !header_is_field(line)) {
 		/* A part that begins with its text. */
-		if (first && p->part->parent && is_multipart(p->part->parent))
+		if (first && p->part->parent)
 			return end_header(p, p->now) && open_inside(p);
 		p->has_stray = true;
 		p->stray = p->now;

@@ -96,7 +96,8 @@ take_value(struct span *s, struct span name, struct mime_budget *budget,
 
 		n = lex_quoted(*s);
 		inner = n > 0 ? span_of(s->p + 1, n - 2) :
-		    span_trim(span_skip(*s, 1));
+		    span_trim(span_head(span_skip(*s, 1),
+			span_find(span_skip(*s, 1), '\n')));
 		*s = span_skip(*s, n > 0 ? n : s->n);
 		return unquote(inner, budget, a, out);
 	}

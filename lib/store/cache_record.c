@@ -15,9 +15,9 @@ static const char magic[8] = "PSTNCCH1";
 static const struct {
 	unsigned char kind, version;
 } parts[CACHE_PARTS] = {
-	[CACHE_ENVELOPE] = { 1, 1 },
-	[CACHE_BODY] = { 2, 1 },
-	[CACHE_BODYSTRUCTURE] = { 3, 1 },
+	[CACHE_ENVELOPE] = { 1, 2 },
+	[CACHE_BODY] = { 2, 2 },
+	[CACHE_BODYSTRUCTURE] = { 3, 2 },
 	[CACHE_FROM] = { 4, 1 },
 	[CACHE_TO] = { 5, 1 },
 	[CACHE_CC] = { 6, 1 },

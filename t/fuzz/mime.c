@@ -55,6 +55,9 @@ check(struct span text, const struct mime_part *part, unsigned depth)
 		at = p->body.at + p->body.n;
 		check(text, p, depth + 1);
 	}
+	if (message && part->body.n > 0 && part->body.n !=
+	    part->child->header.n + part->child->body.n)
+		abort(); /* a message fills its part */
 }
 
 /* File names that are what they promise, and no two alike. */

@@ -159,6 +159,9 @@ test_strings(struct tap *t)
 	(void)imap_nstring_folded(span_str(" a\r\n\tb\n "), &out);
 	tap_is(t, buf_span(&out), "\"a b\"", "an unfolded value");
 	buf_reset(&out);
+	(void)imap_nstring_folded(span_str(" a\rTo: b\r\r\n c\r"), &out);
+	tap_is(t, buf_span(&out), "\"a To: b  c\"", "with bare CRs");
+	buf_reset(&out);
 	memset(longer, 'x', sizeof longer);
 	(void)imap_string(span_of(longer, sizeof longer - 1), &out);
 	tap_ok(t, span_starts(buf_span(&out), "{1001}\r\nx"),
@@ -203,6 +206,7 @@ test_params(struct tap *t)
 		{ "name=\"open", "open" }, { "name=\"a\" junk; x", "a" },
 		{ "; ;; =x; name=z", "z" }, { "name*99999999999=x", "NONE" },
 		{ "name*65=x; name*x=y", "NONE" },
+		{ "name=\"open; x\n y=z", "open; x" },
 		{ "name=a; name=b", "a" },
 	};
 	struct buf out = buf_new(4096);
@@ -239,7 +243,7 @@ test_structure(struct tap *t)
 		    "\"7bit\" 6 2 \"x\" (\"inline\" NIL) (\"en\" \"de\") "
 		    "\"y\")" },
 		{ "Content-Type: multipart/mixed; boundary=x\n\n--x\n\none\n"
-		  "--x\nContent-Type: image/png; name*0=\"a \";\n name*1=b\n"
+		  "--x\nContent-Type: image/png; name*1=b;\n name*0=\"a \"\n"
 		  "Content-Disposition: attachment; filename=z\n\n--x--\n",
 		    "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL "
 		    "\"7bit\" 3 1 NIL NIL NIL NIL)(\"image\" \"png\" (\"name\" "
