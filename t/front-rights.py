@@ -242,9 +242,10 @@ import array, os, socket, struct, sys, time
 if sys.argv[3] == "-n":
     sys.exit(111)
 channel = socket.socket(fileno=3)
-def frame(kind, tls=0, data=b"", tag=b"t", n=None):
-    return struct.pack("=III64s1024s", kind, tls,
-        len(data) if n is None else n, tag, data)
+def frame(kind, tls=0, data=b"", tag=b"t", n=None, mechanism=4,
+          bindings=b""):
+    return struct.pack("=IIII64s1024s204s", kind, tls, mechanism,
+        len(data) if n is None else n, tag, data, bindings)
 def ask(packet, fds=()):
     channel.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
         array.array("i", fds))] if fds else [])
@@ -257,7 +258,8 @@ def ask(packet, fds=()):
         got.frombytes(value)
     return struct.unpack("=I", data[:4])[0], list(got)
 GOOD = b"\\0alice\\0secret word"
-AUTH, ENQUEUE = 1, 2
+AUTH, ENQUEUE, STEP, CANCEL = 1, 2, 4, 5
+FIRST = b"n,,n=alice,r=abcdefgh"
 %s
 os.write(1, b"alive\\n")
 time.sleep(30)
@@ -295,6 +297,25 @@ def test_hostile():
          "ask(frame(ENQUEUE, tag=b''))"),
         ("AUTH after AUTH", "submission",
          "ask(frame(AUTH, 1, GOOD, b'')); ask(frame(AUTH, 1, GOOD, b''))"),
+        ("a STEP before AUTH", "imap", "ask(frame(STEP, data=GOOD))"),
+        ("a CANCEL before AUTH", "imap", "ask(frame(CANCEL))"),
+        ("a STEP after the end", "imap",
+         "ask(frame(AUTH, data=b'x')); ask(frame(STEP, data=GOOD))"),
+        ("a STEP after CANCEL", "imap",
+         "s = ask(frame(AUTH, data=FIRST, mechanism=2))[0]\n"
+         "if s == 3: ask(frame(CANCEL)); ask(frame(STEP, data=FIRST))"),
+        ("a STEP on another protocol's tag", "imap",
+         "s = ask(frame(AUTH, data=FIRST, mechanism=2))[0]\n"
+         "if s == 3: ask(frame(STEP, data=FIRST, tag=b''))"),
+        ("ENQUEUE in an exchange", "submission",
+         "ask(frame(AUTH, 1, FIRST, b'', None, 2)); "
+         "ask(frame(ENQUEUE, tag=b''))"),
+        ("a mechanism that is none", "imap",
+         "ask(frame(AUTH, data=GOOD, mechanism=99))"),
+        ("a channel binding past its end", "imap",
+         "ask(frame(AUTH, data=GOOD, bindings=b'\\xff' * 204))"),
+        ("a fourth exchange", "imap",
+         "[ask(frame(AUTH, data=FIRST, mechanism=2)) for i in range(4)]"),
         ("a fourth attempt", "imap",
          "[ask(frame(AUTH, data=b'x')) for i in range(4)]"),
     ]
@@ -319,20 +340,28 @@ def test_hostile():
     front.stop()
     # checkpw says more than it may.
     for name, verdict in (
-            ("root", "2, 0, 0, b'alice', b'%s/m'"),
-            ("uid -1", "2, 0xffffffff, 9999, b'alice', b'%s/m'"),
-            ("another folder", "2, %d, %d, b'alice', b'/etc'" %
+            ("root", "2, 0, 0, 0, b'alice', b'', b'%s/m'"),
+            ("uid -1", "2, 0xffffffff, 9999, 0, b'alice', b'', b'%s/m'"),
+            ("another folder", "2, %d, %d, 0, b'alice', b'', b'/etc'" %
              (OWNER, OWNER)),
-            ("a way out", "2, %d, %d, b'alice', b'%%s/m/../../x'" %
+            ("a way out", "2, %d, %d, 0, b'alice', b'', b'%%s/m/../../x'" %
              (OWNER, OWNER)),
-            ("no name", "2, %d, %d, b'', b'%%s/m'" % (OWNER, OWNER)),
-            ("no NUL", "2, %d, %d, b'a' * 320, b'%%s/m'" % (OWNER, OWNER)),
-            ("an unknown status", "3, %d, %d, b'alice', b'%%s/m'" %
+            ("no name", "2, %d, %d, 0, b'', b'', b'%%s/m'" % (OWNER, OWNER)),
+            ("no NUL", "2, %d, %d, 0, b'a' * 320, b'', b'%%s/m'" %
+             (OWNER, OWNER)),
+            ("a credential without NUL",
+             "2, %d, %d, 0, b'alice', b'a' * 32, b'%%s/m'" % (OWNER, OWNER)),
+            ("a message past its end",
+             "3, 0, 0, 769, b'alice', b'', b'%s/m'"),
+            ("an unknown status", "4, %d, %d, 0, b'alice', b'', b'%%s/m'" %
              (OWNER, OWNER))):
         site = Site("verdict" + name.replace(" ", ""))
         site.program("checkpw", "#!%s\nimport socket, struct\n"
                      "s = socket.socket(fileno=0)\ns.recv(2000)\n"
-                     "s.send(struct.pack('=III320s2048s', %s))\n" %
+                     "def verdict(status, uid, gid, n, user, name, folder):\n"
+                     "    return struct.pack('=IIII320s32s16s768s2048s', "
+                     "status, uid, gid, n, user, name, b'', b'', folder)\n"
+                     "s.send(verdict(%s))\n" %
                      (FAKE, verdict.replace("%s", site.root)))
         front = Front(site, "imap")
         got = login(front.client())
@@ -458,7 +487,7 @@ def test_real():
     c.ask("PASS secret word\r\n")
     after = set(c.ask("CAPA\r\n", end=r"\.$").split("\n"))
     lost = {n for n in before - after if "Capab" not in n} - {
-        "STLS", "USER", "SASL PLAIN"}  # what is over with the login
+        "STLS", "USER"}  # what is over with the login
     ok(not lost, "what pop3-login announces is there after the login "
        "(RFC 2449 5)", lost)
     for front in (imap, imaps, pop3, pop3s):

@@ -42,7 +42,7 @@ def test_login(site):
         r"login service=imap peer=127\.0\.0\.1 user=alice@example\.org "
         r"tls=0")) == 1), "a line in the log")
     lines = front.logged(r"login-failed service=imap peer=127\.0\.0\.1 "
-                         r"user=(alice|nobody) tls=0\n")
+                         r"user=(alice|nobody) tls=0 mechanism=PLAIN ")
     ok(lines == ["alice", "nobody"], "and one per refusal, of one shape",
        lines)
     ok("secret" not in open(front.site.log).read(), "no password in the log")
@@ -307,7 +307,7 @@ def test_pop3(site):
     ok(c.greeting == "+OK mail.example.org ready", "pop3: greeting",
        c.greeting)
     got = c.ask("CAPA\r\n", end=r"\.$")
-    ok("\nSTLS\n" in got and "\nUSER\n" in got and "\nSASL PLAIN\n" in got,
+    ok("\nSTLS\n" in got and "\nUSER\n" in got and "\nSASL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN\n" in got,
        "CAPA", got)
     ok(c.ask("PASS x\r\n").startswith("-ERR"), "PASS needs USER")
     ok(c.ask("USER nobody\r\n") == c.ask("USER alice\r\n"),

@@ -241,7 +241,7 @@ case $? in
 	'a network session is refused as root' ;;
 esac
 like "$(printf 'CAPA\r\n' | AUTH_TAG=+OK pop3d "$box" 2>/dev/null |
-	tr '\r\n' '  ')" 'USER  SASL PLAIN  EXPIRE' \
+	tr '\r\n' '  ')" 'USER  SASL SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN  EXPIRE' \
 	'CAPA says how the login could be made, after one'
 pop3d "$tmp/none" </dev/null >"$tmp/raw" 2>/dev/null
 is "$?" 111 'no Maildir: 111'

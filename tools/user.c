@@ -9,17 +9,15 @@
  * Exits:   0 done, 1 the answer is no, 100 misuse, 111 try again
  */
 #include "common.h"
+#include "credential.h"
 #include "home.h"
 
-#include "auth/secrets.h"
 #include "base/err.h"
-#include "base/in.h"
 #include "base/num.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum {
@@ -31,6 +29,8 @@ static int passwd(struct conf *c, int argc, char **argv);
 static int del(struct conf *c, int argc, char **argv);
 static int list(struct conf *c, int argc, char **argv);
 static int show(struct conf *c, int argc, char **argv);
+static int disable(struct conf *c, int argc, char **argv);
+static int app(struct conf *c, int argc, char **argv);
 
 static const struct tool_command commands[] = {
 	{ "add",
@@ -39,72 +39,14 @@ static const struct tool_command commands[] = {
 	{ "del", "ADDRESS", del },
 	{ "list", "[--json]", list },
 	{ "show", "ADDRESS", show },
+	{ "disable", "ADDRESS", disable },
+	{ "enable", "ADDRESS", disable },
+	{ "app",
+	    "add [--services imap,pop3,smtp] [--expires YYYY-MM-DD] ADDRESS "
+	    "NAME | list [--json] ADDRESS | del ADDRESS NAME",
+	    app },
 	{ NULL, NULL, NULL },
 };
-
-/* One line from standard input, without echo on a terminal. */
-static void
-read_line(const char *prompt, char out[SECRETS_PASSWORD + 1])
-{
-	char room[SECRETS_PASSWORD + 3];
-	struct in in = in_fd(0, room, sizeof room);
-	struct termios was, quiet;
-	bool tty = tcgetattr(0, &was) == 0;
-	struct span line;
-	int r;
-
-	in.lf_ok = true;
-	if (tty) {
-		fputs(prompt, stderr);
-		quiet = was;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(0, TCSAFLUSH, &quiet); /* or it shows */
-	}
-	r = in_line(&in, &line);
-	if (tty) {
-		(void)tcsetattr(0, TCSAFLUSH, &was);
-		fputc('\n', stderr);
-	}
-	/* A file without a line end at its end is a line too. */
-	if (r == 0)
-		line = in_pending(&in);
-	if (r == -1 || line.n == 0 ||
-	    span_copy(line, out, SECRETS_PASSWORD + 1) == -1)
-		err_die(EXIT_NEVER, "a password of 1 to %d bytes is expected",
-		    SECRETS_PASSWORD);
-	explicit_bzero(room, sizeof room);
-}
-
-/* Reads a password and makes its credential. */
-static void
-ask_password(struct buf *credential)
-{
-	char first[SECRETS_PASSWORD + 1], again[SECRETS_PASSWORD + 1];
-
-	read_line("Password: ", first);
-	if (isatty(0)) {
-		read_line("Once more: ", again);
-		if (strcmp(first, again) != 0)
-			err_die(EXIT_NO, "the two differ");
-		explicit_bzero(again, sizeof again);
-	}
-	if (secrets_make(span_str(first), credential) == -1)
-		err_die_sys(EXIT_LATER, "make a credential");
-	explicit_bzero(first, sizeof first);
-}
-
-static void
-set_password(const struct conf *c, const struct userdb *users,
-    const char *address, struct buf *credential)
-{
-	struct userdb secrets = tool_open(c, "secrets", users);
-
-	if (userdb_set(&secrets, span_str(address), buf_span(credential)) ==
-	    -1)
-		err_die_sys(EXIT_LATER, "%s", address);
-	tool_commit(&secrets);
-	buf_wipe(credential);
-}
 
 static uint32_t
 parse_id(const char *text)
@@ -208,8 +150,8 @@ record_text(const struct users_record *u, struct buf *out)
 static int
 add(struct conf *c, int argc, char **argv)
 {
-	struct buf credential = buf_new(SECRETS_VALUE);
 	struct buf record = buf_new(USERS_VALUE - 1);
+	char password[SECRETS_PASSWORD + 1];
 	struct users_record u = { 0 };
 	char address[USERS_ADDRESS];
 	struct userdb db;
@@ -223,10 +165,11 @@ add(struct conf *c, int argc, char **argv)
 		err_die(EXIT_NO, "%s is there already", address);
 	fill_defaults(&db, address, &u);
 	record_text(&u, &record);
-	ask_password(&credential);
+	credential_ask(password);
 	if (home_make(c, &u) == -1)
 		err_die_sys(EXIT_LATER, "make %s%s", c->root, u.maildir);
-	set_password(c, &db, address, &credential);
+	credential_set(c, &db, address, password);
+	explicit_bzero(password, sizeof password);
 	if (userdb_set(&db, span_str(address), buf_span(&record)) == -1)
 		err_die_sys(EXIT_LATER, "%s", address);
 	tool_commit(&db);
@@ -249,8 +192,7 @@ need_mailbox(const struct userdb *db, const char *address)
 static int
 passwd(struct conf *c, int argc, char **argv)
 {
-	struct buf credential = buf_new(SECRETS_VALUE);
-	char address[USERS_ADDRESS];
+	char address[USERS_ADDRESS], password[SECRETS_PASSWORD + 1];
 	struct userdb db;
 
 	if (argc != 2)
@@ -258,8 +200,9 @@ passwd(struct conf *c, int argc, char **argv)
 	tool_address(c, argv[1], false, address);
 	db = tool_open(c, "users", NULL);
 	need_mailbox(&db, address);
-	ask_password(&credential);
-	set_password(c, &db, address, &credential);
+	credential_ask(password);
+	credential_set(c, &db, address, password);
+	explicit_bzero(password, sizeof password);
 	userdb_close(&db);
 	return 0;
 }
@@ -346,6 +289,97 @@ show(struct conf *c, int argc, char **argv)
 	    (unsigned long)u.uid, (unsigned long)u.gid, c->root, u.maildir);
 	if (u.quota > 0)
 		printf("quota %llu\n", (unsigned long long)u.quota);
+	return 0;
+}
+
+static int
+disable(struct conf *c, int argc, char **argv)
+{
+	bool off = strcmp(argv[0], "disable") == 0;
+	char address[USERS_ADDRESS];
+	struct userdb db;
+
+	if (argc != 2)
+		tool_usage(&commands[off ? 5 : 6]);
+	tool_address(c, argv[1], false, address);
+	db = tool_open(c, "users", NULL);
+	need_mailbox(&db, address);
+	credential_disable(c, &db, address, off);
+	userdb_close(&db);
+	return 0;
+}
+
+struct app_options {
+	unsigned services;
+	const char *expires;
+	bool json;
+};
+
+static void
+parse_app(int argc, char **argv, struct app_options *out)
+{
+	static const struct option options[] = {
+		{ "services", required_argument, NULL, 's' },
+		{ "expires", required_argument, NULL, 'e' },
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int64_t day;
+	int o;
+
+	*out = (struct app_options){ .services = SECRETS_ALL };
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (o == 'j')
+			out->json = true;
+		else if (o == 's') {
+			out->services = secrets_services(span_str(optarg));
+			if (out->services == 0)
+				err_die(EXIT_NEVER,
+				    "%s: of imap, pop3 and smtp, with commas",
+				    optarg);
+		} else if (o == 'e') {
+			out->expires = optarg;
+			if (!secrets_day(span_str(optarg), &day))
+				err_die(EXIT_NEVER, "%s: not YYYY-MM-DD",
+				    optarg);
+		} else
+			tool_usage(&commands[7]);
+	}
+}
+
+/* app add, list and del. */
+static int
+app(struct conf *c, int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	bool lists = strcmp(what, "list") == 0;
+	struct app_options o;
+	char address[USERS_ADDRESS];
+	struct span name;
+	struct userdb db;
+
+	argc--;
+	argv++;
+	parse_app(argc, argv, &o);
+	if (argc - optind != (lists ? 1 : 2))
+		tool_usage(&commands[7]);
+	tool_address(c, argv[optind], false, address);
+	name = span_str(lists ? NULL : argv[optind + 1]);
+	if (!lists && !secrets_is_name(name))
+		err_die(EXIT_NEVER,
+		    "%s: a name has 1 to %d of a-z 0-9 . _ -", name.p,
+		    SECRETS_NAME - 1);
+	db = tool_open(c, "users", NULL);
+	need_mailbox(&db, address);
+	if (lists)
+		credential_list(c, &db, address, o.json);
+	else if (strcmp(what, "add") == 0)
+		credential_add(c, &db, address, name, o.services, o.expires);
+	else if (strcmp(what, "del") == 0)
+		credential_remove(c, &db, address, name);
+	else
+		tool_usage(&commands[7]);
+	userdb_close(&db);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
-/* One attempt to log in: start checkpw, believe its verdict within limits. */
+/* Attempts to log in: start checkpw, believe its verdict within limits. */
 #include "front.h"
 
+#include "auth/sasl.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -26,28 +27,35 @@ open_below(const struct conf *c, const char *name)
 	return fd;
 }
 
-static pid_t
-start(const struct front *f, int end)
+/* 0, or -1. */
+static int
+start(struct link *l, int end)
 {
+	const struct front *f = l->front;
 	const struct conf *c = &f->conf;
 	int secrets = open_below(c, "secrets.cdb");
 	int users = open_below(c, "users.cdb");
 	int fds[] = { end, -1, 2, secrets, users };
 	const char *env[] = { FRONT_ENV NULL };
 	char path[PATH_MAX];
-	const char *argv[] = { path, "-r", c->root, NULL };
+	const char *argv[6] = { path };
 	struct proc p = { .path = path,
 		.argv = argv,
 		.envp = env,
 		.fds = fds,
-		.nfds = 5,
+		.nfds = sizeof fds / sizeof *fds,
 		.uid = f->auth.uid,
 		.gid = f->auth.gid,
 		.keep_chroot = f->root };
+	size_t n = 1;
 	pid_t pid = -1;
 
-	if (c->root[0] == '\0')
-		argv[1] = NULL;
+	if (c->root[0] != '\0') {
+		argv[n++] = "-r";
+		argv[n++] = c->root;
+	}
+	argv[n++] = f->service->name;
+	argv[n++] = l->peer;
 	if (secrets != -1 && users != -1 &&
 	    conf_program(c, c->checkpw, path) == 0)
 		pid = proc_spawn(&p);
@@ -55,7 +63,8 @@ start(const struct front *f, int end)
 		close(secrets);
 	if (users != -1)
 		close(users);
-	return pid;
+	l->check.pid = pid == -1 ? 0 : pid;
+	return pid == -1 ? -1 : 0;
 }
 
 static bool
@@ -86,41 +95,74 @@ is_owner(const struct front *f, const struct frame_verdict *v)
 }
 
 static bool
+is_text(const char *p, size_t size)
+{
+	return memchr(p, '\0', size) != NULL;
+}
+
+static bool
 is_sound(const struct front *f, const struct frame_verdict *v, ssize_t n)
 {
-	if (n != (ssize_t)sizeof *v || v->status > FRAME_OK ||
-	    memchr(v->user, '\0', sizeof v->user) == NULL ||
-	    memchr(v->maildir, '\0', sizeof v->maildir) == NULL)
+	if (n != (ssize_t)sizeof *v || v->status > FRAME_MORE ||
+	    v->n > sizeof v->data || !is_text(v->user, sizeof v->user) ||
+	    !is_text(v->credential, sizeof v->credential) ||
+	    !is_text(v->why, sizeof v->why) ||
+	    !is_text(v->maildir, sizeof v->maildir))
 		return false;
 	return v->status != FRAME_OK || (v->user[0] != '\0' && is_owner(f, v) &&
 					    is_below(f->conf.root, v->maildir));
 }
 
-/* 0, or -1 where there is no verdict that counts. */
-static int
-exchange(const struct front *f, const struct frame_request *q,
-    struct frame_verdict *v)
+void
+front_check_end(struct link *l)
 {
-	int64_t deadline = io_now_ms() + FRONT_VERDICT_MS;
-	int pair[2], r = -1;
-	pid_t pid;
+	struct check *k = &l->check;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		return -1;
-	pid = start(f, pair[1]);
-	close(pair[1]);
-	if (pid != -1) {
-		if (io_send(pair[0], q, sizeof *q, NULL, 0) == 0 &&
-		    io_wait(pair[0], POLLIN, deadline) == 0 &&
-		    is_sound(f, v, io_recv(pair[0], v, sizeof *v, NULL, 0)))
-			r = 0;
-		kill(pid, SIGKILL);
-		(void)proc_wait(pid);
-	}
-	close(pair[0]);
-	return r;
+	if (k->pid == 0)
+		return;
+	close(k->sock);
+	kill(k->pid, SIGKILL);
+	(void)proc_wait(k->pid);
+	*k = (struct check){ 0 };
 }
 
+static int
+begin(struct link *l, const struct frame_request *q)
+{
+	int pair[2], r;
+
+	front_check_end(l);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	r = start(l, pair[1]);
+	close(pair[1]);
+	if (r == -1) {
+		close(pair[0]);
+		return -1;
+	}
+	l->check.sock = pair[0];
+	l->check.mechanism = q->mechanism;
+	return 0;
+}
+
+/* 0, or -1 where there is no verdict that counts. */
+static int
+exchange(struct link *l, const struct frame_request *q, struct frame_verdict *v)
+{
+	int64_t deadline = io_now_ms() + FRONT_VERDICT_MS;
+	struct check *k = &l->check;
+
+	if (q->type == FRAME_AUTH && begin(l, q) == -1)
+		return -1;
+	if (io_send(k->sock, q, sizeof *q, NULL, 0) == -1 ||
+	    io_wait(k->sock, POLLIN, deadline) == -1 ||
+	    !is_sound(l->front, v, io_recv(k->sock, v, sizeof *v, NULL, 0)))
+		return -1;
+	/* An exchange has an end. */
+	return v->status == FRAME_MORE && ++k->steps >= FRAME_STEPS ? -1 : 0;
+}
+
+/* Filters of the log know this line: it is in front(8). */
 static void
 tell(const struct link *l, const struct frame_request *q,
     const struct frame_verdict *v)
@@ -134,6 +176,11 @@ tell(const struct link *l, const struct frame_request *q,
 	log_str(&line, "peer", l->peer);
 	log_str(&line, "user", v->user);
 	log_num(&line, "tls", q->tls);
+	log_str(&line, "mechanism", sasl_mechanism(l->check.mechanism)->name);
+	if (v->credential[0] != '\0')
+		log_str(&line, "credential", v->credential);
+	if (v->why[0] != '\0')
+		log_str(&line, "why", v->why);
 	log_end(&line);
 }
 
@@ -151,15 +198,18 @@ sleep_until(int64_t ms)
 }
 
 enum frame_status
-front_check(const struct link *l, const struct frame_request *q,
-    struct frame_verdict *v)
+front_check(
+    struct link *l, const struct frame_request *q, struct frame_verdict *v)
 {
 	int64_t start_ms = io_now_ms();
 
 	*v = (struct frame_verdict){ .status = FRAME_TEMPFAIL };
-	if (exchange(l->front, q, v) == -1)
+	if (exchange(l, q, v) == -1)
 		*v = (struct frame_verdict){ .status = FRAME_TEMPFAIL };
+	if (v->status == FRAME_MORE)
+		return FRAME_MORE;
 	tell(l, q, v);
+	front_check_end(l);
 	/* Counted from the question on, so that a refusal takes as long
 	 * whatever the reason. */
 	if (v->status == FRAME_REJECT)

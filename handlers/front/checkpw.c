@@ -1,11 +1,12 @@
 /*
  * checkpw: one attempt to log in.
  *
- * Reads:   fd 0 one FRAME_AUTH request (net/frame.h), fd 3 secrets.cdb,
- *          fd 4 users.cdb, postern.conf
- * Writes:  fd 0 one verdict
- * Runs as: postern.conf's auth_user, jailed before it reads the request
- * Exits:   0 a verdict was given; 100 usage; 111 a fault
+ * Reads:   fd 0 the requests of one exchange (net/frame.h), fd 3
+ *          secrets.cdb, fd 4 users.cdb, postern.conf
+ * Writes:  fd 0 a verdict on each
+ * Runs as: postern.conf's auth_user, jailed before it reads a request
+ * Exits:   0 a verdict was given, or the exchange was given up; 100 usage;
+ *          111 a fault
  */
 #include "auth/sasl.h"
 #include "auth/secrets.h"
@@ -15,10 +16,21 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "net/frame.h"
+#include "net/service.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
+
+struct attempt {
+	struct conf conf;
+	const struct service *service;
+	char key[USERS_ADDRESS]; /* who it is meant to be */
+	struct secrets secrets;
+	struct frame_request q;
+	struct frame_verdict v;
+};
 
 static void
 enter_jail(const struct conf *c)
@@ -32,59 +44,252 @@ enter_jail(const struct conf *c)
 		err_die_sys(EXIT_LATER, "jail");
 }
 
+static enum frame_status
+refuse(struct attempt *a, const char *why)
+{
+	(void)span_copy(span_str(why), a->v.why, sizeof a->v.why);
+	return FRAME_REJECT;
+}
+
 /* The proved user's mailbox; aliases have none. */
 static enum frame_status
-find_mailbox(const struct conf *c, const char *key, struct frame_verdict *v)
+find_mailbox(struct attempt *a)
 {
+	struct frame_verdict *v = &a->v;
 	struct users_record u;
 	char maildir[PATH_MAX];
-	enum users_kind kind = users_get(FRAME_MAILBOXES_FD, span_str(key), &u);
+	enum users_kind kind =
+	    users_get(FRAME_MAILBOXES_FD, span_str(a->key), &u);
 
 	if (kind == USERS_TEMPFAIL)
 		return FRAME_TEMPFAIL;
 	if (kind != USERS_MAILBOX)
-		return FRAME_REJECT;
-	if (users_maildir(c, &u, maildir) == -1 ||
+		return refuse(a, "mailbox");
+	if (users_maildir(&a->conf, &u, maildir) == -1 ||
 	    span_copy(span_str(maildir), v->maildir, sizeof v->maildir) == -1 ||
-	    span_copy(span_str(key), v->user, sizeof v->user) == -1)
+	    span_copy(span_str(a->key), v->user, sizeof v->user) == -1)
 		return FRAME_TEMPFAIL;
 	v->uid = u.uid;
 	v->gid = u.gid;
 	return FRAME_OK;
 }
 
-static enum frame_status
-check(const struct conf *c, const struct frame_request *q,
-    struct frame_verdict *v)
+static unsigned
+service_bit(const struct attempt *a)
 {
-	struct sasl_plain plain;
-	char key[USERS_ADDRESS];
-	enum secrets_verdict proof;
+	switch (a->service->kind) {
+	case SERVICE_IMAP:
+		return SECRETS_IMAP;
+	case SERVICE_POP3:
+		return SECRETS_POP3;
+	case SERVICE_SMTP:
+	case SERVICE_SUBMISSION:
+		break;
+	}
+	return SECRETS_SMTP;
+}
 
-	if (!sasl_plain_parse(span_of(q->data, q->n), &plain))
-		return FRAME_REJECT;
-	(void)span_copy(span_head(plain.authcid, sizeof v->user - 1), v->user,
-	    sizeof v->user);
-	/* Nobody may act for somebody else (RFC 4616 2: authorization). */
-	if (plain.authzid.n > 0 && !span_eq(plain.authzid, plain.authcid))
-		return FRAME_REJECT;
-	/* A name that cannot be one costs the same as an unknown one. */
-	if (users_login(plain.authcid, c->domain, key) == -1)
-		(void)snprintf(key, sizeof key, "-");
-	proof = secrets_check(FRAME_SECRETS_FD, span_str(key), plain.password);
+/* May this credential, which is proved, be used here and now? */
+static enum frame_status
+allow(struct attempt *a, size_t which)
+{
+	const struct secret *c = &a->secrets.list[which];
+
+	(void)span_copy(
+	    span_str(c->name), a->v.credential, sizeof a->v.credential);
+	if (a->secrets.disabled)
+		return refuse(a, "disabled");
+	if ((c->services & service_bit(a)) == 0)
+		return refuse(a, "service");
+	if (c->expires != 0 && c->expires <= (int64_t)time(NULL))
+		return refuse(a, "expired");
+	return find_mailbox(a);
+}
+
+static enum frame_status
+judge(struct attempt *a, enum secrets_verdict proof, size_t which)
+{
 	if (proof == SECRETS_TEMPFAIL)
 		return FRAME_TEMPFAIL;
-	return proof == SECRETS_YES ? find_mailbox(c, key, v) : FRAME_REJECT;
+	if (proof == SECRETS_YES)
+		return allow(a, which);
+	return refuse(a, a->secrets.known ? "password" : "unknown");
+}
+
+/* -1: a fault. */
+static int
+load_user(struct attempt *a, struct span name)
+{
+	(void)span_copy(span_head(name, sizeof a->v.user - 1), a->v.user,
+	    sizeof a->v.user);
+	/* A name that cannot be one costs the same as an unknown one. */
+	if (users_login(name, a->conf.domain, a->key) == -1)
+		(void)snprintf(a->key, sizeof a->key, "-");
+	return secrets_load(FRAME_SECRETS_FD, span_str(a->key),
+	    a->conf.scram_iterations, &a->secrets);
+}
+
+static enum frame_status
+check_plain(struct attempt *a)
+{
+	enum secrets_verdict proof;
+	struct sasl_plain plain;
+	size_t which = 0;
+
+	if (!sasl_plain_parse(span_of(a->q.data, a->q.n), &plain))
+		return refuse(a, "malformed");
+	if (load_user(a, plain.authcid) == -1)
+		return FRAME_TEMPFAIL;
+	/* Nobody may act for somebody else (RFC 4616 2: authorization). */
+	if (plain.authzid.n > 0 && !span_eq(plain.authzid, plain.authcid))
+		return refuse(a, "authzid");
+	proof = secrets_check(&a->secrets, plain.password, &which);
+	return judge(a, proof, which);
+}
+
+static void
+send_verdict(struct attempt *a)
+{
+	if (io_send(0, &a->v, sizeof a->v, NULL, 0) == -1)
+		err_die_sys(EXIT_LATER, "verdict");
+}
+
+/* The client's next message in a->q: false, it has given up. */
+static bool
+receive(struct attempt *a, uint32_t type)
+{
+	ssize_t n = io_recv(0, &a->q, sizeof a->q, NULL, 0);
+
+	if (n == 0)
+		return false;
+	if (n != (ssize_t)sizeof a->q || a->q.type != type ||
+	    a->q.n > sizeof a->q.data ||
+	    a->q.mechanism >= SASL_MECHANISMS)
+		err_die(EXIT_LATER, "not a request");
+	return true;
+}
+
+/* Gives the client a message and gets the next: false, it has given up. */
+static bool
+converse(struct attempt *a, const struct buf *message)
+{
+	struct frame_verdict *v = &a->v;
+
+	if (message->full || message->n > sizeof v->data)
+		err_die(EXIT_LATER, "a message is too long");
+	v->status = FRAME_MORE;
+	v->n = (uint32_t)message->n;
+	memcpy(v->data, message->p, message->n);
+	send_verdict(a);
+	explicit_bzero(v->data, sizeof v->data);
+	v->n = 0;
+	v->status = FRAME_TEMPFAIL;
+	return receive(a, FRAME_STEP);
+}
+
+static int
+challenge(struct attempt *a, struct scram *x, struct buf *out)
+{
+	struct buf nonce = buf_new(2 * SCRAM_NONCE_MADE);
+	struct scram_keys k;
+	int r = -1;
+
+	if (secrets_challenge(&a->secrets, span_str(a->key), x->hash, &k) ==
+		0 &&
+	    scram_nonce(&nonce) == 0)
+		r = scram_challenge(x, &k, buf_span(&nonce), out);
+	explicit_bzero(&k, sizeof k);
+	buf_free(&nonce);
+	return r;
+}
+
+/* The second half: the proof, and ours for the client. */
+static enum frame_status
+prove(struct attempt *a, struct scram *x, struct buf *out)
+{
+	enum secrets_verdict proof;
+	enum frame_status status;
+	size_t which = 0;
+
+	if (!scram_final(x, span_of(a->q.data, a->q.n)))
+		return refuse(a, "malformed");
+	proof = secrets_prove(&a->secrets, x, &which);
+	status = judge(a, proof, which);
+	buf_reset(out);
+	if (status != FRAME_OK)
+		return status;
+	if (scram_answer(x, &a->secrets.list[which].keys[x->hash], out) == -1)
+		return FRAME_TEMPFAIL;
+	if (!converse(a, out))
+		_exit(0);
+	return a->q.n == 0 ? FRAME_OK : refuse(a, "malformed");
+}
+
+static enum frame_status
+check_scram(
+    struct attempt *a, const struct sasl_mechanism *m,
+    const struct scram_binding *bindings)
+{
+	bool offered = bindings[FRAME_EXPORTER].data.n > 0;
+	struct scram x = scram_new(m->hash, m->plus, offered, bindings);
+	struct buf out = buf_new(FRAME_CHALLENGE);
+	enum frame_status status = FRAME_TEMPFAIL;
+
+	if (!scram_first(&x, span_of(a->q.data, a->q.n)))
+		status = refuse(a, "malformed");
+	else if (x.authzid[0] != '\0' && strcmp(x.authzid, x.user) != 0)
+		status = refuse(a, "authzid");
+	else if (load_user(a, span_str(x.user)) == 0 &&
+		 challenge(a, &x, &out) == 0) {
+		if (!converse(a, &out))
+			_exit(0);
+		status = prove(a, &x, &out);
+	}
+	buf_wipe(&out);
+	scram_free(&x);
+	return status;
+}
+
+static enum frame_status
+check(struct attempt *a)
+{
+	static const char *const names[FRAME_BINDINGS] = {
+		[FRAME_EXPORTER] = "tls-exporter",
+		[FRAME_ENDPOINT] = "tls-server-end-point",
+		[FRAME_UNIQUE] = "tls-unique",
+	};
+	const struct sasl_mechanism *m = sasl_mechanism(a->q.mechanism);
+	struct frame_binding copy[FRAME_BINDINGS];
+	struct scram_binding bindings[FRAME_BINDINGS + 1] = { 0 };
+
+	if ((m->setting & a->conf.mechanisms) == 0)
+		return refuse(a, "mechanism");
+	if (!m->scram)
+		return check_plain(a);
+	/* Of the first request, which the next one replaces. */
+	memcpy(copy, a->q.bindings, sizeof copy);
+	for (size_t i = 0; a->q.tls && i < FRAME_BINDINGS; i++) {
+		if (copy[i].n > sizeof copy[i].data)
+			return FRAME_TEMPFAIL;
+		bindings[i].name = names[i];
+		bindings[i].data =
+		    span_of((const char *)copy[i].data, copy[i].n);
+	}
+	return check_scram(a, m, bindings);
+}
+
+static _Noreturn void
+usage(void)
+{
+	err_die(EXIT_NEVER, "usage: checkpw [-r root] SERVICE PEER");
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct frame_request q;
-	struct frame_verdict v = { .status = FRAME_TEMPFAIL };
+	struct attempt a = { .v.status = FRAME_TEMPFAIL };
 	char error[CONF_ERROR];
 	const char *root = NULL;
-	struct conf c;
 	int option;
 
 	err_program("checkpw");
@@ -92,18 +297,22 @@ main(int argc, char *argv[])
 		if (option == 'r')
 			root = optarg;
 		else
-			err_die(EXIT_NEVER, "usage: checkpw [-r root]");
-	if (argc != optind)
-		err_die(EXIT_NEVER, "usage: checkpw [-r root]");
-	if (conf_load(&c, root, error) == -1)
+			usage();
+	if (argc - optind != 2)
+		usage();
+	a.service = service_find(argv[optind]);
+	if (a.service == NULL)
+		usage();
+	if (conf_load(&a.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
-	enter_jail(&c);
-	if (io_recv(0, &q, sizeof q, NULL, 0) != (ssize_t)sizeof q ||
-	    q.type != FRAME_AUTH || q.n > sizeof q.data)
-		err_die(EXIT_LATER, "not a request");
-	v.status = check(&c, &q, &v);
-	explicit_bzero(&q, sizeof q);
-	if (io_send(0, &v, sizeof v, NULL, 0) == -1)
-		err_die_sys(EXIT_LATER, "verdict");
+	enter_jail(&a.conf);
+	if (!receive(&a, FRAME_AUTH))
+		return 0;
+	a.v.status = check(&a);
+	if (a.v.status != FRAME_OK)
+		a.v.uid = a.v.gid = 0;
+	send_verdict(&a);
+	explicit_bzero(&a.q, sizeof a.q);
+	explicit_bzero(&a.secrets, sizeof a.secrets);
 	return 0;
 }

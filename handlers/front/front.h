@@ -74,6 +74,14 @@ struct nursery {
 	unsigned char ticket_key[FRAME_TICKET_KEY];
 };
 
+/* An exchange with checkpw. */
+struct check {
+	pid_t pid; /* 0: none */
+	int sock;
+	uint32_t steps;
+	uint32_t mechanism;
+};
+
 /* One connection. */
 struct link {
 	const struct front *front;
@@ -84,6 +92,7 @@ struct link {
 	pid_t enqueue; /* 0: none */
 	bool clear_login;
 	bool logged_in;
+	struct check check;
 	uint64_t tries;
 	char user[FRAME_USER];
 	char peer[FRONT_PEER];
@@ -122,8 +131,12 @@ void front_nursery_end(struct nursery *n);
 int front_nursery_ask(
     int nursery, const struct link *l, int channel, int users);
 
-/* What checkpw says to the request, waiting out the delay of a refusal. */
-enum frame_status front_check(const struct link *l,
-    const struct frame_request *q, struct frame_verdict *v);
+/* What checkpw says to the request, waiting out the delay of a refusal: a
+ * FRAME_AUTH starts one, which is gone after any answer but FRAME_MORE. */
+enum frame_status front_check(
+    struct link *l, const struct frame_request *q, struct frame_verdict *v);
+
+/* Ends an exchange, if there is one. */
+void front_check_end(struct link *l);
 
 #endif

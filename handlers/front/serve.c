@@ -1,6 +1,7 @@
 /* One connection: start the login program, answer its frames. */
 #include "front.h"
 
+#include "auth/sasl.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -284,6 +285,27 @@ start_session(struct link *l, const struct frame_request *q,
 	return q->tls ? join(l, q, v, path) : hand_over(l, q, v, path);
 }
 
+static enum next
+pass_on(const struct link *l, const struct frame_verdict *v)
+{
+	struct frame_reply a = { .status = FRAME_MORE, .n = v->n };
+
+	memcpy(a.data, v->data, v->n);
+	return io_send(l->channel, &a, sizeof a, NULL, 0) == 0 ? GO_ON : DONE;
+}
+
+static bool
+is_try_in_order(const struct link *l, const struct frame_request *q)
+{
+	if (q->type != FRAME_AUTH)
+		return l->check.pid != 0;
+	for (size_t i = 0; i < FRAME_BINDINGS; i++)
+		if (q->bindings[i].n > sizeof q->bindings[i].data)
+			return false;
+	return l->tries < l->front->conf.auth_tries &&
+	       q->mechanism < SASL_MECHANISMS;
+}
+
 /* May this request be made at all, now, by an honest program? */
 static bool
 is_auth_in_order(const struct link *l, const struct frame_request *q)
@@ -295,7 +317,7 @@ is_auth_in_order(const struct link *l, const struct frame_request *q)
 		if (tag.p[i] < 0x21 || tag.p[i] > 0x7e)
 			return false;
 	return s->kind != SERVICE_SMTP && !l->logged_in &&
-	       l->tries < l->front->conf.auth_tries && q->n <= FRAME_DATA &&
+	       is_try_in_order(l, q) && q->n <= FRAME_DATA &&
 	       tag.n < sizeof q->tag &&
 	       (tag.n > 0) == (s->kind == SERVICE_IMAP) && q->tls <= 1 &&
 	       (q->tls || (!s->tls && l->clear_login));
@@ -308,8 +330,14 @@ authenticate(struct link *l, const struct frame_request *q)
 
 	if (!is_auth_in_order(l, q))
 		return VIOLATION;
-	l->tries++;
-	if (front_check(l, q, &v) != FRAME_OK)
+	if (q->type == FRAME_CANCEL) {
+		front_check_end(l);
+		return answer(l, FRAME_REJECT, NULL, -1) == 0 ? GO_ON : DONE;
+	}
+	l->tries += q->type == FRAME_AUTH;
+	if (front_check(l, q, &v) == FRAME_MORE)
+		return pass_on(l, &v);
+	if (v.status != FRAME_OK)
 		return answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
 	if (l->front->service->session)
 		return start_session(l, q, &v);
@@ -384,7 +412,9 @@ next_frame(struct link *l, int64_t deadline_ms)
 	n = io_recv(l->channel, &q, sizeof q, NULL, 0);
 	if (n == 0 || (n == -1 && errno == ECONNRESET))
 		return DONE;
-	if (n == (ssize_t)sizeof q && q.type == FRAME_AUTH)
+	if (n == (ssize_t)sizeof q &&
+	    (q.type == FRAME_AUTH || q.type == FRAME_STEP ||
+		q.type == FRAME_CANCEL))
 		next = authenticate(l, &q);
 	else if (n == (ssize_t)sizeof q && q.type == FRAME_ENQUEUE)
 		next = enqueue(l, &q);
@@ -424,6 +454,7 @@ front_serve(const struct front *f, int sock, int nursery)
 			   (int64_t)f->conf.login_s * 1000;
 	while (next == GO_ON)
 		next = next_frame(&l, deadline);
+	front_check_end(&l);
 	if (next == VIOLATION)
 		end_child(&l);
 	(void)io_wait(l.child, POLLIN, -1);

@@ -8,13 +8,11 @@
  * Runs as: postern.conf's net_user, jailed before the first byte
  * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
  */
-#include "auth/sasl.h"
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/num.h"
+#include "net/exchange.h"
 #include "net/login.h"
-#include "text/base64.h"
 
 #include <errno.h>
 
@@ -90,6 +88,13 @@ no_line(struct imap *s, int r)
 	return LEAVE;
 }
 
+/* The LOGIN command is as good as AUTHENTICATE PLAIN. */
+static bool
+may_login(const struct imap *s)
+{
+	return exchange_offers(&s->l.c, sasl_mechanism(SASL_PLAIN));
+}
+
 static void
 capabilities(struct imap *s)
 {
@@ -98,7 +103,9 @@ capabilities(struct imap *s)
 	out_str(o, "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR");
 	if (conn_may_tls(&s->l.c))
 		out_str(o, " STARTTLS");
-	out_str(o, conn_may_login(&s->l.c) ? " AUTH=PLAIN" : " LOGINDISABLED");
+	exchange_list(&s->l.c, " AUTH=", "");
+	if (!may_login(s))
+		out_str(o, " LOGINDISABLED");
 }
 
 static bool
@@ -245,75 +252,101 @@ parse_failed(struct imap *s, enum parsed p)
 	return bye(s, "Out of step");
 }
 
+/* The end of an exchange. */
 static enum verdict
-told(struct imap *s, enum frame_status status)
+told(struct imap *s, struct exchange *x, enum exchange_next next)
 {
-	if (status == FRAME_OK)
+	exchange_end(x, &s->l.c);
+	s->session = x->session;
+	switch (next) {
+	case EXCHANGE_OK:
 		return SESSION;
-	if (status == FRAME_REJECT)
+	case EXCHANGE_CANCELLED:
+		bad(s, "BAD Cancelled");
+		break;
+	case EXCHANGE_WRONG:
+		bad(s, "BAD Not base64");
+		break;
+	case EXCHANGE_NO:
 		answer(s, "NO [AUTHENTICATIONFAILED] Wrong name or password");
-	else
+		break;
+	case EXCHANGE_MORE:
+	case EXCHANGE_LATER:
 		answer(s, "NO [UNAVAILABLE] Temporary failure, try later");
-	return login_is_spent(&s->l) ? bye(s, "Too many attempts") : GO_ON;
-}
-
-static enum verdict
-attempt(struct imap *s, struct span plain)
-{
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
-	return told(s, login_attempt(&s->l, s->tag, plain, &s->session));
+		break;
+	}
+	if (s->l.errors >= LOGIN_ERRORS)
+		return BYE;
+	return exchange_is_spent(&s->l.c) ? bye(s, "Too many attempts") : GO_ON;
 }
 
 static enum verdict
 do_login(struct imap *s, struct span args)
 {
 	struct text user, password = { 0 };
-	struct buf plain = buf_new(LOGIN_LINE);
-	enum verdict v;
+	struct exchange x;
+	enum exchange_next next;
 	enum parsed p;
 
-	if (!conn_may_login(&s->l.c)) {
-		answer(s, "NO [PRIVACYREQUIRED] STARTTLS first");
+	if (!may_login(s)) {
+		answer(s, conn_may_login(&s->l.c)
+			      ? "NO AUTHENTICATE is wanted"
+			      : "NO [PRIVACYREQUIRED] STARTTLS first");
 		return ends_in_literal(args) ? bye(s, "Out of step") : GO_ON;
 	}
 	p = parse_login(s, args, &user, &password);
-	if (p == PARSED)
-		/* Both are far below the buffer's limit. */
-		(void)sasl_plain_make(span_of(user.p, user.n),
-		    span_of(password.p, password.n), &plain);
+	if (p != PARSED)
+		return parse_failed(s, p);
+	if (out_flush(&s->l.c.out) == -1)
+		return LEAVE;
+	next = exchange_password(&x, &s->l.c, s->tag,
+	    span_of(user.p, user.n), span_of(password.p, password.n));
 	explicit_bzero(&password, sizeof password);
-	v = p == PARSED ? attempt(s, buf_span(&plain)) : parse_failed(s, p);
-	buf_wipe(&plain);
-	return v;
+	return told(s, &x, next);
+}
+
+/* Challenges, until the exchange is over. */
+static enum verdict
+converse(struct imap *s, struct exchange *x, enum exchange_next next)
+{
+	struct span line;
+	int r;
+
+	while (next == EXCHANGE_MORE) {
+		out_str(&s->l.c.out, "+ ");
+		out_span(&s->l.c.out, buf_span(&x->challenge));
+		out_str(&s->l.c.out, "\r\n");
+		r = login_line(&s->l, &line);
+		if (r == 0 || (r == -1 && errno != EBADMSG)) {
+			int error = errno;
+
+			exchange_end(x, &s->l.c);
+			errno = error;
+			return no_line(s, r);
+		}
+		next = r == 1 ? exchange_next(x, &s->l.c, line)
+			      : EXCHANGE_WRONG;
+	}
+	return told(s, x, next);
 }
 
 static enum verdict
 do_authenticate(struct imap *s, struct span args)
 {
-	struct span mechanism = span_take(&args, ' ');
-	struct buf plain = buf_new(LOGIN_LINE);
-	enum verdict v;
-	bool sound;
-	int r = 1;
+	size_t all = args.n;
+	struct span name = span_take(&args, ' ');
+	const struct sasl_mechanism *m = exchange_find(&s->l.c, name);
+	struct exchange x;
 
-	if (!span_is_nocase(mechanism, "PLAIN"))
-		return bad(s, "NO No such mechanism");
 	if (!conn_may_login(&s->l.c))
 		return answer(s, "NO [PRIVACYREQUIRED] STARTTLS first");
-	if (args.n == 0) {
-		out_str(&s->l.c.out, "+ \r\n");
-		r = login_line(&s->l, &args);
-	}
-	if (r == 0 || (r == -1 && errno != EBADMSG))
-		return no_line(s, r);
-	if (span_is(args, "*"))
-		return bad(s, "BAD Cancelled");
-	/* RFC 4959 3: an initial response of no bytes is "=". */
-	sound = r == 1 && (span_is(args, "=") || base64_decode(args, &plain));
-	v = sound ? attempt(s, buf_span(&plain)) : bad(s, "BAD Not base64");
-	buf_wipe(&plain);
-	return v;
+	if (m == NULL)
+		return bad(s, "NO No such mechanism");
+	if (out_flush(&s->l.c.out) == -1)
+		return LEAVE;
+	return converse(s, &x,
+	    exchange_begin(
+		&x, &s->l.c, m, s->tag, name.n < all ? &args : NULL));
 }
 
 static enum verdict

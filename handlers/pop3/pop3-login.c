@@ -9,12 +9,10 @@
  * Runs as: postern.conf's net_user, jailed before the first byte
  * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
  */
-#include "auth/sasl.h"
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "net/exchange.h"
 #include "net/login.h"
-#include "text/base64.h"
 
 #include <errno.h>
 
@@ -72,31 +70,54 @@ refuse_clear(struct pop3 *s)
 	return bad(s, "-ERR [AUTH] STLS first");
 }
 
-static enum verdict
-told(struct pop3 *s, enum frame_status status)
+/* USER and PASS are as good as AUTH PLAIN. */
+static bool
+may_pass(const struct pop3 *s)
 {
-	s->nuser = 0;
-	if (status == FRAME_OK)
-		return SESSION;
-	say(s, status == FRAME_REJECT
-		   ? "-ERR [AUTH] Wrong name or password"
-		   : "-ERR [SYS/TEMP] Temporary failure, try later");
-	return login_is_spent(&s->l) ? BYE : GO_ON;
+	return exchange_offers(&s->l.c, sasl_mechanism(SASL_PLAIN));
 }
 
 static enum verdict
-attempt(struct pop3 *s, struct span plain)
+refuse_user(struct pop3 *s)
 {
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
-	return told(s, login_attempt(&s->l, no_tag, plain, &s->session));
+	return conn_may_login(&s->l.c) ? bad(s, "-ERR AUTH is wanted")
+				       : refuse_clear(s);
+}
+
+/* The end of an exchange. */
+static enum verdict
+told(struct pop3 *s, struct exchange *x, enum exchange_next next)
+{
+	exchange_end(x, &s->l.c);
+	s->session = x->session;
+	s->nuser = 0;
+	switch (next) {
+	case EXCHANGE_OK:
+		return SESSION;
+	case EXCHANGE_CANCELLED:
+		bad(s, "-ERR Cancelled");
+		break;
+	case EXCHANGE_WRONG:
+		bad(s, "-ERR Not base64");
+		break;
+	case EXCHANGE_NO:
+		say(s, "-ERR [AUTH] Wrong name or password");
+		break;
+	case EXCHANGE_MORE:
+	case EXCHANGE_LATER:
+		say(s, "-ERR [SYS/TEMP] Temporary failure, try later");
+		break;
+	}
+	return s->l.errors >= LOGIN_ERRORS || exchange_is_spent(&s->l.c)
+		   ? BYE
+		   : GO_ON;
 }
 
 static enum verdict
 do_user(struct pop3 *s, struct span args)
 {
-	if (!conn_may_login(&s->l.c))
-		return refuse_clear(s);
+	if (!may_pass(s))
+		return refuse_user(s);
 	if (args.n == 0 || args.n > sizeof s->user)
 		return bad(s, "-ERR Wrong name");
 	memcpy(s->user, args.p, args.n);
@@ -109,58 +130,66 @@ do_user(struct pop3 *s, struct span args)
 static enum verdict
 do_pass(struct pop3 *s, struct span args)
 {
-	struct buf plain = buf_new(LOGIN_LINE);
-	enum verdict v;
+	struct exchange x;
 
-	if (!conn_may_login(&s->l.c))
-		return refuse_clear(s);
+	if (!may_pass(s))
+		return refuse_user(s);
 	if (s->nuser == 0)
 		return bad(s, "-ERR USER first");
-	/* What is cut is too long for any frame, and refused. */
-	(void)sasl_plain_make(
-	    span_of(s->user, s->nuser), span_head(args, FRAME_DATA), &plain);
-	v = attempt(s, buf_span(&plain));
-	buf_wipe(&plain);
-	return v;
+	if (out_flush(&s->l.c.out) == -1)
+		return LEAVE;
+	return told(s, &x,
+	    exchange_password(
+		&x, &s->l.c, no_tag, span_of(s->user, s->nuser), args));
 }
 
+/* Challenges, until the exchange is over. */
 static enum verdict
-auth_plain(struct pop3 *s, struct span response)
+converse(struct pop3 *s, struct exchange *x, enum exchange_next next)
 {
-	struct buf plain = buf_new(LOGIN_LINE);
-	bool sound = span_is(response, "=") || base64_decode(response, &plain);
-	enum verdict v =
-	    sound ? attempt(s, buf_span(&plain)) : bad(s, "-ERR Not base64");
+	struct span line;
+	int r;
 
-	buf_wipe(&plain);
-	return v;
+	while (next == EXCHANGE_MORE) {
+		out_str(&s->l.c.out, "+ ");
+		out_span(&s->l.c.out, buf_span(&x->challenge));
+		say(s, "");
+		r = login_line(&s->l, &line);
+		if (r != 1) {
+			int error = errno;
+
+			exchange_end(x, &s->l.c);
+			errno = error;
+			return no_line(s, r);
+		}
+		next = exchange_next(x, &s->l.c, line);
+	}
+	return told(s, x, next);
 }
 
 static enum verdict
 do_auth(struct pop3 *s, struct span args)
 {
-	struct span mechanism = span_take(&args, ' ');
-	int r = 1;
+	size_t all = args.n;
+	struct span name = span_take(&args, ' ');
+	const struct sasl_mechanism *m = exchange_find(&s->l.c, name);
+	struct exchange x;
 
 	if (!conn_may_login(&s->l.c))
 		return refuse_clear(s);
 	/* Without an argument it lists: an old habit of clients. */
-	if (mechanism.n == 0) {
+	if (name.n == 0) {
 		say(s, "+OK Mechanisms follow");
-		say(s, "PLAIN");
+		exchange_list(&s->l.c, "", "\r\n");
 		return say(s, ".");
 	}
-	if (!span_is_nocase(mechanism, "PLAIN"))
+	if (m == NULL)
 		return bad(s, "-ERR No such mechanism");
-	if (args.n == 0) {
-		say(s, "+ ");
-		r = login_line(&s->l, &args);
-	}
-	if (r != 1)
-		return no_line(s, r);
-	if (span_is(args, "*"))
-		return bad(s, "-ERR Cancelled");
-	return auth_plain(s, args);
+	if (out_flush(&s->l.c.out) == -1)
+		return LEAVE;
+	return converse(s, &x,
+	    exchange_begin(
+		&x, &s->l.c, m, no_tag, name.n < all ? &args : NULL));
 }
 
 static enum verdict
@@ -187,8 +216,13 @@ do_capa(struct pop3 *s, struct span args)
 	say(s, "TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE");
 	if (conn_may_tls(&s->l.c))
 		say(s, "STLS");
-	if (conn_may_login(&s->l.c))
-		say(s, "USER\r\nSASL PLAIN");
+	if (may_pass(s))
+		say(s, "USER");
+	if (conn_may_login(&s->l.c)) {
+		out_str(&s->l.c.out, "SASL");
+		exchange_list(&s->l.c, " ", "");
+		say(s, "");
+	}
 	say(s, "EXPIRE NEVER\r\nIMPLEMENTATION Postern");
 	return say(s, ".");
 }

@@ -14,6 +14,7 @@
 #include "uidl.h"
 #include "wire.h"
 
+#include "auth/sasl.h"
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/in.h"
@@ -48,6 +49,7 @@ struct pop3 {
 	struct out out;
 	struct drop drop;
 	int64_t idle_ms;
+	uint32_t mechanisms; /* of enum conf_mechanism */
 	char uidl[UIDL_FORMAT];
 	bool logged_in; /* by the login program; else we are used by hand */
 	char *piece;    /* PIECE_SIZE bytes */
@@ -266,6 +268,26 @@ pop3_noop(struct pop3 *p, const struct command *c)
 	return ok(p, "+OK");
 }
 
+/* Those with -PLUS, of TLS alone, are left out: who would take them has. */
+static void
+offer_logins(struct pop3 *p)
+{
+	const char *before = "SASL ";
+
+	if (p->mechanisms & CONF_PLAIN)
+		reply(p, "USER");
+	for (enum sasl_id id = 0; id < SASL_MECHANISMS; id++) {
+		const struct sasl_mechanism *m = sasl_mechanism(id);
+
+		if (m->plus || (m->setting & p->mechanisms) == 0)
+			continue;
+		out_str(&p->out, before);
+		out_str(&p->out, m->name);
+		before = " ";
+	}
+	reply(p, "");
+}
+
 /*
  * RFC 2449 section 6: USER and SASL are announced in both states alike, and
  * who came through the login program was offered both.  STLS is announced
@@ -277,7 +299,7 @@ pop3_capa(struct pop3 *p, const struct command *c)
 	reply(p, "+OK\r\nTOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\n"
 		 "AUTH-RESP-CODE");
 	if (p->logged_in)
-		reply(p, "USER\r\nSASL PLAIN");
+		offer_logins(p);
 	reply(p, "EXPIRE NEVER\r\nIMPLEMENTATION Postern\r\n.");
 	return GO_ON;
 }
@@ -517,6 +539,7 @@ read_conf(struct pop3 *p, const char *root)
 	if (conf_load(&conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	p->idle_ms = (int64_t)conf.pop3_idle_s * 1000;
+	p->mechanisms = conf.mechanisms;
 	if (span_copy(span_str(conf.pop3_uidl), p->uidl, sizeof p->uidl) ==
 	    -1)
 		err_die(EXIT_LATER, "pop3_uidl: too long");

@@ -1,18 +1,7 @@
-/* AUTH (RFC 4954): PLAIN, and LOGIN for the mail programs that know no
- * other.  The proof comes from front; here only base64 is undone. */
+/* AUTH (RFC 4954).  The proof comes from front, which logs it. */
 #include "session.h"
 
-#include "auth/sasl.h"
-#include "base/log.h"
-#include "net/frame.h"
-#include "text/base64.h"
-
-#include <errno.h>
-#include <unistd.h>
-
-enum {
-	SECRET = SMTP_SASL /* bytes that a response can decode to */
-};
+#include "net/exchange.h"
 
 bool
 auth_offered(const struct smtp *s)
@@ -21,24 +10,10 @@ auth_offered(const struct smtp *s)
 	       conn_may_login(&s->c) && !s->logged_in;
 }
 
-static void
-log_login(const struct smtp *s, const char *event)
-{
-	struct log l;
-
-	log_start(&l, event);
-	log_str(&l, "service", s->c.service->name);
-	log_str(&l, "peer", s->c.peer);
-	if (s->logged_in)
-		log_str(&l, "user", s->user);
-	log_end(&l);
-}
-
 static enum verdict
 login_failed(struct smtp *s)
 {
-	log_login(s, "login-failed");
-	if (++s->auth_failures >= s->c.conf.auth_tries) {
+	if (exchange_is_spent(&s->c)) {
 		reply(s, "421 4.7.0 too many failed logins");
 		return STOP;
 	}
@@ -47,40 +22,59 @@ login_failed(struct smtp *s)
 }
 
 static enum verdict
-check(struct smtp *s, struct span plain)
+welcome(struct smtp *s, const struct exchange *x)
 {
-	struct sasl_plain parts;
-	struct frame_request q;
-	struct frame_reply a;
-	int fd = -1, r;
-
-	if (!sasl_plain_parse(plain, &parts) ||
-	    frame_auth(&q, span_of(NULL, 0), plain, s->c.tls != NULL) == -1)
-		return login_failed(s);
-	r = frame_ask(FRAME_FD, &q, &a, &fd);
-	explicit_bzero(&q, sizeof q);
-	if (fd != -1)
-		close(fd);
-	if (r == -1 || a.status == FRAME_TEMPFAIL)
+	if (span_copy(span_str(x->name), s->user, sizeof s->user) == -1)
 		return refuse_later(
 		    s, "454 4.7.0 cannot check that now", span_of(NULL, 0));
-	if (a.status != FRAME_OK ||
-	    span_copy(span_str(a.user), s->user, sizeof s->user) == -1)
-		return login_failed(s);
 	s->logged_in = true;
 	s->login_deadline_ms = -1;
-	log_login(s, "login");
 	reply(s, "235 2.7.0 welcome");
 	return GO_ON;
 }
 
-/* The client's answer to a challenge, still encoded. */
+/* No login was tried, or one was given up, which counts as one. */
 static enum verdict
-ask(struct smtp *s, const char *challenge, struct span *answer)
+broken_off(struct smtp *s, const char *text)
+{
+	enum verdict v = refuse(s, text, span_of(NULL, 0));
+
+	if (v != GO_ON || !exchange_is_spent(&s->c))
+		return v;
+	reply(s, "421 4.7.0 too many failed logins");
+	return STOP;
+}
+
+/* The end of an exchange. */
+static enum verdict
+told(struct smtp *s, const struct exchange *x, enum exchange_next next)
+{
+	switch (next) {
+	case EXCHANGE_OK:
+		return welcome(s, x);
+	case EXCHANGE_CANCELLED:
+		return broken_off(s, "501 5.7.0 login given up");
+	case EXCHANGE_WRONG:
+		return broken_off(s, "501 5.5.2 not base64");
+	case EXCHANGE_NO:
+		return login_failed(s);
+	case EXCHANGE_MORE:
+	case EXCHANGE_LATER:
+		break;
+	}
+	return refuse_later(
+	    s, "454 4.7.0 cannot check that now", span_of(NULL, 0));
+}
+
+/* A challenge, and the client's answer to it, still encoded. */
+static enum verdict
+ask(struct smtp *s, const struct exchange *x, struct span *answer)
 {
 	enum verdict v;
 
-	reply(s, challenge);
+	out_str(&s->c.out, "334 ");
+	out_span(&s->c.out, buf_span(&x->challenge));
+	reply(s, "");
 	v = read_line(s, answer);
 	if (v == GO_ON && answer->n + 2 > SMTP_SASL)
 		return refuse_all(
@@ -88,78 +82,42 @@ ask(struct smtp *s, const char *challenge, struct span *answer)
 	return v;
 }
 
-/* True with the bytes in *out; else the reply was given. */
-static bool
-decode(struct smtp *s, struct span encoded, struct buf *out, enum verdict *v)
-{
-	if (span_is(encoded, "*")) {
-		*v = refuse(s, "501 5.7.0 login given up", span_of(NULL, 0));
-		return false;
-	}
-	/* An empty initial response is "=": RFC 4954 4. */
-	if (span_is(encoded, "=") || base64_decode(encoded, out))
-		return true;
-	*v = refuse(s, "501 5.5.2 not base64", span_of(NULL, 0));
-	return false;
-}
-
 static enum verdict
-auth_plain(struct smtp *s, struct span initial)
+converse(struct smtp *s, struct exchange *x, enum exchange_next next)
 {
-	struct buf message = buf_new(SECRET);
 	enum verdict v = GO_ON;
 
-	if (initial.n == 0)
-		v = ask(s, "334 ", &initial);
-	if (v == GO_ON && decode(s, initial, &message, &v))
-		v = check(s, buf_span(&message));
-	buf_wipe(&message);
-	return v;
-}
+	while (next == EXCHANGE_MORE && v == GO_ON) {
+		struct span answer;
 
-static enum verdict
-auth_login(struct smtp *s, struct span initial)
-{
-	struct buf user = buf_new(SECRET), password = buf_new(SECRET);
-	struct buf message = buf_new(SECRET);
-	enum verdict v = GO_ON;
-
-	/* "Username:" and "Password:" */
-	if (initial.n == 0)
-		v = ask(s, "334 VXNlcm5hbWU6", &initial);
-	if (v == GO_ON && decode(s, initial, &user, &v) &&
-	    (v = ask(s, "334 UGFzc3dvcmQ6", &initial)) == GO_ON &&
-	    decode(s, initial, &password, &v)) {
-		if (sasl_plain_make(
-			buf_span(&user), buf_span(&password), &message) == 0)
-			v = check(s, buf_span(&message));
-		else
-			v = login_failed(s);
+		v = ask(s, x, &answer);
+		if (v == GO_ON)
+			next = exchange_next(x, &s->c, answer);
 	}
-	buf_wipe(&user);
-	buf_wipe(&password);
-	buf_wipe(&message);
-	return v;
+	exchange_end(x, &s->c);
+	return v == GO_ON ? told(s, x, next) : v;
 }
 
 enum verdict
 smtp_auth(struct smtp *s, struct span arg)
 {
-	struct span mechanism = span_take(&arg, ' ');
+	size_t all = arg.n;
+	struct span name = span_take(&arg, ' ');
+	const struct sasl_mechanism *m = exchange_find(&s->c, name);
+	struct exchange x;
 	enum verdict v;
 
 	if (s->c.service->kind != SERVICE_SUBMISSION)
 		return refuse(s, "502 5.5.1 no logins here", span_of(NULL, 0));
 	if (s->logged_in)
-		return refuse(s, "503 5.5.1 already logged in", mechanism);
+		return refuse(s, "503 5.5.1 already logged in", name);
 	if (!conn_may_login(&s->c))
-		return refuse(s, "538 5.7.11 TLS is needed first", mechanism);
-	if (span_is_nocase(mechanism, "PLAIN"))
-		v = auth_plain(s, arg);
-	else if (span_is_nocase(mechanism, "LOGIN"))
-		v = auth_login(s, arg);
-	else
-		return refuse(s, "504 5.5.4 no such mechanism", mechanism);
+		return refuse(s, "538 5.7.11 TLS is needed first", name);
+	if (m == NULL)
+		return refuse(s, "504 5.5.4 no such mechanism", name);
+	v = converse(s, &x,
+	    exchange_begin(
+		&x, &s->c, m, span_of(NULL, 0), name.n < all ? &arg : NULL));
 	/* The password was there; what is still to be read stays. */
 	explicit_bzero(s->in_buf, s->c.in.start);
 	explicit_bzero(s->in_buf + s->c.in.end, sizeof s->in_buf - s->c.in.end);

@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "net/exchange.h"
 
 #include <errno.h>
 
@@ -92,8 +93,11 @@ smtp_ehlo(struct smtp *s, struct span arg)
 	reply(s, "250-8BITMIME");
 	if (conn_may_tls(&s->c))
 		reply(s, "250-STARTTLS");
-	if (auth_offered(s))
-		reply(s, "250-AUTH PLAIN LOGIN");
+	if (auth_offered(s)) {
+		out_str(&s->c.out, "250-AUTH");
+		exchange_list(&s->c, " ", "");
+		reply(s, "");
+	}
 	reply(s, "250 ENHANCEDSTATUSCODES");
 	return GO_ON;
 }

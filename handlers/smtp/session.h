@@ -61,7 +61,7 @@ struct smtp {
 	char user[USERS_ADDRESS]; /* who logged in */
 	struct transaction t;
 	int64_t login_deadline_ms; /* submission before the login; else -1 */
-	unsigned errors, bad_rcpts, idle_commands, auth_failures;
+	unsigned errors, bad_rcpts, idle_commands;
 	unsigned messages;  /* accepted */
 	unsigned log_lines; /* about refusals */
 	char in_buf[SMTP_INPUT];

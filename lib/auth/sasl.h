@@ -1,11 +1,40 @@
-/* SASL PLAIN (RFC 4616): authzid NUL authcid NUL password. */
+/*
+ * SASL mechanisms, and the message of PLAIN (RFC 4616): authzid NUL authcid
+ * NUL password.
+ */
 #ifndef POSTERN_AUTH_SASL_H
 #define POSTERN_AUTH_SASL_H
 
+#include "auth/scram.h"
 #include "base/buf.h"
 #include "base/span.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* In the order in which they are announced, which some clients take for
+ * ours of preference. */
+enum sasl_id {
+	SASL_SCRAM_SHA_256_PLUS,
+	SASL_SCRAM_SHA_1_PLUS,
+	SASL_SCRAM_SHA_256,
+	SASL_SCRAM_SHA_1,
+	SASL_PLAIN,
+	SASL_LOGIN,
+	SASL_MECHANISMS
+};
+
+struct sasl_mechanism {
+	const char *name;
+	enum sasl_id id;
+	uint32_t setting; /* the CONF_* of postern.conf's mechanisms */
+	bool scram, plus;
+	enum scram_hash hash;
+};
+
+/* By what a client called it, or NULL. */
+const struct sasl_mechanism *sasl_find(struct span name);
+const struct sasl_mechanism *sasl_mechanism(enum sasl_id id);
 
 struct sasl_plain {
 	struct span authzid, authcid, password;

@@ -1,211 +1,304 @@
-/* Credentials: SCRAM keys (RFC 5802, RFC 7677) and crypt(3) hashes. */
+/* Credentials: their records, and checking them. */
 #include "auth/secrets.h"
 
 #include "auth/cdbfile.h"
 #include "auth/users.h"
-#include "base/num.h"
 #include "text/base64.h"
 
 #include <crypt.h>
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <unistd.h>
 
-enum {
-	HASH = 32, /* bytes of SHA-256 */
-	SALT = 16,
-	SALT_MAX = 64,
-	ITERATIONS_MAX = 1000000
-};
-
-struct scram {
-	uint64_t iterations;
-	unsigned char salt[SALT_MAX];
-	size_t nsalt;
-	unsigned char stored[HASH], server[HASH];
-};
-
-/* gnutls_datum_t has no const; GnuTLS reads only. */
-static gnutls_datum_t
-datum(const void *p, size_t n)
-{
-	gnutls_datum_t d = { .size = (unsigned)n };
-
-	memcpy(&d.data, &p, sizeof p);
-	return d;
-}
-
-/* RFC 5802 section 3: StoredKey and ServerKey of a password. */
+/* The app passwords that the user's record names. */
 static int
-derive(struct span password, struct scram *s)
+load_apps(int fd, struct span user, struct span apps, struct secrets *out)
 {
-	gnutls_datum_t key = datum(password.p, password.n);
-	gnutls_datum_t salt = datum(s->salt, s->nsalt);
-	unsigned char salted[HASH], client[HASH];
-	int r = gnutls_pbkdf2(GNUTLS_MAC_SHA256, &key, &salt,
-	    (unsigned)s->iterations, salted, HASH);
+	struct buf key = buf_new(USERS_ADDRESS + SECRETS_NAME);
+	char value[SECRETS_VALUE];
+	int r = 0;
 
-	if (r == 0)
-		r = gnutls_hmac_fast(GNUTLS_MAC_SHA256, salted, HASH,
-		    "Client Key", 10, client);
-	if (r == 0)
-		r = gnutls_hash_fast(GNUTLS_DIG_SHA256, client, HASH,
-		    s->stored);
-	if (r == 0)
-		r = gnutls_hmac_fast(GNUTLS_MAC_SHA256, salted, HASH,
-		    "Server Key", 10, s->server);
-	explicit_bzero(salted, sizeof salted);
-	explicit_bzero(client, sizeof client);
-	if (r == 0)
-		return 0;
-	errno = EIO;
-	return -1;
-}
+	while (r == 0 && apps.n > 0) {
+		struct span name = span_take(&apps, ','), none;
+		struct secret *s = &out->list[out->n];
+		bool disabled;
+		size_t n = 0;
 
-int
-secrets_make(struct span password, struct buf *out)
-{
-	struct scram s = { .iterations = SECRETS_ITERATIONS, .nsalt = SALT };
-	int r;
-
-	if (password.n == 0 || password.n > SECRETS_PASSWORD) {
-		errno = EINVAL;
-		return -1;
+		if (!secrets_is_name(name) || out->n > SECRETS_APPS) {
+			r = -1;
+			break;
+		}
+		buf_reset(&key);
+		(void)buf_add_span(&key, user);
+		(void)buf_add_byte(&key, '/');
+		(void)buf_add_span(&key, name);
+		if (key.full ||
+		    cdbfile_get(fd, buf_span(&key), value, sizeof value, &n) !=
+			1 ||
+		    !secrets_parse(span_of(value, n), s, &disabled, &none) ||
+		    span_copy(name, s->name, sizeof s->name) == -1)
+			r = -1;
+		else if (!disabled)
+			out->n++;
 	}
-	if (gnutls_rnd(GNUTLS_RND_KEY, s.salt, SALT) != 0) {
-		errno = EIO;
-		return -1;
-	}
-	r = derive(password, &s);
-	if (r == 0)
-		r = buf_addf(out, "scram=sha256:%d:", SECRETS_ITERATIONS);
-	if (r == 0)
-		r = base64_encode(span_of((const char *)s.salt, SALT), out);
-	if (r == 0)
-		r = buf_add_byte(out, ':');
-	if (r == 0)
-		r = base64_encode(span_of((const char *)s.stored, HASH), out);
-	if (r == 0)
-		r = buf_add_byte(out, ':');
-	if (r == 0)
-		r = base64_encode(span_of((const char *)s.server, HASH), out);
-	explicit_bzero(&s, sizeof s);
+	explicit_bzero(value, sizeof value);
+	buf_free(&key);
 	return r;
 }
 
-/* One base64 field into out[max]; its length, or 0 where it is damaged. */
-static size_t
-take_bytes(struct span *rest, unsigned char *out, size_t max)
+static int
+load_user(int fd, struct span user, struct secrets *out)
 {
-	struct buf b = buf_new(max);
+	char value[SECRETS_VALUE];
+	struct secret *main = &out->list[0];
+	struct span apps;
 	size_t n = 0;
+	int r;
 
-	if (base64_decode(span_take(rest, ':'), &b)) {
-		n = b.n;
-		if (n > 0)
-			memcpy(out, b.p, n);
+	if (user.n == 0 || user.n >= USERS_ADDRESS ||
+	    span_find(user, '/') < user.n)
+		return 0;
+	r = cdbfile_get(fd, user, value, sizeof value, &n);
+	if (r != 1)
+		return r;
+	if (!secrets_parse(span_of(value, n), main, &out->disabled, &apps))
+		r = -1;
+	else {
+		out->known = true;
+		out->n = 1;
+		r = load_apps(fd, user, apps, out);
 	}
-	buf_wipe(&b);
-	return n;
+	explicit_bzero(value, sizeof value);
+	return r;
 }
 
-/* sha256:ITER:SALT:STORED:SERVER */
 static bool
-parse_scram(struct span value, struct scram *s)
+take_seed(struct span value, unsigned char seed[SECRETS_SEED])
 {
-	if (!span_is(span_take(&value, ':'), "sha256") ||
-	    !num_parse(span_take(&value, ':'), ITERATIONS_MAX,
-		&s->iterations) ||
-	    s->iterations == 0)
-		return false;
-	s->nsalt = take_bytes(&value, s->salt, sizeof s->salt);
-	return s->nsalt > 0 && take_bytes(&value, s->stored, HASH) == HASH &&
-	    take_bytes(&value, s->server, HASH) == HASH;
+	struct buf b = buf_new(SECRETS_SEED);
+	bool r = false;
+
+	while (!r && (value = span_trim(value)).n > 0) {
+		struct span field = span_take(&value, ' ');
+
+		if (!span_is(span_take(&field, '='), "seed"))
+			continue;
+		r = base64_decode(field, &b) && b.n == SECRETS_SEED;
+	}
+	if (r)
+		memcpy(seed, b.p, SECRETS_SEED);
+	buf_wipe(&b);
+	return r;
+}
+
+/*
+ * A database made by hand may have no such record.  Its first bytes, which
+ * say where each table lies, stay at least until it is made again.
+ */
+static int
+load_nobody(int fd, struct secrets *out)
+{
+	char value[SECRETS_VALUE];
+	struct secret unused, *s = out->known ? &unused : &out->list[0];
+	struct span apps;
+	bool disabled;
+	size_t n = 0;
+	int r = cdbfile_get(
+	    fd, span_str(SECRETS_NOBODY), value, sizeof value, &n);
+
+	if (r == 1 && !take_seed(span_of(value, n), out->seed))
+		r = -1;
+	if (r == 1 &&
+	    !secrets_parse(span_of(value, n), s, &disabled, &apps))
+		r = -1;
+	if (r == 0) {
+		unsigned char head[2048];
+
+		r = pread(fd, head, sizeof head, 0) == sizeof head &&
+			    gnutls_hash_fast(GNUTLS_DIG_SHA256, head,
+				sizeof head, out->seed) == 0
+			? 0
+			: -1;
+	}
+	explicit_bzero(value, sizeof value);
+	return r == -1 ? -1 : 0;
+}
+
+int
+secrets_load(
+    int fd, struct span user, uint64_t iterations, struct secrets *out)
+{
+	*out = (struct secrets){ .iterations = iterations };
+	if (load_user(fd, user, out) == -1 || load_nobody(fd, out) == -1) {
+		explicit_bzero(out, sizeof *out);
+		return -1;
+	}
+	return 0;
+}
+
+int
+secrets_challenge(const struct secrets *s, struct span user,
+    enum scram_hash hash, struct scram_keys *out)
+{
+	unsigned char salt[SCRAM_HASH];
+	struct buf name = buf_new(USERS_ADDRESS + 8);
+
+	for (size_t i = 0; s->known && i < s->n; i++)
+		if (s->list[i].keys[hash].iterations > 0) {
+			*out = s->list[i].keys[hash];
+			return 0;
+		}
+	*out = (struct scram_keys){ .hash = hash,
+		.iterations = s->iterations,
+		.nsalt = SCRAM_SALT_MADE };
+	(void)buf_addf(&name, "%d:", (int)hash);
+	(void)buf_add_span(&name, user);
+	if (gnutls_hmac_fast(GNUTLS_MAC_SHA256, s->seed, SECRETS_SEED, name.p,
+		name.n, salt) != 0) {
+		buf_free(&name);
+		errno = EIO;
+		return -1;
+	}
+	memcpy(out->salt, salt, SCRAM_SALT_MADE);
+	buf_free(&name);
+	return 0;
+}
+
+static bool
+has_salt_of(const struct scram_keys *a, const struct scram_keys *b)
+{
+	return a->hash == b->hash && a->iterations == b->iterations &&
+	       a->nsalt == b->nsalt && memcmp(a->salt, b->salt, a->nsalt) == 0;
+}
+
+/* A credential with another salt than the challenge's cannot be meant. */
+enum secrets_verdict
+secrets_prove(const struct secrets *s, const struct scram *x, size_t *which)
+{
+	enum secrets_verdict v = SECRETS_NO;
+	const struct scram_keys *first = NULL, none = { .hash = x->hash };
+
+	for (size_t i = 0; s->known && i < s->n; i++) {
+		const struct scram_keys *k = &s->list[i].keys[x->hash];
+		int r;
+
+		if (k->iterations == 0)
+			continue;
+		if (first == NULL)
+			first = k;
+		if (!has_salt_of(first, k))
+			continue;
+		r = scram_verify(x, k);
+		if (r == -1)
+			return SECRETS_TEMPFAIL;
+		if (r == 1) {
+			*which = i;
+			v = SECRETS_YES;
+		}
+	}
+	if (first == NULL && scram_verify(x, &none) == -1)
+		return SECRETS_TEMPFAIL;
+	return v;
 }
 
 static enum secrets_verdict
-check_scram(struct span value, struct span password)
+check_crypt(const char *setting, struct span password)
 {
-	struct scram want, got;
-	int differ;
-
-	if (!parse_scram(value, &want))
-		return SECRETS_TEMPFAIL;
-	got = want;
-	if (derive(password, &got) == -1)
-		return SECRETS_TEMPFAIL;
-	differ = gnutls_memcmp(want.stored, got.stored, HASH);
-	explicit_bzero(&want, sizeof want);
-	explicit_bzero(&got, sizeof got);
-	return differ ? SECRETS_NO : SECRETS_YES;
-}
-
-static enum secrets_verdict
-check_crypt(struct span value, struct span password)
-{
-	char setting[SECRETS_VALUE], text[SECRETS_PASSWORD + 1];
+	char text[SECRETS_PASSWORD + 1];
 	struct crypt_data data = { 0 };
 	enum secrets_verdict v = SECRETS_NO;
 	const char *hash;
 
-	if (span_copy(value, setting, sizeof setting) == -1)
-		return SECRETS_TEMPFAIL;
 	if (span_copy(password, text, sizeof text) == -1)
 		return SECRETS_NO;
 	hash = crypt_r(text, setting, &data);
 	if (hash == NULL || hash[0] == '*')
 		v = SECRETS_TEMPFAIL;
 	else if (strlen(hash) == strlen(setting) &&
-	    gnutls_memcmp(hash, setting, strlen(setting)) == 0)
+		 gnutls_memcmp(hash, setting, strlen(setting)) == 0)
 		v = SECRETS_YES;
 	explicit_bzero(text, sizeof text);
 	explicit_bzero(&data, sizeof data);
 	return v;
 }
 
-/* Nobody's key: costs what a real one costs and never fits. */
+/* made: what the password gave for the credential before, if anything. */
 static enum secrets_verdict
-check_nobody(struct span password)
+check_scram(const struct scram_keys *want, struct span password,
+    struct scram_keys *made)
 {
-	struct scram s = { .iterations = SECRETS_ITERATIONS, .nsalt = SALT };
-
-	return derive(password, &s) == -1 ? SECRETS_TEMPFAIL : SECRETS_NO;
+	if (made->iterations == 0 || !has_salt_of(want, made)) {
+		if (secrets_derive(password, want, made) == -1)
+			return SECRETS_TEMPFAIL;
+	}
+	return scram_is_same(want, made) ? SECRETS_YES : SECRETS_NO;
 }
 
 static enum secrets_verdict
-check_value(struct span value, struct span password)
+check_one(const struct secret *c, struct span password,
+    struct scram_keys *made)
 {
-	while ((value = span_trim(value)).n > 0) {
-		struct span field = span_take(&value, ' ');
-		struct span name = span_take(&field, '=');
+	for (enum scram_hash h = 0; h < SCRAM_HASHES; h++)
+		if (c->keys[h].iterations > 0)
+			return check_scram(&c->keys[h], password, made);
+	if (c->crypt[0] != '\0')
+		return check_crypt(c->crypt, password);
+	return SECRETS_NO;
+}
 
-		if (span_is(name, "scram"))
-			return check_scram(field, password);
-		if (span_is(name, "crypt"))
-			return check_crypt(field, password);
-	}
-	return SECRETS_TEMPFAIL;
+static bool
+has_any(const struct secret *c)
+{
+	return c->crypt[0] != '\0' || c->keys[SCRAM_SHA_256].iterations > 0 ||
+	       c->keys[SCRAM_SHA_1].iterations > 0;
+}
+
+/* Work for nobody's sake. */
+static enum secrets_verdict
+check_nobody(const struct secrets *s, struct span password)
+{
+	struct scram_keys made = { 0 }, want = {
+		.hash = SCRAM_SHA_256,
+		.iterations = s->iterations,
+		.nsalt = SCRAM_SALT_MADE
+	};
+	enum secrets_verdict v;
+
+	/* No password at all costs what one does. */
+	if (password.n == 0)
+		password = (struct span)SPAN("-");
+	if (!s->known && has_any(&s->list[0]))
+		v = check_one(&s->list[0], password, &made);
+	else
+		v = check_scram(&want, password, &made);
+	explicit_bzero(&made, sizeof made);
+	return v == SECRETS_TEMPFAIL ? v : SECRETS_NO;
 }
 
 enum secrets_verdict
-secrets_check(int fd, struct span user, struct span password)
+secrets_check(const struct secrets *s, struct span password, size_t *which)
 {
-	char value[SECRETS_VALUE];
-	enum secrets_verdict v;
-	size_t length = 0;
-	int r;
+	struct scram_keys made = { 0 };
+	enum secrets_verdict v = SECRETS_NO;
+	bool any = false;
 
-	if (user.n == 0 || user.n >= USERS_ADDRESS ||
-	    span_find(user, '/') < user.n || password.n == 0 ||
-	    password.n > SECRETS_PASSWORD)
-		return check_nobody(
-		    span_head(password, SECRETS_PASSWORD));
-	r = cdbfile_get(fd, user, value, sizeof value, &length);
-	if (r == 0)
-		return check_nobody(password);
-	if (r == -1)
-		return SECRETS_TEMPFAIL;
-	v = check_value(span_of(value, length), password);
-	explicit_bzero(value, sizeof value);
-	return v;
+	if (password.n == 0 || password.n > SECRETS_PASSWORD)
+		return check_nobody(s, span_head(password, SECRETS_PASSWORD));
+	for (size_t i = 0; s->known && i < s->n; i++) {
+		enum secrets_verdict one;
+
+		if (!has_any(&s->list[i]))
+			continue;
+		any = true;
+		one = check_one(&s->list[i], password, &made);
+		if (one == SECRETS_NO)
+			continue;
+		*which = i;
+		v = one;
+		if (one == SECRETS_TEMPFAIL)
+			break;
+	}
+	explicit_bzero(&made, sizeof made);
+	return any ? v : check_nobody(s, password);
 }

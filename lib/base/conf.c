@@ -14,6 +14,7 @@ enum kind {
 	NUMBER, /* from min to max, with K, M or G */
 	UIDL,   /* %u %v %f %08Xu %08Xv and other bytes */
 	CLEAR,  /* never, loopback, always */
+	SASL,   /* names of mechanisms, with commas */
 	ROUTE   /* DOMAIN HOST[:PORT], any number of times */
 };
 
@@ -42,6 +43,7 @@ static const struct setting settings[] = {
 	{ "libexec", TEXT, AT(libexec), 0, 0 },
 	{ "listen_idle_s", NUMBER, AT(listen_idle_s), 1, 86400 },
 	{ "login_s", NUMBER, AT(login_s), 1, 3600 },
+	{ "mechanisms", SASL, 0, 0, 0 },
 	{ "message_size", NUMBER, AT(message_size), 1024, UINT64_C(1) << 40 },
 	{ "net_user", TEXT, AT(net_user), 0, 0 },
 	{ "pop3_idle_s", NUMBER, AT(pop3_idle_s), 1, 86400 },
@@ -54,6 +56,7 @@ static const struct setting settings[] = {
 	{ "retry_max_s", NUMBER, AT(retry_max_s), 1, 86400 * 30 },
 	{ "retry_min_s", NUMBER, AT(retry_min_s), 1, 86400 },
 	{ "route", ROUTE, 0, 0, 0 },
+	{ "scram_iterations", NUMBER, AT(scram_iterations), 4096, 1000000 },
 	{ "smtp_idle_s", NUMBER, AT(smtp_idle_s), 1, 86400 },
 	{ "tls_cert", TEXT, AT(tls_cert), 0, 0 },
 	{ "tls_cert2", TEXT, AT(tls_cert2), 0, 0 },
@@ -78,6 +81,9 @@ set_defaults(struct conf *c, const char *root)
 		.net_user = "postern-net", .auth_user = "postern-auth",
 		.key_user = "postern-key",
 		.pop3_uidl = "%08Xu%08Xv", .queue_user = "postern-queue", .checkpw = "checkpw",
+		.mechanisms = CONF_PLAIN | CONF_LOGIN | CONF_SCRAM_SHA_1 |
+			      CONF_SCRAM_SHA_256,
+		.scram_iterations = 4096,
 		.clear_login = CLEAR_LOOPBACK, .uid_min = 1000,
 		.message_size = 50 * 1024 * 1024, .recipients = 1000,
 		.connections = 1000, .connections_per_source = 50,
@@ -160,6 +166,35 @@ set_clear(struct conf *c, struct span value)
 	return NULL;
 }
 
+static const char *
+set_mechanisms(struct conf *c, struct span value)
+{
+	static const struct {
+		const char *name;
+		enum conf_mechanism bit;
+	} names[] = {
+		{ "PLAIN", CONF_PLAIN },
+		{ "LOGIN", CONF_LOGIN },
+		{ "SCRAM-SHA-1", CONF_SCRAM_SHA_1 },
+		{ "SCRAM-SHA-256", CONF_SCRAM_SHA_256 },
+	};
+	enum { NAMES = sizeof names / sizeof *names };
+
+	c->mechanisms = 0;
+	while (value.n > 0) {
+		struct span word = span_trim(span_take(&value, ','));
+		size_t i = 0;
+
+		while (i < NAMES && !span_is_nocase(word, names[i].name))
+			i++;
+		if (i == NAMES)
+			return "PLAIN, LOGIN, SCRAM-SHA-1, SCRAM-SHA-256 are "
+			       "expected, with commas";
+		c->mechanisms |= names[i].bit;
+	}
+	return NULL;
+}
+
 /* HOST, HOST:PORT or [ADDRESS]:PORT; the brackets go. */
 static bool
 split_host(struct span *host, uint32_t *port)
@@ -224,6 +259,8 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return set_uidl(c, &settings[i], value);
 	case CLEAR:
 		return set_clear(c, value);
+	case SASL:
+		return set_mechanisms(c, value);
 	case ROUTE:
 		break;
 	}

@@ -27,6 +27,14 @@ enum conf_clear {
 	CLEAR_ALWAYS
 };
 
+/* SASL mechanisms that may be offered. */
+enum conf_mechanism {
+	CONF_PLAIN = 1,
+	CONF_LOGIN = 2,
+	CONF_SCRAM_SHA_1 = 4,
+	CONF_SCRAM_SHA_256 = 8
+};
+
 /* Mail for a domain goes to a host and port instead of its MX; domain "*"
  * is the smarthost. */
 struct conf_route {
@@ -51,6 +59,8 @@ struct conf {
 	const char *pop3_uidl;  /* form of POP3's unique ids */
 	const char *resolver;   /* ADDRESS[@PORT]; NULL: resolv.conf says */
 	enum conf_clear clear_login;
+	uint32_t mechanisms;       /* of enum conf_mechanism */
+	uint64_t scram_iterations; /* of new passwords */
 	uint64_t tls_ticket_s; /* a ticket's life, and its key's; 0: none */
 	uint64_t uid_min;      /* no mailbox belongs to a uid below */
 	uint64_t message_size; /* bytes of a message, as on the wire */

@@ -21,6 +21,7 @@
 
 enum {
 	CONN_OUT = 16384, /* the writer's array: one TLS record */
+	CONN_LINE = 16384, /* bytes that a SASL response can decode to */
 	CONN_WRITE_MS = 60000, /* a client must take what we write by then */
 	CONN_LINGER_MS = 2000,
 	CONN_LINGER = 65536 /* bytes that are drained */
@@ -39,6 +40,7 @@ struct conn {
 	struct tls *tls;           /* NULL: in clear */
 	struct in in;              /* fd 0, or TLS */
 	struct out out;            /* fd 1, or TLS */
+	uint64_t tries;            /* logins that failed */
 	char out_buf[CONN_OUT];
 };
 

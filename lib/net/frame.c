@@ -9,7 +9,8 @@
 static bool
 is_sound(const struct frame_reply *a, ssize_t n)
 {
-	return n == (ssize_t)sizeof *a && a->status <= FRAME_OK &&
+	return n == (ssize_t)sizeof *a && a->status <= FRAME_MORE &&
+	       a->n <= sizeof a->data &&
 	       memchr(a->user, '\0', sizeof a->user) != NULL;
 }
 
@@ -35,18 +36,18 @@ frame_ask(
 }
 
 int
-frame_auth(
-    struct frame_request *q, struct span tag, struct span plain, bool tls)
+frame_fill(struct frame_request *q, enum frame_type type, struct span tag,
+    struct span message, bool tls)
 {
-	*q = (struct frame_request){ .type = FRAME_AUTH, .tls = tls };
-	if (plain.n > sizeof q->data || tag.n >= sizeof q->tag) {
+	*q = (struct frame_request){ .type = type, .tls = tls };
+	if (message.n > sizeof q->data || tag.n >= sizeof q->tag) {
 		errno = EMSGSIZE;
 		return -1;
 	}
 	if (tag.n > 0)
 		memcpy(q->tag, tag.p, tag.n);
-	if (plain.n > 0)
-		memcpy(q->data, plain.p, plain.n);
-	q->n = (uint32_t)plain.n;
+	if (message.n > 0)
+		memcpy(q->data, message.p, message.n);
+	q->n = (uint32_t)message.n;
 	return 0;
 }

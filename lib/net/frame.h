@@ -6,16 +6,21 @@
  * each request with one reply, checks every field and the order, and ends
  * the connection at anything else:
  *
- *   IMAP, POP3:  AUTH*, until one is answered FRAME_OK; then nothing.
+ *   IMAP, POP3:  exchanges, until one is answered FRAME_OK; then nothing.
  *                With FRAME_OK front becomes the session program.  If the
  *                request had tls set, the reply carries one end of a stream
  *                socket pair, which the child relays; else the child exits
  *                and the session program goes on with the socket itself, so
  *                the child must not have read a byte past the login command.
- *   SMTP:        AUTH* until FRAME_OK (services with login only), and
+ *   SMTP:        exchanges until FRAME_OK (services with login only), and
  *                ENQUEUE (n is 0) any number of times, one at a time: its
  *                FRAME_OK carries a stream socket to a new enqueue process that
  *                speaks lib/queue/submit.h; front has told it who logged in.
+ *
+ * An exchange is an AUTH with the mechanism and the client's first message,
+ * and, as long as the answer is FRAME_MORE with a message for the client, a
+ * STEP with the client's next one.  CANCEL instead of a STEP ends it
+ * (answered FRAME_REJECT); so does another AUTH.
  */
 #ifndef POSTERN_NET_FRAME_H
 #define POSTERN_NET_FRAME_H
@@ -35,21 +40,42 @@ enum {
 	FRAME_PEER = 64,
 	FRAME_TICKET_KEY = 64,
 	FRAME_DATA = 1024,
+	FRAME_CHALLENGE = 768, /* bytes of a message to the client */
+	FRAME_STEPS = 3,       /* of one exchange, with AUTH */
+	FRAME_BINDING = 64,    /* bytes of channel binding data */
+	FRAME_NAME = 32,       /* of a credential, with its NUL */
+	FRAME_WHY = 16,
 	FRAME_TAG = 64,
 	FRAME_USER = 320,
 	FRAME_MAILDIR = 2048
 };
 
 enum frame_type {
-	FRAME_AUTH = 1, /* data: a SASL PLAIN message (RFC 4616) */
+	FRAME_AUTH = 1, /* data: the client's first message */
 	FRAME_ENQUEUE = 2,
-	FRAME_HELLO = 3 /* a nursery's child, before all else; no answer */
+	FRAME_HELLO = 3, /* a nursery's child, before all else; no answer */
+	FRAME_STEP = 4,
+	FRAME_CANCEL = 5
 };
 
 enum frame_status {
 	FRAME_TEMPFAIL = 0, /* the default: nothing is known */
 	FRAME_REJECT = 1,
-	FRAME_OK = 2
+	FRAME_OK = 2,
+	FRAME_MORE = 3
+};
+
+/* Channel bindings that the connection has (RFC 5929, RFC 9266). */
+enum frame_binding_type {
+	FRAME_EXPORTER, /* tls-exporter */
+	FRAME_ENDPOINT, /* tls-server-end-point */
+	FRAME_UNIQUE,   /* tls-unique: not with TLS 1.3 */
+	FRAME_BINDINGS
+};
+
+struct frame_binding {
+	uint32_t n; /* 0: none of this type */
+	unsigned char data[FRAME_BINDING];
 };
 
 /*
@@ -67,26 +93,36 @@ struct frame_connection {
 struct frame_request {
 	uint32_t type;
 	uint32_t tls; /* 0 or 1 */
+	uint32_t mechanism; /* an enum sasl_id (auth/sasl.h); LOGIN's message
+			     * is one of PLAIN */
 	uint32_t n;   /* bytes of data used */
 	char tag[FRAME_TAG]; /* 0x21..0x7e, NUL-terminated; empty but for IMAP */
 	char data[FRAME_DATA];
+	/* With AUTH alone, told by the program that has the keys of TLS. */
+	struct frame_binding bindings[FRAME_BINDINGS];
 };
 
 struct frame_reply {
 	uint32_t status;
+	uint32_t n;            /* bytes of data, with FRAME_MORE */
 	char user[FRAME_USER]; /* who that is now, NUL-terminated */
+	char data[FRAME_CHALLENGE];
 };
 
 /*
- * What checkpw says about a FRAME_AUTH request, which front hands it as it
- * came, over a SOCK_SEQPACKET pair on checkpw's fd 0 (secrets.cdb and
+ * What checkpw says about each request of an exchange, which front hands it
+ * as it came, over a SOCK_SEQPACKET pair on checkpw's fd 0 (secrets.cdb and
  * users.cdb are fd 3 and 4).  user is the name that was claimed, for the
  * log, until status is FRAME_OK; then it is the address of the mailbox.
  */
 struct frame_verdict {
 	uint32_t status;
 	uint32_t uid, gid;
-	char user[FRAME_USER];       /* NUL-terminated */
+	uint32_t n; /* bytes of data, with FRAME_MORE */
+	char user[FRAME_USER];       /* NUL-terminated, as all text here */
+	char credential[FRAME_NAME]; /* which one: for the log */
+	char why[FRAME_WHY];         /* refused, for the log: a word of ours */
+	char data[FRAME_CHALLENGE];
 	char maildir[FRAME_MAILDIR]; /* to open, root included; absolute */
 };
 
@@ -103,8 +139,9 @@ enum {
 int frame_ask(int channel, const struct frame_request *q,
     struct frame_reply *a, int *fd);
 
-/* Fills q for FRAME_AUTH; -1 with EMSGSIZE where it does not fit. */
-int frame_auth(struct frame_request *q, struct span tag, struct span plain,
-    bool tls);
+/* Fills q with a message of the client's for FRAME_AUTH, FRAME_STEP or
+ * FRAME_CANCEL; -1 with EMSGSIZE where it does not fit. */
+int frame_fill(struct frame_request *q, enum frame_type type, struct span tag,
+    struct span message, bool tls);
 
 #endif

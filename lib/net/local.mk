@@ -2,7 +2,7 @@
 lib_libpostern_a_SOURCES += %D%/dns.c %D%/dns.h \
 	%D%/smtp-client.c %D%/smtp-client.h %D%/smtp-reply.c \
 	%D%/smtp-reply.h \
-	%D%/conn.c %D%/conn.h %D%/frame.c %D%/frame.h \
+	%D%/conn.c %D%/conn.h %D%/exchange.c %D%/exchange.h %D%/frame.c %D%/frame.h \
 	%D%/login.c %D%/login.h %D%/nursery.c %D%/nursery.h \
 	%D%/relay.c \
 	%D%/service.c %D%/service.h %D%/sign.c %D%/sign.h \

@@ -55,7 +55,6 @@ login_begin(struct login *l, int argc, char *argv[], int *code)
 		err_warn_sys("jail");
 		return false;
 	}
-	l->tries = 0;
 	l->errors = 0;
 	l->fresh = true;
 	l->deadline_ms = io_now_ms() + (int64_t)l->c.conf.login_s * 1000;
@@ -90,31 +89,4 @@ login_line(struct login *l, struct span *line)
 	    errno != EMSGSIZE)
 		return 0;
 	return r != 0 && fresh && conn_is_http(*line) ? 0 : r;
-}
-
-enum frame_status
-login_attempt(struct login *l, struct span tag, struct span plain, int *session)
-{
-	struct frame_request q;
-	struct frame_reply a = { .status = FRAME_REJECT };
-
-	*session = -1;
-	/* What does not fit into a frame is no password of ours. */
-	if (frame_auth(&q, tag, plain, l->c.tls != NULL) == 0 &&
-	    frame_ask(FRAME_FD, &q, &a, session) == -1)
-		a.status = FRAME_TEMPFAIL;
-	explicit_bzero(&q, sizeof q);
-	/* The password is in what was read, too. */
-	explicit_bzero(l->c.in.buf, l->c.in.start);
-	if (a.status == FRAME_OK && (*session == -1) != (l->c.tls == NULL))
-		a.status = FRAME_TEMPFAIL;
-	if (a.status != FRAME_OK)
-		l->tries++;
-	return (enum frame_status)a.status;
-}
-
-bool
-login_is_spent(const struct login *l)
-{
-	return l->tries >= l->c.conf.auth_tries;
 }

@@ -1,12 +1,11 @@
 /*
- * What the IMAP and the POP3 login program have in common: the deadline, an
- * attempt to log in, and the relay after it.
+ * What the IMAP and the POP3 login program have in common: the deadline, and
+ * the relay after a login.
  */
 #ifndef POSTERN_NET_LOGIN_H
 #define POSTERN_NET_LOGIN_H
 
 #include "net/conn.h"
-#include "net/frame.h"
 
 enum {
 	LOGIN_LINE = 16384, /* a command line, or a SASL response */
@@ -17,7 +16,6 @@ enum {
 struct login {
 	struct conn c;
 	int64_t deadline_ms; /* for everything before the login */
-	uint64_t tries;      /* attempts that failed */
 	unsigned errors;     /* bad commands */
 	bool fresh;          /* no line yet, in clear or in TLS */
 	char line[LOGIN_LINE];
@@ -39,18 +37,6 @@ int login_tls(struct login *l);
  * client is too; -1 with errno ETIMEDOUT, EMSGSIZE or EBADMSG, as in_line.
  */
 int login_line(struct login *l, struct span *line);
-
-/*
- * Asks front whether this SASL PLAIN message proves who the client is.
- * FRAME_OK: *session is the socket to relay to, or -1 where the program
- * must exit at once, because front speaks on.  All output must have been
- * flushed.  Lines that were read before are cleared.
- */
-enum frame_status login_attempt(
-    struct login *l, struct span tag, struct span plain, int *session);
-
-/* True once there were auth_tries failures. */
-bool login_is_spent(const struct login *l);
 
 /*
  * Moves bytes between TLS and the session's socket until both are done:

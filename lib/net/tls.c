@@ -624,6 +624,39 @@ tls_describe(const struct tls *t, char *out, size_t size)
 	return out;
 }
 
+/* Without the extended master secret two connections may have the same
+ * (RFC 7627 1). */
+static bool
+is_unique(const struct tls *t, bool unique)
+{
+	if (gnutls_protocol_get_version(t->session) >= GNUTLS_TLS1_3)
+		return !unique;
+	return gnutls_session_ext_master_secret_status(t->session) != 0;
+}
+
+size_t
+tls_bind(const struct tls *t, enum tls_binding type,
+    unsigned char out[TLS_BINDING])
+{
+	static const gnutls_channel_binding_t types[] = {
+		[TLS_EXPORTER] = GNUTLS_CB_TLS_EXPORTER,
+		[TLS_END_POINT] = GNUTLS_CB_TLS_SERVER_END_POINT,
+		[TLS_UNIQUE] = GNUTLS_CB_TLS_UNIQUE,
+	};
+	gnutls_datum_t d = { NULL, 0 };
+	size_t n = 0;
+
+	if (type != TLS_END_POINT && !is_unique(t, type == TLS_UNIQUE))
+		return 0;
+	if (gnutls_session_channel_binding(t->session, types[type], &d) == 0 &&
+	    d.size <= TLS_BINDING) {
+		n = d.size;
+		memcpy(out, d.data, n);
+	}
+	gnutls_free(d.data);
+	return n;
+}
+
 void
 tls_close(struct tls *t, int64_t deadline_ms)
 {

@@ -91,6 +91,21 @@ size_t tls_pending(const struct tls *t);
 /* "TLS1.3 TLS_AES_256_GCM_SHA384"-like text for Received and the log. */
 const char *tls_describe(const struct tls *t, char *out, size_t size);
 
+enum {
+	TLS_BINDING = 64 /* bytes of channel binding data */
+};
+
+enum tls_binding {
+	TLS_EXPORTER,  /* RFC 9266; TLS 1.2 with extended master secret only */
+	TLS_END_POINT, /* RFC 5929 4 */
+	TLS_UNIQUE     /* RFC 5929 3: as above, and not of TLS 1.3 */
+};
+
+/* What names this connection and no other (or, END_POINT, this server's
+ * certificate): the number of bytes, 0 where it has none. */
+size_t tls_bind(const struct tls *t, enum tls_binding type,
+    unsigned char out[TLS_BINDING]);
+
 /* close_notify (best effort, by the deadline) and free; the descriptor
  * stays open. */
 void tls_close(struct tls *t, int64_t deadline_ms);

@@ -49,6 +49,7 @@ feed_connect(struct login *l, struct feed *f)
 	l->c.out.ctx = f;
 	l->c.clear_login = true;
 	l->c.conf.auth_tries = 3;
+	l->c.conf.mechanisms = UINT32_MAX;
 	l->fresh = true;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../../handlers/smtp/session.h"
+#include "auth/sasl.h"
 #include "base/log.h"
 #include "net/frame.h"
 
@@ -83,6 +84,11 @@ frame_ask(
 		memcpy(a->user, "alice", 5);
 		memcpy(a->user + 5, end, sizeof end);
 	}
+	if (q->type == FRAME_AUTH && q->mechanism == SASL_SCRAM_SHA_1) {
+		a->status = FRAME_MORE;
+		a->n = 5;
+		memcpy(a->data, "r=x,i", 5);
+	}
 	/* An enqueue that died: the text is taken all the same. */
 	if (q->type == FRAME_ENQUEUE &&
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0) {
@@ -94,16 +100,17 @@ frame_ask(
 }
 
 int
-frame_auth(
-    struct frame_request *q, struct span tag, struct span plain, bool tls)
+frame_fill(struct frame_request *q, enum frame_type type, struct span tag,
+    struct span message, bool tls)
 {
-	*q = (struct frame_request){ .type = FRAME_AUTH };
-	if (plain.n > sizeof q->data) {
+	*q = (struct frame_request){ .type = type };
+	if (message.n > sizeof q->data) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	memcpy(q->data, plain.p, plain.n);
-	q->n = (uint32_t)plain.n;
+	if (message.n > 0)
+		memcpy(q->data, message.p, message.n);
+	q->n = (uint32_t)message.n;
 	return 0;
 }
 
@@ -207,6 +214,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s->c.conf.message_size = 10000;
 	s->c.conf.recipients = 5;
 	s->c.conf.auth_tries = 3;
+	s->c.conf.mechanisms = UINT32_MAX;
 	s->c.conf.smtp_idle_s = 300;
 	s->c.peer = "local";
 	s->c.clear_login = true;

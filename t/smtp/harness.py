@@ -11,8 +11,8 @@ import threading
 import time
 
 STAGE = os.environ["POSTERN_STAGE"]
-REQUEST = struct.Struct("=III64s1024s")
-REPLY = struct.Struct("=I320s")
+REQUEST = struct.Struct("=IIII64s1024s204s")
+REPLY = struct.Struct("=II320s768s")
 TEMPFAIL, REJECT, OK = 0, 1, 2
 
 
@@ -112,7 +112,7 @@ class Front:
                 return
             if not packet:
                 return
-            kind, tls, n, _, data = REQUEST.unpack(packet)
+            kind, tls, _, n, _, data, _ = REQUEST.unpack(packet)
             if kind == 1:
                 self.auth(data[:n], tls)
             else:
@@ -124,17 +124,17 @@ class Front:
         status, user = REJECT, b""
         if self.passwords is None:
             status = TEMPFAIL
-        elif self.passwords.get(parts[1]) == parts[2]:
+        elif len(parts) == 3 and self.passwords.get(parts[1]) == parts[2]:
             status, user = OK, parts[1] + b"@example.test"
-        self.channel.send(REPLY.pack(status, user))
+        self.channel.send(REPLY.pack(status, 0, user, b""))
 
     def queue(self):
         if self.enqueue != OK:
-            self.channel.send(REPLY.pack(self.enqueue, b""))
+            self.channel.send(REPLY.pack(self.enqueue, 0, b"", b""))
             return
         ours, theirs = socket.socketpair()
         self.start(self.take, ours)
-        socket.send_fds(self.channel, [REPLY.pack(OK, b"")],
+        socket.send_fds(self.channel, [REPLY.pack(OK, 0, b"", b"")],
                         [theirs.fileno()])
         theirs.close()
 

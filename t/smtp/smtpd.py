@@ -626,7 +626,7 @@ def tls():
     finish(s)
     s = Session(root, "submissions", passwords=WORDS)
     s.tls()
-    tap.ok(b"AUTH PLAIN" in s.greet(), "implicit TLS")
+    tap.ok(b"250-AUTH SCRAM" in s.greet(), "implicit TLS")
     finish(s)
     s = Session(root, tls_files=False)
     tap.ok(b"STARTTLS" not in s.greet(), "no certificate: not offered")
@@ -670,7 +670,9 @@ def tls():
            "nor taken")
     tap.eq(s.front.auths, [], "nor asked about")
     s.starttls()
-    tap.ok(b"250-AUTH PLAIN LOGIN" in s.cmd(b"EHLO x"), "within TLS it is")
+    tap.ok(b"250-AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 "
+           b"SCRAM-SHA-1 PLAIN LOGIN" in s.cmd(b"EHLO x"),
+           "within TLS it is")
     tap.eq(s.code(b"AUTH PLAIN " + plain(b"alice", b"wonder")), "235 2.7.0",
            "and works")
     s.message(b"From: a\r\n" + END, sender=b"alice@example.test")
@@ -735,10 +737,8 @@ def login():
            "once only")
     tap.ok(b"AUTH" not in s.cmd(b"EHLO x"), "and not offered again")
     log = finish(s)
-    tap.ok("login-failed" in log and " user=alice@example.test" in log,
-           "the log tells", log)
     tap.ok("wonder" not in log and "d29uZGVy" not in log,
-           "but not the password")
+           "no password in the log")
 
     s = submission(clear=True)
     s.greet()

@@ -1,0 +1,613 @@
+"""Mechanisms: PLAIN, LOGIN and SCRAM on SMTP, POP3 and IMAP."""
+import base64
+import hashlib
+import hmac
+import os
+import re
+import shutil
+import subprocess
+import time
+
+from frontlib import (STAGE, TMP, Front, Site, finish, fronts, ok, skip,
+                      wait_for)
+
+PASSWORD = "secret word"
+
+
+def b64(data):
+    return base64.b64encode(data if isinstance(data, bytes) else
+                            data.encode()).decode()
+
+
+def unb64(text):
+    return base64.b64decode(text)
+
+
+class Wire:
+    """AUTH as one of the protocols says it."""
+
+    def __init__(self, protocol, client):
+        self.protocol, self.c = protocol, client
+        if protocol == "smtp":
+            client.send("EHLO x\r\n")
+            self.hello = []
+            while True:
+                self.hello.append(client.line())
+                if self.hello[-1][3:4] != "-":
+                    break
+
+    def mechanisms(self):
+        if self.protocol == "smtp":
+            for line in self.hello:
+                if line[4:].startswith("AUTH "):
+                    return line[9:].split()
+            return []
+        if self.protocol == "imap":
+            text = self.c.ask("c CAPABILITY\r\n")
+            return re.findall(r"AUTH=(\S+)", text)
+        self.c.send("CAPA\r\n")
+        got = []
+        while (line := self.c.line()) != ".":
+            if line.startswith("SASL "):
+                got = line[5:].split()
+        return got
+
+    def begin(self, mechanism, initial=None):
+        rest = "" if initial is None else " " + (b64(initial) or "=")
+        verb = {"smtp": "AUTH", "pop3": "AUTH",
+                "imap": "a AUTHENTICATE"}[self.protocol]
+        return self.say("%s %s%s" % (verb, mechanism, rest))
+
+    def say(self, line):
+        self.c.send(line + "\r\n")
+        return self.c.line()
+
+    def answer(self, data):
+        return self.say(b64(data))
+
+    def challenge(self, line):
+        """What a challenge says, or None."""
+        start = "334 " if self.protocol == "smtp" else "+ "
+        return unb64(line[len(start):]) if line.startswith(start) else None
+
+    def verdict(self, line):
+        for word, start in (("yes", ("235 ", "+OK", "a OK")),
+                            ("no", ("535 5.7.8", "-ERR [AUTH]",
+                                    "a NO [AUTHENTICATIONFAILED]")),
+                            ("later", ("454 ", "-ERR [SYS/TEMP]",
+                                       "a NO [UNAVAILABLE]")),
+                            ("bad", ("501 ", "504 ", "-ERR", "a BAD",
+                                     "a NO No such"))):
+            if line.startswith(start):
+                return word
+        return line
+
+
+class Scram:
+    """RFC 5802, the client's side, with a thumb on the scales."""
+
+    def __init__(self, name="SCRAM-SHA-256", user="alice", password=PASSWORD,
+                 flag="n", binding=b"", authzid=""):
+        self.hash = "sha1" if "SHA-1" in name else "sha256"
+        self.password = password.encode()
+        self.header = "%s,%s," % (flag, "a=" + authzid if authzid else "")
+        self.binding = binding
+        self.nonce = b64(os.urandom(18))
+        self.bare = "n=%s,r=%s" % (user.replace("=", "=3D").replace(
+            ",", "=2C"), self.nonce)
+
+    def first(self):
+        return self.header + self.bare
+
+    def final(self, challenge, nonce=None):
+        self.challenge = challenge.decode()
+        f = dict(x.split("=", 1) for x in self.challenge.split(","))
+        assert f["r"].startswith(self.nonce) and len(f["r"]) >= len(
+            self.nonce) + 18
+        self.salt, self.count = unb64(f["s"]), int(f["i"])
+        salted = hashlib.pbkdf2_hmac(self.hash, self.password, self.salt,
+                                     self.count)
+        h = lambda k, t: hmac.new(k, t, self.hash).digest()
+        client = h(salted, b"Client Key")
+        stored = hashlib.new(self.hash, client).digest()
+        bare = "c=%s,r=%s" % (b64(self.header.encode() + self.binding),
+                              nonce or f["r"])
+        text = ",".join((self.bare, self.challenge, bare)).encode()
+        signature = h(stored, text)
+        proof = bytes(a ^ b for a, b in zip(client, signature))
+        self.expect = b"v=" + base64.b64encode(h(h(salted, b"Server Key"),
+                                                 text))
+        return bare + ",p=" + b64(proof)
+
+
+def scram(w, name="SCRAM-SHA-256", initial=True, **kw):
+    """One exchange: its verdict, and whether the server proved itself."""
+    s = Scram(name, **kw)
+    if initial:
+        line = w.begin(name, s.first())
+    else:
+        line = w.begin(name)
+        if w.challenge(line) is None:
+            return w.verdict(line)
+        line = w.answer(s.first())
+    challenge = w.challenge(line)
+    if challenge is None:
+        return w.verdict(line)
+    line = w.answer(s.final(challenge))
+    proof = w.challenge(line)
+    if proof is None:
+        return w.verdict(line)
+    if proof != s.expect:
+        return "the server's proof is wrong"
+    return w.verdict(w.answer(b""))
+
+
+SERVICES = {"imap": "imaps", "pop3": "pop3s", "smtp": "submissions"}
+ALL = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
+       "SCRAM-SHA-1", "PLAIN", "LOGIN"]
+
+
+class Server:
+    def __init__(self, site):
+        self.site = site
+        self.fronts = {}
+
+    def wire(self, protocol, tls=True, clear=None):
+        service = SERVICES[protocol] if tls else {
+            "smtp": "submission"}.get(protocol, protocol)
+        if service not in self.fronts:
+            self.fronts[service] = Front(self.site, service)
+        return Wire(protocol, self.fronts[service].client(tls=tls))
+
+    def logged(self, pattern):
+        got = []
+        for f in self.fronts.values():
+            got += f.logged(pattern)
+        return got
+
+    def stop(self):
+        for f in self.fronts.values():
+            f.stop()
+
+
+def exporter(w):
+    """tls-exporter is nothing that Python's ssl gives: OpenSSL by ctypes."""
+    import ctypes
+    import ctypes.util
+    lib = ctypes.CDLL(ctypes.util.find_library("ssl") or "libssl.so.3")
+    # The SSL * of an SSLSocket: the second word of its _sslobj.
+    word = ctypes.c_void_p
+    at = id(w.c.sock._sslobj) + object.__basicsize__ + ctypes.sizeof(word)
+    ssl = word.from_address(at).value
+    out = ctypes.create_string_buffer(32)
+    f = lib.SSL_export_keying_material
+    f.argtypes = [word, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p,
+                  ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t,
+                  ctypes.c_int]
+    label = b"EXPORTER-Channel-Binding"
+    assert f(ssl, out, 32, label, len(label), b"", 0, 1) == 1
+    return out.raw
+
+
+def end_point(w):
+    return hashlib.sha256(w.c.sock.getpeercert(True)).digest()
+
+
+def test_mechanisms(server):
+    for p in SERVICES:
+        w = server.wire(p)
+        got = w.mechanisms()
+        ok(got == ALL, p + ": all mechanisms over TLS", got)
+        w = server.wire(p, tls=False)
+        got = w.mechanisms()
+        ok(got == ALL[2:], p + ": no channel binding in clear", got)
+        for name in ALL[2:4]:
+            ok(scram(server.wire(p), name) == "yes", p + ": " + name)
+        ok(scram(server.wire(p), initial=False) == "yes",
+           p + ": SCRAM without an initial response")
+        ok(scram(server.wire(p, tls=False)) == "yes", p + ": SCRAM in clear")
+        w = server.wire(p)
+        got = [scram(w, password="wrong"), scram(w, user="nobody"),
+               scram(w, user="alice@example.org")]
+        ok(got == ["no", "no", "yes"],
+           p + ": SCRAM, a wrong password, nobody, then right", got)
+        w = server.wire(p)
+        got = w.verdict(w.begin("PLAIN", b"\0alice\0" + PASSWORD.encode()))
+        ok(got == "yes", p + ": PLAIN", got)
+        for initial in (None, b"alice"):
+            w = server.wire(p)
+            line = w.begin("LOGIN", initial)
+            if initial is None:
+                ok(w.challenge(line) == b"Username:", p + ": LOGIN asks",
+                   line)
+                line = w.answer(b"alice")
+            ok(w.challenge(line) == b"Password:", p + ": and asks", line)
+            got = w.verdict(w.answer(PASSWORD))
+            ok(got == "yes", p + ": LOGIN", got)
+
+
+def test_wrong(server):
+    """T-AUTH-1, T-AUTH-2 and T-AUTH-6."""
+    for p in SERVICES:
+        w = server.wire(p)
+        got = []
+        s = Scram()
+        w.begin("SCRAM-SHA-256", s.first())
+        got.append(w.verdict(w.say("*")))
+        w.begin("LOGIN")
+        got.append(w.verdict(w.say("*")))
+        w.begin("PLAIN")
+        got.append(w.verdict(w.say("???")))
+        ok(got == ["bad"] * 3 and scram(w) == "yes",
+           p + ": given up twice, not base64 once, then a login", got)
+        w = server.wire(p)
+        got = [w.verdict(w.begin("CRAM-MD5")),
+               w.verdict(w.begin("SCRAM-SHA-512", b"n,,n=alice,r=x"))]
+        ok(got == ["bad"] * 2, p + ": mechanisms that are none", got)
+        # An answer that was right once.
+        w = server.wire(p)
+        s = Scram()
+        line = w.begin("SCRAM-SHA-256", s.first())
+        final = s.final(w.challenge(line))
+        w.c.close()
+        w = server.wire(p)
+        w.begin("SCRAM-SHA-256", s.first())
+        got = w.verdict(w.answer(final))
+        ok(got == "no", p + ": a replay", got)
+        s = Scram()
+        line = w.begin("SCRAM-SHA-256", s.first())
+        got = w.verdict(w.answer(s.final(w.challenge(line),
+                                         nonce=s.nonce)))
+        ok(got == "no", p + ": the nonce without the server's half", got)
+        w = server.wire(p)
+        got = [w.verdict(w.begin("SCRAM-SHA-256", t)) for t in
+               (b"n,,m=x,n=alice,r=abc", b"n,,n=alice,r=abc,m=x")]
+        ok(got == ["no"] * 2, p + ": a mandatory extension", got)
+        w = server.wire(p)
+        got = [w.verdict(w.begin("SCRAM-SHA-256", t)) for t in
+               (b"", b"\0alice\0" + PASSWORD.encode())]
+        ok(got == ["no"] * 2, p + ": not a SCRAM message", got)
+        w = server.wire(p)
+        got = scram(w, authzid="bob")
+        ok(got == "no", p + ": for somebody else", got)
+        ok(scram(server.wire(p), authzid="alice") == "yes",
+           p + ": for oneself")
+        # The final message first, the first one twice.
+        w = server.wire(p)
+        s = Scram()
+        w.begin("SCRAM-SHA-256", s.first())
+        got = w.verdict(w.answer(s.first()))
+        ok(got == "no", p + ": the first message twice", got)
+        w = server.wire(p)
+        got = []
+        for _ in range(3):
+            line = w.begin("SCRAM-SHA-256", Scram().first())
+            got.append(w.challenge(line) and w.verdict(w.say("*")))
+        ok(got == ["bad"] * 3 and w.c.rest() is not None,
+           p + ": three exchanges given up are the end", got)
+        w = server.wire(p)
+        line = w.begin("SCRAM-SHA-256", Scram().first())
+        got = w.verdict(w.say(b64(b"c=biws," + b"x" * 5000)))
+        ok(got in ("no", "bad"), p + ": a response too long for a frame", got)
+        w.c.close()
+        w = server.wire(p)
+        w.c.send("%s SCRAM-SHA-256 %s\r\n" % (
+            {"imap": "a AUTHENTICATE"}.get(p, "AUTH"), b64(b"x" * 40000)))
+        got = w.c.rest()
+        ok(got is not None and "OK" not in got and "235" not in got,
+           p + ": a line too long ends it", got)
+        for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+            w = server.wire(p)
+            w.begin(mechanism, b"\0" if mechanism == "PLAIN" else
+                    Scram().first())
+            w.c.close()
+
+
+def test_binding(server):
+    """T-AUTH-6, T-TLS-15."""
+    for p in SERVICES:
+        for plus in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"):
+            w = server.wire(p)
+            got = scram(w, plus, flag="p=tls-exporter", binding=exporter(w))
+            ok(got == "yes", "%s: %s by tls-exporter" % (p, plus), got)
+        w = server.wire(p)
+        got = scram(w, plus, flag="p=tls-server-end-point",
+                    binding=end_point(w))
+        ok(got == "yes", p + ": by tls-server-end-point", got)
+        other = server.wire(p)
+        w = server.wire(p)
+        plus = "SCRAM-SHA-256-PLUS"
+        got = scram(w, plus, flag="p=tls-exporter", binding=exporter(other))
+        ok(got == "no", p + ": another connection's exporter", got)
+        got = scram(w, plus, flag="p=tls-unique",
+                    binding=w.c.sock.get_channel_binding("tls-unique"))
+        ok(got == "no", p + ": tls-unique with TLS 1.3", got)
+        w = server.wire(p)
+        ok(scram(w, flag="y") == "no", p + ": y, where -PLUS was offered")
+        ok(scram(w, flag="p=tls-exporter", binding=exporter(w)) == "no",
+           p + ": p with the plain mechanism")
+        w = server.wire(p)
+        ok(scram(w, plus, flag="n") == "no", p + ": n with -PLUS")
+        ok(scram(server.wire(p), flag="n") == "yes", p + ": n without")
+        w = server.wire(p, tls=False)
+        ok(scram(w, flag="y") == "yes", p + ": y in clear")
+        w = server.wire(p, tls=False)
+        got = scram(w, plus, flag="p=tls-exporter", binding=b"x" * 32)
+        ok(got == "bad", p + ": no -PLUS in clear", got)
+
+
+def test_unknown(server):
+    """Salts of users that are not there stay the same, and look the same."""
+    def salt(user, name="SCRAM-SHA-256"):
+        w = server.wire("imap")
+        s = Scram(name, user=user)
+        s.final(w.challenge(w.begin(name, s.first())))
+        w.c.close()
+        return s.salt, s.count
+    a, b, again = salt("nobody"), salt("nothing"), salt("nobody@example.org")
+    real = salt("alice")
+    ok(a == again and a != b, "an unknown user's salt stays", a, again, b)
+    ok(len(a[0]) == len(real[0]) and a[1] == real[1],
+       "and has the form of a real one", a, real)
+    ok(salt("nobody", "SCRAM-SHA-1")[0] != a[0], "one for each hash")
+    run("passwd", "alice", stdin=PASSWORD + "\n", root=server.site.root)
+    ok(salt("nobody") == a, "after the database was made again, too")
+    ok(salt("alice") != real, "a new password has a new salt")
+
+
+def run(*args, stdin="", root):
+    return subprocess.run([STAGE + "/postern-user", "-r", root, *args],
+                          input=stdin, capture_output=True, text=True)
+
+
+def test_apps(server):
+    root = server.site.root
+    site = server.site
+    made = run("app", "add", "alice", "phone", root=root)
+    phone = made.stdout.strip()
+    ok(re.fullmatch(r"([a-z2-9]{4}-){4}[a-z2-9]{4}", phone),
+       "an app password is made", made)
+    mail = run("app", "add", "--services", "imap", "--expires", "2099-01-31",
+               "alice", "mail-only", root=root).stdout.strip()
+    old = run("app", "add", "alice", "old", "--expires", "2020-02-29",
+              root=root).stdout.strip()
+    got = run("app", "list", "alice", root=root).stdout
+    ok(got == "phone imap,pop3,smtp never\nmail-only imap 2099-01-31\n"
+       "old imap,pop3,smtp 2020-02-29\n", "they are listed", got)
+    got = run("app", "list", "--json", "alice", root=root).stdout
+    ok('{"name":"mail-only","services":"imap","expires":"2099-01-31"}' in got,
+       "and as JSON", got)
+    text = open(root + "/etc/postern/secrets").read()
+    ok(phone not in text and mail not in text, "none is stored", text)
+    for args, code in ((("add", "alice", "phone"), 1),
+                       (("add", "alice", "../x"), 100),
+                       (("add", "nobody", "x"), 1),
+                       (("add", "--services", "ftp", "alice", "x"), 100),
+                       (("add", "--expires", "2027-02-30", "alice", "x"), 100),
+                       (("del", "alice", "none"), 1),
+                       (("add", "alice"), 100), (("what",), 100)):
+        got = run("app", *args, root=root)
+        ok(got.returncode == code and got.stderr.count("\n") == 1 and
+           not got.stdout, "app %s: %d" % (" ".join(args), code), got)
+
+    for p in SERVICES:
+        for name, password, want in (
+                ("the main one", PASSWORD, "yes"), ("phone", phone, "yes"),
+                ("mail-only", mail, "yes" if p == "imap" else "no"),
+                ("old", old, "no"), ("none", "none-of-them", "no")):
+            got = [scram(server.wire(p), password=password),
+                   scram(server.wire(p), "SCRAM-SHA-1", password=password)]
+            w = server.wire(p)
+            got.append(w.verdict(w.begin("PLAIN", "\0alice\0" + password)))
+            ok(got == [want] * 3, "%s: %s: %s" % (p, name, want), got)
+    for pattern in (r" login service=imaps .* credential=phone\n",
+                    r" login-failed service=pop3s .* mechanism=PLAIN "
+                    r"credential=mail-only why=service\n",
+                    r" login-failed service=imaps .* credential=old "
+                    r"why=expired\n",
+                    r" login-failed service=imaps .* why=password\n",
+                    r" login-failed service=imaps .* user=nobody .* "
+                    r"why=unknown\n"):
+        ok(wait_for(lambda: server.logged(pattern)), "logged: " + pattern)
+    log = "".join(open(root + "/" + f).read() for f in os.listdir(root)
+                  if f.startswith("log."))
+    ok(not any(x in log for x in (phone, mail, old, PASSWORD)),
+       "and no password is")
+    # A new main password leaves the others alone.
+    run("passwd", "alice", stdin="another\n", root=root)
+    got = [scram(server.wire("imap"), password=x) for x in
+           ("another", phone, PASSWORD)]
+    ok(got == ["yes", "yes", "no"], "the main password is changed alone", got)
+    ok(run("app", "del", "alice", "phone", root=root).returncode == 0 and
+       scram(server.wire("imap"), password=phone) == "no" and
+       scram(server.wire("imap"), password=mail) == "yes",
+       "one is taken away")
+    ok(run("disable", "alice", root=root).returncode == 0, "disable")
+    got = [scram(server.wire("imap"), password=x) for x in ("another", mail)]
+    w = server.wire("imap")
+    got.append(w.verdict(w.begin("PLAIN", b"\0alice\0another")))
+    ok(got == ["no"] * 3, "a disabled user opens nothing", got)
+    ok(wait_for(lambda: server.logged("why=disabled\n")), "the log says it")
+    run("enable", "alice", root=root)
+    got = [scram(server.wire("imap"), password=x) for x in ("another", mail)]
+    ok(got == ["yes"] * 2, "and opens all again once enabled", got)
+    for i in range(20):
+        last = run("app", "add", "alice", "n%d" % i, root=root)
+    ok(last.returncode == 1 and "no more" in last.stderr,
+       "there is a limit", last)
+    ok(scram(server.wire("imap"), password=mail) == "yes", "all work")
+    for n in ["mail-only", "old"] + ["n%d" % i for i in range(20)]:
+        run("app", "del", "alice", n, root=root)
+    run("passwd", "alice", stdin=PASSWORD + "\n", root=root)
+    text = open(root + "/etc/postern/secrets").read()
+    ok("/phone" not in text and "apps=" not in text, "nothing stays", text)
+
+
+def test_crypt(server):
+    """A user that came with a hash of crypt(3)."""
+    root = server.site.root
+    run("add", "--uid", str(server.site.owner), "--gid",
+        str(server.site.owner), "carol", stdin="x\n", root=root)
+    hashed = subprocess.run(["openssl", "passwd", "-6", "carol's"],
+                            capture_output=True, text=True).stdout.strip()
+    path = root + "/etc/postern/secrets"
+    text = re.sub(r"(?m)^(carol@example.org) .*", lambda m: m.group(1) +
+                  " crypt=" + hashed, open(path).read())
+    with open(path, "w") as f:
+        f.write(text)
+    made = run("app", "add", "carol", "phone", root=root).stdout.strip()
+    def plain(word):
+        w = server.wire("imap")
+        return w.verdict(w.begin("PLAIN", "\0carol\0" + word))
+    got = [plain("carol's"), plain(made), plain("x")]
+    ok(got == ["yes", "yes", "no"], "crypt(3) and an app password", got)
+    got = [scram(server.wire("imap"), user="carol", password=made),
+           scram(server.wire("imap"), user="carol", password="carol's")]
+    ok(got == ["yes", "no"], "SCRAM needs keys of its own", got)
+    # An accent, typed as one character and as two.
+    run("passwd", "carol", stdin="caf\u00e9\n", root=root)
+    got = [plain("caf\u00e9"), plain("cafe\u0301"),
+           scram(server.wire("imap"), user="carol", password="caf\u00e9")]
+    ok(got == ["yes"] * 3, "passwords beyond ASCII are normalised", got)
+
+
+def test_settings():
+    site = Site("few", mechanisms="SCRAM-SHA-256", clear_login="never")
+    server = Server(site)
+    for p in SERVICES:
+        w = server.wire(p)
+        got = w.mechanisms()
+        ok(got == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"],
+           p + ": the setting names what is offered", got)
+        got = w.verdict(w.begin("PLAIN", "\0alice\0" + PASSWORD))
+        ok(got == "bad", p + ": and nothing else is taken", got)
+        ok(scram(w) == "yes", p + ": what is named works")
+        w = server.wire(p, tls=False)
+        got = w.mechanisms()
+        ok(got == [], p + ": clear_login never: nothing is offered", got)
+        if p == "imap":
+            got = w.c.ask("l CAPABILITY\r\n") + w.c.ask(
+                "x LOGIN alice x\r\n")
+            ok("LOGINDISABLED" in got and "x NO [PRIVACYREQUIRED]" in got,
+               "imap: LOGINDISABLED", got)
+        for mechanism in ALL:
+            line = w.begin(mechanism, b"\0alice\0" + PASSWORD.encode())
+            if not line.startswith(("538 5.7.11", "-ERR [AUTH] STLS",
+                                    "a NO [PRIVACYREQUIRED]")):
+                ok(False, p + ": taken in clear: " + mechanism, line)
+        ok(True, p + ": and nothing is taken in clear")
+    w = server.wire("imap")
+    got = w.c.ask("l CAPABILITY\r\n") + w.c.ask("x LOGIN alice \"%s\"\r\n" %
+                                                PASSWORD)
+    ok("LOGINDISABLED" in got and "x NO AUTHENTICATE" in got,
+       "without PLAIN there is no LOGIN command", got)
+    w = server.wire("pop3")
+    got = w.c.ask("USER alice\r\n")
+    ok(got.startswith("-ERR"), "and no USER", got)
+    server.stop()
+    text = open(site.root + "/etc/postern/secrets").read()
+    ok("sha256" in text and "sha1" not in text,
+       "keys are made for what is offered", text)
+
+
+def peer(name, program, args, want, **kw):
+    if not shutil.which(program):
+        skip(name, program + " is not installed")
+        return
+    try:
+        r = subprocess.run([program, *args], capture_output=True, text=True,
+                           timeout=20, **kw)
+    except subprocess.TimeoutExpired as e:
+        ok(False, name, e.stdout, e.stderr)
+        return
+    ok(want(r), name, r.returncode, r.stdout, r.stderr)
+
+
+def test_gsasl(server):
+    imap = Front(server.site, "imap").address[1]
+    smtp = Front(server.site, "submission").address[1]
+    for mechanism in ALL:
+        for protocol, port in (("imap", imap), ("smtp", smtp)):
+            args = ["--" + protocol, "-m", mechanism, "-a", "alice", "-p",
+                    PASSWORD, "--x509-ca-file=", "127.0.0.1", str(port)]
+            if "PLUS" not in mechanism:
+                args.insert(0, "--no-cb")
+            peer("gsasl by %s: %s" % (protocol, mechanism), "gsasl", args,
+                 lambda r: re.search("OK .*stub|235 2.7.0", r.stdout) or
+                 (r.returncode == 0 and "authentication" in r.stderr),
+                 stdin=subprocess.DEVNULL)
+        ok(wait_for(lambda: any(
+            f.logged(" login service=submission .* mechanism=%s\n" %
+                     mechanism) for f in fronts)), "the log: " + mechanism)
+    for protocol, port in (("imap", imap), ("smtp", smtp)):
+        peer("gsasl by %s: a wrong password" % protocol, "gsasl",
+             ["--" + protocol, "-m", "SCRAM-SHA-256-PLUS", "-a", "alice",
+              "-p", "wrong", "--x509-ca-file=", "127.0.0.1", str(port)],
+             lambda r: r.returncode != 0 and "stub" not in r.stdout,
+             stdin=subprocess.DEVNULL)
+
+
+def test_peers(site):
+    """Clients against the real imapd."""
+    server = Server(site)
+    for p in SERVICES:
+        server.wire(p).c.close()
+    server.wire("imap", tls=False).c.close()
+    imap = server.fronts["imap"].address[1]
+    imaps, smtps = [server.fronts[s].address[1] for s in
+                    ("imaps", "submissions")]
+    for mechanism in ("scram-sha-256", "scram-sha-1", "plain", "login"):
+        conf = TMP + "/msmtprc"
+        with open(conf, "w") as f:
+            f.write("account default\nhost 127.0.0.1\nport %d\ntls on\n"
+                    "tls_starttls off\ntls_certcheck off\nauth %s\n"
+                    "user alice\npassword \"%s\"\nfrom alice@example.org\n" %
+                    (smtps, mechanism, PASSWORD))
+        os.chmod(conf, 0o600)
+        peer("msmtp: " + mechanism, "msmtp", ["-C", conf, "bob@example.org"],
+             lambda r: server.logged(
+                 " login service=submissions .* mechanism=%s(-PLUS)?\n" %
+                 mechanism.upper()), input="Subject: x\n\nx\n")
+    for mechanism in ("PLAIN", "LOGIN"):
+        peer("curl by IMAP: " + mechanism, "curl",
+             ["-sk", "imaps://127.0.0.1:%d/" % imaps, "-u",
+              "alice:" + PASSWORD, "--login-options", "AUTH=" + mechanism],
+             lambda r: r.returncode == 0 and "INBOX" in r.stdout)
+    for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"):
+        conf = TMP + "/mbsyncrc"
+        with open(conf, "w") as f:
+            f.write("IMAPAccount a\nHost 127.0.0.1\nPort %d\nUser alice\n"
+                    "Pass \"%s\"\nSSLType None\n"
+                    "AuthMechs %s\n\nIMAPStore far\nAccount a\n\n"
+                    "MaildirStore near\nPath %s/\nInbox %s/in\n\n"
+                    "Channel c\nFar :far:\nNear :near:\nPatterns INBOX\n" %
+                    (imap, PASSWORD, mechanism, TMP + "/near",
+                     TMP + "/near"))
+        os.makedirs(TMP + "/near", exist_ok=True)
+        peer("mbsync by Cyrus SASL: " + mechanism, "mbsync",
+             ["-c", conf, "--list", "c"],
+             lambda r: server.logged(
+                 " login service=imap .* mechanism=%s\n" %
+                 mechanism.replace("LOGIN", "PLAIN")))
+    server.stop()
+
+
+def main():
+    site = Site("sasl", auth_delay_ms=20)
+    server = Server(site)
+    test_mechanisms(server)
+    test_wrong(server)
+    test_binding(server)
+    test_unknown(server)
+    test_apps(server)
+    test_crypt(server)
+    test_gsasl(server)
+    server.stop()
+    test_settings()
+    test_peers(Site("peers", stubs=False))
+
+
+try:
+    main()
+finally:
+    finish()
