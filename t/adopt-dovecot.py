@@ -6,10 +6,10 @@ FLAGS = ["", "\\Seen", "\\Seen \\Flagged", "\\Answered work", "\\Seen $Junk",
 
 
 def folder(i):
-    """Most in INBOX, every fifth in one of two others."""
+    """Most in INBOX, every fifth in one of three others."""
     if i % 5:
         return "INBOX"
-    return "Lists/golang" if i % 2 else "Entw&APw-rfe"
+    return ("Lists/golang", "Entw&APw-rfe", "Lists/go1.2")[i % 3]
 
 
 def message(i):
@@ -21,7 +21,7 @@ def message(i):
 
 def main():
     out = sys.stdout
-    for name in ("Lists/golang", "Entw&APw-rfe", "Empty"):
+    for name in ("Lists/golang", "Entw&APw-rfe", "Lists/go1.2", "Empty"):
         out.write("c CREATE %s\r\ns SUBSCRIBE %s\r\n" % (name, name))
     for i in range(int(sys.argv[1])):
         text = message(i)

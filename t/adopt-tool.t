@@ -33,7 +33,7 @@ INBOX: 4 messages, 2 keep their UIDs (dovecot-uidlist), UIDVALIDITY 1600000000 k
     1 messages came after the list was written: their UIDs are new
     1 messages of the list are gone: so are their UIDs
     1 lines of the list make no sense
-    1 messages have POP3 ids of their own: not kept
+    1 messages keep a POP3 id of their own
     1 keywords cannot be kept
 Sent: 0 messages, UIDVALIDITY new
 subscriptions: 3, 1 of them of mailboxes that are not there; 1 that name no mailbox are passed over'

@@ -289,6 +289,16 @@ is "$(ids %f)" '1000000001.M1P1Q1.h 1000000002.M1P1Q1.h 1000000003.M1P1Q1.h ' \
     'the file name, without what we add'
 mv "$box"/cur/1000000003* "$box/cur/$(printf '3\n\001.h'),S=25,U=7:2,S"
 like "$(ids x%f)" ' x3%0A%01.h,S=25 $' 'no byte of a name breaks the line'
+mv "$box"/cur/3* "$box/cur/1000000003.M1P1Q1.h:2,S"
+printf '/3 9 1234\n1000000001.M1P1Q1.h,S=1:2,S 21 8:1234:0\n1000000002.M1P1Q1.h 21 5:0\n1000000003.M1P1Q1.h,S=2+x:2,S 21 0:0:0\n' \
+    >"$box/courierpop3dsizelist"
+is "$(ids x%u)" "UID8-1234 UID5 1000000003.M1P1Q1.h,S=2+2Bx " "Courier's own ids"
+printf '3 V5 N6\n1 Pone W2 :1000000001.M1P1Q1.h\n2 W2 :1000000002.M1P1Q1.h\n3 P\001 :1000000003.M1P1Q1.h\n' \
+    >"$box/dovecot-uidlist"
+is "$(ids x%u)" "one UID5 1000000003.M1P1Q1.h,S=2+2Bx " "and Dovecot's, from elsewhere"
+rm "$box/courierpop3dsizelist"
+like "$(ids x%u)" "^one x2 x[0-9]* $" 'all others have the form of the setting'
+rm "$box/dovecot-uidlist"
 for bad in x %v %x %08Xf %08x %u% '%u	x' "%u$(printf %063d 0)"; do
 	printf 'pop3_uidl %s\n' "$bad" >"$conf"
 	printf 'QUIT\r\n' | pop3d -r "$tmp/root" "$box" >"$tmp/raw" 2>&1

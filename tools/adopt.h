@@ -7,6 +7,7 @@
 #include "base/span.h"
 #include "store/account.h"
 #include "store/adopt.h"
+#include "store/uidls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,8 @@ struct report {
 	const char *name;
 	struct adopted a;
 	size_t messages, kept;
+	struct uidls ids;               /* of POP3 */
+	size_t with_id;                 /* messages that keep one */
 	size_t arrived;                 /* came after the list was written */
 	size_t strange;                 /* in cur and new, but no messages */
 	char example[MAILDIR_NAME + 8]; /* of a strange one */

@@ -55,11 +55,14 @@ static void
 count_entry(struct report *r, int dir, const char *sub, const struct dirent *e)
 {
 	bool listed = listed_uid(r, e->d_name) > 0;
+	struct maildir_name parsed;
 	char name[MAILDIR_NAME];
 
 	if (is_message(dir, e)) {
 		r->messages++;
 		r->kept += listed;
+		r->with_id += maildir_parse(span_str(e->d_name), &parsed) &&
+			      uidls_find(&r->ids, parsed.base) != NULL;
 		r->arrived += !listed && strcmp(sub, "new") == 0;
 	} else if (r->strange++ == 0) {
 		print_name(span_str(e->d_name), name, sizeof name);
@@ -194,8 +197,6 @@ explain_list(struct report *r)
 		    "messages of the list are gone: so are their UIDs");
 	note_count(r, l->bad, "lines of the list make no sense");
 	note(r, l->torn, "the end of the list is missing");
-	note_count(
-	    r, l->uidls, "messages have POP3 ids of their own: not kept");
 }
 
 static void
@@ -231,6 +232,7 @@ explain(struct report *r, int dir)
 		explain_list(r);
 	else
 		explain_none(r);
+	note_count(r, r->with_id, "messages keep a POP3 id of their own");
 	note_count(r, r->a.keywords.refused, "keywords cannot be kept");
 	note(r, !r->ours && letters_are_used_up(r),
 	    "all 26 letters for keywords are in use: keywords that only "
@@ -255,8 +257,7 @@ is_lost(const struct report *r)
 		return !r->a.done && r->a.from && r->messages > 0;
 	if (r->a.from == NULL)
 		return r->messages > 0;
-	return r->messages > r->kept + r->arrived ||
-	       r->a.keywords.refused > 0 || r->a.uids.uidls > 0;
+	return r->messages > r->kept + r->arrived || r->a.keywords.refused > 0;
 }
 
 static int
@@ -264,7 +265,8 @@ report_box(struct job *j, struct report *r, int dir)
 {
 	r->ours = has_index(dir);
 	r->locked = is_locked(dir);
-	if (adopt_read(dir, &r->a) == -1 || foresee(r, dir) == -1)
+	if (adopt_read(dir, &r->a) == -1 || uidls_read(dir, &r->ids) == -1 ||
+	    foresee(r, dir) == -1)
 		return -1;
 	if (r->locked)
 		j->code = EXIT_LATER;
@@ -285,7 +287,9 @@ report_box(struct job *j, struct report *r, int dir)
 int
 adopt_box(struct job *j, const char *name)
 {
-	struct report r = { .name = name, .a.keywords = kwlist_new() };
+	struct report r = {
+		.name = name, .a.keywords = kwlist_new(), .ids = uidls_new()
+	};
 	int dir = account_folder_open(&j->a, span_str(name)), result, error;
 
 	if (dir == -1)
@@ -294,6 +298,7 @@ adopt_box(struct job *j, const char *name)
 	error = errno;
 	close(dir);
 	adopt_free(&r.a);
+	uidls_free(&r.ids);
 	errno = error;
 	return result;
 }

@@ -246,7 +246,7 @@ is_ours_to_read(const char *name)
 	static const char *const known[] = { "cur", "new", "tmp",
 		"subscriptions", "courierimapsubscribed", "dovecot-uidlist",
 		"dovecot-keywords", "courierimapuiddb", "courierimapkeywords",
-		"maildirsize", "maildirfolder" };
+		"courierpop3dsizelist", "maildirsize", "maildirfolder" };
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (strcmp(name, known[i]) == 0)

@@ -21,6 +21,7 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "store/uidls.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -51,6 +52,8 @@ struct pop3 {
 	int64_t idle_ms;
 	uint32_t mechanisms; /* of enum conf_mechanism */
 	char uidl[UIDL_FORMAT];
+	struct uidls given; /* ids that another server gave, once read */
+	bool given_read;
 	bool logged_in; /* by the login program; else we are used by hand */
 	char *piece;    /* PIECE_SIZE bytes */
 	unsigned bad;   /* commands in a row */
@@ -121,12 +124,18 @@ list_line(struct pop3 *p, size_t i)
 static void
 uidl_line(struct pop3 *p, size_t i)
 {
+	struct span file = span_str(mailbox_file(p->drop.mailbox, i));
 	struct buf id = buf_new(UIDL_SIZE);
+	struct maildir_name name;
+	const char *given = NULL;
 
-	uidl_write(p->uidl, p->drop.mailbox, i, &id);
+	if (maildir_parse(file, &name))
+		given = uidls_find(&p->given, name.base);
+	if (given == NULL)
+		uidl_write(p->uidl, p->drop.mailbox, i, &id);
 	out_u64(&p->out, i + 1);
 	out_add(&p->out, " ", 1);
-	reply(p, buf_cstr(&id));
+	reply(p, given ? given : buf_cstr(&id));
 	buf_free(&id);
 }
 
@@ -161,6 +170,12 @@ pop3_list(struct pop3 *p, const struct command *c)
 static enum verdict
 pop3_uidl(struct pop3 *p, const struct command *c)
 {
+	/* Other ids now would have the client fetch all mail again. */
+	if (!p->given_read && uidls_read(p->drop.account.dir, &p->given) == -1) {
+		uidls_free(&p->given);
+		return ok(p, "-ERR [SYS/TEMP] the ids cannot be read");
+	}
+	p->given_read = true;
 	return each_or_one(p, c, uidl_line);
 }
 
@@ -519,6 +534,8 @@ session(struct pop3 *p, const char *maildir)
 		p->deleted = 0;
 	if (p->logged_in)
 		log_session(p);
+	if (p->given_read)
+		uidls_free(&p->given);
 	drop_close(&p->drop);
 	return 0;
 }

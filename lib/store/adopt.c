@@ -26,9 +26,8 @@ may_pass(int error)
 	       error == ENOMEM || error == EINTR || error == ESTALE;
 }
 
-/* 1; 0: none of use; -1. */
-static int
-slurp(int dir, const char *name, size_t cap, struct buf *text)
+int
+adopt_slurp(int dir, const char *name, size_t cap, struct buf *text)
 {
 	int r;
 
@@ -76,7 +75,7 @@ read_uids(int dir, struct adopted *a)
 
 	if (list == NULL)
 		return 0;
-	r = slurp(dir, list, UIDLIST_SIZE, &text);
+	r = adopt_slurp(dir, list, UIDLIST_SIZE, &text);
 	if (r == 1 && uidlist_parse(buf_span(&text), &a->uids))
 		a->from = list;
 	a->damaged = a->from == NULL;
@@ -98,7 +97,8 @@ read_changed(int dir, const char *name, struct kwlist *k)
 	}
 	if (file.n == 0 || name[0] == ':')
 		return 0;
-	r = slurp(dir, name, MAILBOX_KEYWORDS * MAILBOX_KEYWORD * 4, &text);
+	r = adopt_slurp(
+	    dir, name, MAILBOX_KEYWORDS * MAILBOX_KEYWORD * 4, &text);
 	if (r == 1)
 		kwlist_message(k, file, buf_span(&text));
 	buf_free(&text);
@@ -134,7 +134,7 @@ read_courier_keywords(int dir, struct kwlist *k)
 
 	if (fd == -1)
 		return may_pass(errno) ? -1 : 0;
-	r = slurp(fd, ":list", KWLIST_SIZE, &text);
+	r = adopt_slurp(fd, ":list", KWLIST_SIZE, &text);
 	if (r == 1)
 		kwlist_list(k, buf_span(&text));
 	buf_free(&text);
@@ -152,7 +152,7 @@ static int
 read_keywords(int dir, struct kwlist *k)
 {
 	struct buf text;
-	int r = slurp(dir, dovecot_keywords, KWLIST_SIZE, &text);
+	int r = adopt_slurp(dir, dovecot_keywords, KWLIST_SIZE, &text);
 
 	if (r == 1)
 		kwlist_letters(k, buf_span(&text));

@@ -28,6 +28,10 @@ struct adopted {
 int adopt_read(int dir, struct adopted *a);
 void adopt_free(struct adopted *a);
 
+/* A file of another server's, of at most cap bytes: 1; 0 there is none that
+ * is of use; -1 with errno for a fault that may pass. */
+int adopt_slurp(int dir, const char *name, size_t cap, struct buf *text);
+
 /* Leaves the mark, durably, where there is a list of UIDs: 0, or -1. */
 int adopt_mark(int dir);
 

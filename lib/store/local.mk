@@ -1,7 +1,7 @@
 # lib/store
 lib_libpostern_a_SOURCES += \
 	%D%/adopt.c %D%/adopt.h %D%/kwlist.c %D%/kwlist.h %D%/uidlist.c \
-	%D%/uidlist.h %D%/account.c %D%/account.h %D%/account_change.c \
+	%D%/uidlist.h %D%/uidls.c %D%/uidls.h %D%/account.c %D%/account.h %D%/account_change.c \
 	%D%/account_list.c %D%/bytes.h %D%/cache.c %D%/cache.h \
 	%D%/cache_file.h %D%/cache_make.c %D%/cache_record.c \
 	%D%/cache_write.c %D%/change.c %D%/copy.c \
@@ -22,10 +22,11 @@ EXTRA_DIST += t/fuzz/seeds/cache
 check_PROGRAMS += t/fuzz/maildir t/fuzz/journal
 t_fuzz_maildir_SOURCES = t/fuzz/maildir.c t/fuzz/driver.c
 t_fuzz_journal_SOURCES = t/fuzz/journal.c t/fuzz/driver.c
-check_PROGRAMS += t/fuzz/uidlist t/fuzz/kwlist
+check_PROGRAMS += t/fuzz/uidlist t/fuzz/kwlist t/fuzz/uidls
+t_fuzz_uidls_SOURCES = t/fuzz/uidls.c t/fuzz/driver.c
 t_fuzz_uidlist_SOURCES = t/fuzz/uidlist.c t/fuzz/driver.c
 t_fuzz_kwlist_SOURCES = t/fuzz/kwlist.c t/fuzz/driver.c
-EXTRA_DIST += t/fuzz/seeds/uidlist t/fuzz/seeds/kwlist
+EXTRA_DIST += t/fuzz/seeds/uidlist t/fuzz/seeds/kwlist t/fuzz/seeds/uidls
 TESTS += t/adopt.t
 EXTRA_DIST += t/adopt.t
 TESTS += t/store.t t/store-crash.t t/store-fuzz.t

@@ -52,19 +52,6 @@ parse_head(struct uidlist *l, struct span line, bool *keys)
 	       l->uidnext < UINT32_MAX - UID_GAP;
 }
 
-/* What stands before the file name in version 3, up to the colon. */
-static bool
-skip_keys(struct uidlist *l, struct span *line)
-{
-	while (line->n > 0 && line->p[0] != ':') {
-		struct span field = span_take(line, ' ');
-
-		l->uidls += span_starts(field, "P");
-	}
-	*line = span_skip(*line, 1);
-	return line->n > 0;
-}
-
 /* `12 W1030 S1000 :1700000000.M1P2.host,S=1000' or `12 1700000000....'.  The
  * head may be as old as the file: Dovecot adds lines, and leaves N as it was. */
 static bool
@@ -76,8 +63,11 @@ parse_line(struct uidlist *l, struct span line, bool keys)
 	if (!num_parse_u32(span_take(&line, ' '), UINT32_MAX, &e.uid) ||
 	    e.uid == 0 || e.uid >= UINT32_MAX - 2 * UID_GAP)
 		return false;
-	if (keys && !skip_keys(l, &line))
-		return false;
+	/* What stands before the file name in version 3, up to the colon. */
+	while (keys && line.n > 0 && line.p[0] != ':')
+		(void)span_take(&line, ' ');
+	if (keys)
+		line = span_skip(line, 1);
 	base = span_take(&line, ':');
 	base = span_take(&base, ',');
 	if (base.n == 0 || base.n >= MAILDIR_NAME || base.p[0] == '.')

@@ -19,8 +19,7 @@ enum {
 struct uidlist {
 	uint32_t uidvalidity, uidnext; /* uidnext is above all UIDs */
 	size_t bad;                    /* lines that were passed over */
-	size_t uidls; /* messages with a POP3 UIDL of their own */
-	bool torn;    /* the last line has no end */
+	bool torn;                     /* the last line has no end */
 	struct buf entries;
 };
 
