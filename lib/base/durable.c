@@ -14,6 +14,7 @@ durable_begin(struct durable *d, int dir, const char *name)
 {
 	d->dir = dir;
 	d->fd = -1;
+	d->settled = false;
 	if (span_copy(span_str(name), d->name, sizeof d->name) == -1) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -61,12 +62,21 @@ durable_move(int from_dir, const char *from, int to_dir, const char *to)
 	return move_by_link(from_dir, from, to_dir, to);
 }
 
+int
+durable_settle(struct durable *d)
+{
+	if (!d->settled && fsync(d->fd) == -1)
+		return -1;
+	d->settled = true;
+	return 0;
+}
+
 static int
 sync_and_close(struct durable *d)
 {
 	int fd = d->fd, error;
 
-	if (fsync(fd) == 0) {
+	if (durable_settle(d) == 0) {
 		d->fd = -1;
 		return close(fd);
 	}

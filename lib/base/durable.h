@@ -13,6 +13,8 @@
 
 #include "base/span.h"
 
+#include <stdbool.h>
+
 enum {
 	DURABLE_NAME = 256
 };
@@ -20,6 +22,7 @@ enum {
 struct durable {
 	int dir; /* folder of the unfinished file; the caller's */
 	int fd;  /* -1 when none is open */
+	bool settled;
 	char name[DURABLE_NAME];
 };
 
@@ -28,6 +31,10 @@ int durable_begin(struct durable *d, int dir, const char *name);
 
 /* 0, or -1 with errno; the unfinished file is gone in both cases. */
 int durable_commit(struct durable *d, int dir, const char *name);
+
+/* The fsync of commit and publish, where it is better done early; nothing
+ * is written after it.  0, or -1 with errno. */
+int durable_settle(struct durable *d);
 
 /* Removes the unfinished file; nothing to do after commit. */
 void durable_abort(struct durable *d);

@@ -8,12 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum {
 	UNSYNCED_S = 60, /* by then the kernel has written a file by itself */
+	ONE_BY_ONE = 16, /* fsyncs, before one for all of them is better */
 	NEAR_THE_END = 1000000
 };
 
@@ -24,6 +27,7 @@ struct target {
 	struct batch f;
 	struct scan_times before;
 	uint32_t uid;
+	bool all_at_once, unsettled; /* sources: see settle */
 	uint64_t keyword[MAILBOX_KEYWORDS]; /* of the source, in the target */
 	size_t nkeywords;                   /* with those in f */
 	char fresh[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
@@ -184,17 +188,49 @@ copy_file(struct target *t, int from, const struct stat *st, const char *name)
 	return close(d.fd);
 }
 
-/* Other programs may have delivered it without an fsync. */
-static int
-settle_bytes(int fd, const struct stat *st)
+/* syncfs waits for all there is only on a file system of this machine. */
+static bool
+has_syncfs(int dir)
+{
+	struct statfs st;
+
+	if (fstatfs(dir, &st) == -1)
+		return false;
+	return st.f_type == EXT4_SUPER_MAGIC || st.f_type == XFS_SUPER_MAGIC ||
+	    st.f_type == BTRFS_SUPER_MAGIC;
+}
+
+/*
+ * Other programs may have delivered it without an fsync.  For many of them
+ * one syncfs, before the journal has the copies, does what an fsync of each
+ * would.
+ */
+static bool
+is_settled(struct target *t, const struct stat *st)
 {
 	int64_t now;
 	uint32_t usec;
 
 	io_wall(&now, &usec);
 	if (st->st_mtime < now - UNSYNCED_S && st->st_ctime < now - UNSYNCED_S)
-		return 0;
-	return fsync(fd);
+		return true;
+	t->unsettled |= t->all_at_once;
+	return t->all_at_once;
+}
+
+/* The name that we know, without opening the file: false where it takes more
+ * than that. */
+static bool
+link_known(
+    struct target *t, const struct mailbox *m, size_t i, const char *name)
+{
+	int dir = read_dir_of(m, &m->msgs[i]);
+	const char *known = mailbox_file(m, i);
+	struct stat st;
+
+	return fstatat(dir, known, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && is_settled(t, &st) &&
+	    linkat(dir, known, t->tmp, name, 0) == 0;
 }
 
 /* The message i as `name' in the target's tmp/. */
@@ -203,13 +239,17 @@ put_link(struct target *t, struct mailbox *m, size_t i, const char *name)
 {
 	uint64_t size;
 	struct stat st;
-	int fd = mailbox_read(m, i, &size), r = -1, error;
+	int fd, r = -1, error;
+
+	if (link_known(t, m, i, name))
+		return 0;
+	fd = mailbox_read(m, i, &size);
 
 	if (fd == -1) {
 		errno = errno == ENOENT ? EIDRM : errno;
 		return -1;
 	}
-	if (fstat(fd, &st) == 0 && settle_bytes(fd, &st) == 0) {
+	if (fstat(fd, &st) == 0 && (is_settled(t, &st) || fsync(fd) == 0)) {
 		r = linkat(read_dir_of(m, &m->msgs[i]), mailbox_file(m, i),
 		    t->tmp, name, 0);
 		if (r == -1 && errno != EEXIST && errno != ENOSPC &&
@@ -332,10 +372,12 @@ copy_locked(struct target *t, struct mailbox *m, const size_t *which, size_t n,
 	uint32_t first = t->uid;
 	size_t k;
 
+	t->all_at_once = n > ONE_BY_ONE && has_syncfs(t->tmp);
 	for (k = 0; k < n; k++)
 		if (prepare(t, m, which[k], keep, &names[k]) == -1)
 			break;
-	if (k == n && durable_sync(t->tmp) == 0 &&
+	if (k == n && (!t->unsettled || syncfs(t->tmp) == 0) &&
+	    durable_sync(t->tmp) == 0 &&
 	    journal_append(t->m, &t->f, true) == 0)
 		return publish(t, names, n, first);
 	drop_links(t, names, k);
@@ -390,11 +432,13 @@ mailbox_move(struct mailbox *m, const size_t *which, size_t n,
 	return mailbox_expunge(m, which, n);
 }
 
+/* Readers of the journal wait for the disk before they tell of the message;
+ * we do so without the lock, so that one wait is good for many writers. */
 static int
-append_locked(struct target *t, struct maildir_draft *d, struct message *msg)
+append_locked(struct target *t, struct maildir_draft *d, struct message *msg,
+    char name[MAILDIR_NAME])
 {
 	struct mailbox *m = t->m;
-	char name[MAILDIR_NAME];
 	int error;
 
 	if (full_name(d->base, msg, name) == -1 ||
@@ -403,11 +447,24 @@ append_locked(struct target *t, struct maildir_draft *d, struct message *msg)
 	msg->id = sum_id(span_str(d->base));
 	batch_new(&t->f, msg, name);
 	change_times(m, &t->f, &t->before);
-	if (durable_sync(m->state->cur) == 0 &&
-	    journal_append(m, &t->f, true) == 0)
+	if (journal_append(m, &t->f, false) == 0)
 		return 0;
 	error = errno;
 	unlinkat(m->state->cur, name, 0);
+	errno = error;
+	return -1;
+}
+
+/* Where the disk fails, the file goes: the next scan finds that. */
+static int
+append_settle(struct target *t, const char *name)
+{
+	int error;
+
+	if (journal_sync(t->m) == 0 && durable_sync(t->m->state->cur) == 0)
+		return 0;
+	error = errno;
+	unlinkat(t->m->state->cur, name, 0);
 	errno = error;
 	return -1;
 }
@@ -433,22 +490,25 @@ mailbox_append(const struct account *a, struct span name,
 {
 	struct target t = { .tmp = -1 };
 	int peek = cache_peek(d), r = -1;
+	char file[MAILDIR_NAME];
 	struct message msg;
 
 	/* Most of the wait for the disk comes before the lock. */
-	if (maildir_finish(d, date) == 0 && fsync(d->file.fd) == 0 &&
+	if (maildir_finish(d, date) == 0 && durable_settle(&d->file) == 0 &&
 	    fill_message(&msg, d, flags) == 0 &&
 	    target_begin(&t, a, name, true) == 0) {
 		for (size_t i = 0; i < nkeywords; i++)
 			msg.keywords |= target_keyword(&t, keywords[i]);
 		*uid = msg.uid = t.uid;
 		*uidvalidity = t.m->uidvalidity;
-		r = append_locked(&t, d, &msg);
-	}
-	if (r == 0) {
+		r = append_locked(&t, d, &msg, file);
 		view_unlock(t.m);
+	}
+	if (r == 0)
+		r = append_settle(&t, file);
+	if (r == 0)
 		cache_arrived(t.m->state->dir, peek, d->base);
-	} else if (peek != -1)
+	else if (peek != -1)
 		close(peek);
 	target_end(&t, a, name);
 	maildir_abort(d);

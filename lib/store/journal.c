@@ -187,11 +187,12 @@ window_begin(struct window *w, int fd)
 /*
  * Frames of others may not be on the disk yet; nobody may be told of a UID
  * that a power cut takes back, so that the reader waits for the disk too.
+ * Who only adds messages waits after that, and tells of nothing else.
  */
 static int
 settle(struct mailbox *m, uint64_t modseq_before)
 {
-	if (m->highestmodseq == modseq_before || m->state->locked)
+	if (m->highestmodseq == modseq_before || m->state->light)
 		return 0;
 	return fdatasync(m->state->journal) == -1 && errno != EROFS &&
 		       errno != EINVAL

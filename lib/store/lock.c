@@ -17,8 +17,8 @@ static const char counter[] = "postern.uidvalidity";
 
 enum {
 	COUNTER_TEXT = 11, /* ten digits and a LF, always */
-	FIRST_PAUSE_US = 200,
-	LAST_PAUSE_US = 20000
+	FIRST_PAUSE_US = 100,
+	LAST_PAUSE_US = 2000
 };
 
 /* Kernels without locks of open files have those of processes. */

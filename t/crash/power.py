@@ -253,6 +253,32 @@ class Life:
                 del mail[tag]
         self.done()
 
+    def foreign(self, count):
+        """Another program delivers, without any fsync, into a mailbox that
+        nothing is said of; all is copied to INBOX, and that is answered."""
+        loose, tags = self.maildir + "/.loose", []
+        for name in "", "/cur", "/new", "/tmp":
+            os.mkdir(loose + name)
+            os.chown(loose + name, NOBODY, NOBODY)
+        for _ in range(count):
+            tags.append(self.tag("foreign"))
+            name = "/%d.M%dP1.host" % (1795423005 + len(tags), len(tags))
+            with open(loose + "/tmp" + name, "w") as f:
+                f.write(body(tags[-1]))
+                os.fchown(f.fileno(), NOBODY, NOBODY)
+            os.rename(loose + "/tmp" + name, loose + "/new" + name)
+        session = self.imap("loose")
+        said, lines = session.must("COPY 1:* INBOX")
+        m = re.search(r"COPYUID (\d+) \S+ (\d+):(\d+)\]",
+                      "\n".join(lines + [said]))
+        validity, first, last = map(int, m.groups())
+        assert last - first + 1 == count, m.group()
+        for n, tag in enumerate(tags):
+            self.mail("INBOX")[tag] = [first + n, frozenset(), frozenset()]
+            self.names[validity, first + n] = tag
+        self.done()
+        session.close()
+
     def submit(self, tag, env):
         """enqueue's answer for a message to alice."""
         a, b = socket.socketpair()
@@ -361,7 +387,9 @@ def whole_life(life):
     inbox.must('DELETE "box"')
     del life.state["boxes"]["box"]
     life.done()
+    life.foreign(20)
     compaction(life)
+    inbox.must("NOOP")
     life.look("INBOX", "many", "fresh", "fresh/child")
     inbox.must("RENAME INBOX before")
     life.state["boxes"]["before"] = dict(life.box("INBOX"), validity=0,
@@ -396,6 +424,11 @@ def compaction(life):
 
 def deliveries(life):
     life.deliver(8)
+
+
+def copies(life):
+    life.look("INBOX")
+    life.foreign(20)
 
 
 def appends(life):
@@ -548,6 +581,8 @@ def check(root, life, last):
     there = {}  # tag: [(box, Seen)]
     for name, (validity, uidnext, seen) in boxes.items():
         known = before["boxes"].get(name) or after["boxes"].get(name)
+        if name == "loose":
+            continue
         if known is None:
             wrong.append("nobody made " + name)
             continue
@@ -727,6 +762,7 @@ def main():
     for name, live, what in (
             ("file", deliveries, "a delivery without fsync of the file"),
             ("dir", deliveries, "a delivery without fsync of the folder"),
+            ("fs", copies, "a copy without syncfs"),
             ("all", appends, "a store that syncs nothing")):
         disk, past, log = record(tmp, name, live, {
             "LD_PRELOAD": shim, "NOSYNC": name})
