@@ -10,6 +10,7 @@ Usage: corpus.py MAILTREE VECTORS
 import collections
 import email
 import os
+import random
 import re
 import subprocess
 import sys
@@ -34,6 +35,8 @@ ssl = no
 protocols = imap
 """
 NOBODY = 65534
+WINDOWS = (0, 1, 70, 65535, 65536, 65537, 262143, 262144, 262145, 524288)
+ENDS = (b'\r\n', b'\n', b'\r', b'')
 SECTIONS = 40  # of a message whose bytes are compared
 
 
@@ -500,10 +503,40 @@ def parts_of(data):
         return [repr(e)]
 
 
+def file_names():
+    return [tmp + '/postern/cur/' + n
+            for n in sorted(os.listdir(tmp + '/postern/cur'))]
+
+
+def large(r):
+    """Lines of all lengths near those of the parser's windows."""
+    out = b'Content-Type: multipart/mixed; boundary=x\r\n\r\n'
+    while len(out) < 3000000:
+        out += b'--x\r\nContent-Type: a/b; name=n%d\r\n\r\n' % len(out)
+        for _ in range(r.randint(0, 4)):
+            out += b'y' * r.choice(WINDOWS) + r.choice(ENDS)
+        out += b'\n'
+    return out
+
+
+def from_file(mailtree):
+    """What is read piece by piece has the same structure."""
+    os.mkdir(tmp + '/large')
+    r = random.Random(1)
+    paths = file_names()
+    for i in range(4):
+        paths.append('%s/large/%d' % (tmp, i))
+        with open(paths[-1], 'wb') as f:
+            f.write(large(r))
+    for mode in '-t', '-b':
+        ok(ours(mailtree, mode, paths) ==
+           ours(mailtree, '-p' + mode[1], paths),
+           'from a file as from memory: mailtree %s' % mode)
+
+
 def against_python(mailtree, corpus):
     classes = Classes('Python', PYTHON_LISTED, PYTHON_RULES)
-    paths = [tmp + '/postern/cur/' + n
-             for n in sorted(os.listdir(tmp + '/postern/cur'))]
+    paths = file_names()
     for (name, data), got in zip(corpus, ours(mailtree, '-d', paths)):
         a, b = got.decode().rstrip('\n').split('\n'), parts_of(data)
         classes.message(name, [] if a == b else [('tree', a, b)])
@@ -528,6 +561,7 @@ def main():
         print('# dovecot-imapd is not installed')
         fill(maildir('postern'), corpus)
     against_python(mailtree, corpus)
+    from_file(mailtree)
 
 
 if __name__ == '__main__':

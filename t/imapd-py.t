@@ -232,11 +232,60 @@ def test_large():
     for at in (0, 15, 16, 17, 70, 87, 88, 89, 65535, 65536, 65537, 5000000):
         out = s.cmd("fetch 1 body.peek[]<%d.3>" % at)[0]
         same(out.split(b"\r\n", 1)[1][:-1], want[at:at + 3], "at %d" % at)
-    with open("/proc/%d/status" % s.p.pid) as f:
-        peak = int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
+    peak = peak_memory(s)
     if b"__asan" not in open(program, "rb").read():
         ok(peak < 8192, "memory stays bounded", peak)
     s.close()
+
+
+def peak_memory(s):
+    with open("/proc/%d/status" % s.p.pid) as f:
+        return int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
+
+
+def sparse(box, n, front, back):
+    """A message of n bytes, nearly all of them NUL."""
+    path = "%s/tmp/sparse" % box
+    with open(path, "wb") as f:
+        f.write(front)
+        f.seek(n - len(back))
+        f.write(back)
+    wide = n + (front + back).count(b"\n")
+    os.rename(path, "%s/cur/1000000%03d.M1P1.h,S=%d,W=%d:2," % (
+        box, n >> 24, n, wide))
+    return wide
+
+
+def test_structure_of_large():
+    """What has no end costs no memory, and hides nothing."""
+    box = maildir("sparse")
+    front = (b"Subject: huge\nContent-Type: multipart/mixed; boundary=b\n\n"
+             b"--b\nContent-Type: image/png\n\n")
+    back = b"\n--b\nContent-Type: message/rfc822\n\nSubject: in\n\nx\n--b--\n"
+    sparse(box, 100 << 20, front, back)
+    wide = sparse(box, (2 << 30) + 100, b"Subject: most\n\n", b"\n")
+    sparse(box, 5 << 30, b"Subject: too much\n\n", b"\n")
+    s = Raw(box)
+    ok(b"* 2 EXISTS" in s.cmd("select inbox"),
+       "messages up to 4 GiB are there", s.seen)
+    same(s.cmd("fetch 2 (rfc822.size body.peek[header.fields (subject)])")[0],
+         b"* 2 FETCH (RFC822.SIZE %d BODY[HEADER.FIELDS (subject)] {17}"
+         b"\r\nSubject: most\r\n\r\n)" % wide, "one of more than 2 GiB")
+    out = s.cmd("fetch 1 bodystructure")[0]
+    ok(b'"image" "png" NIL NIL NIL "7bit" %d ' % (
+        (100 << 20) - len(front) - len(back)) in out and
+       b'"rfc822" NIL NIL NIL "7bit" 16 (NIL "in" ' in out,
+       "structure of 100 MiB", out)
+    same(s.cmd("fetch 1 body.peek[2.header.fields (subject)]")[0],
+         b'* 1 FETCH (BODY[2.HEADER.FIELDS (subject)] {15}\r\n'
+         b'Subject: in\r\n\r\n)', "a header in it")
+    same(s.cmd("fetch 1 body.peek[2.text]")[0],
+         b"* 1 FETCH (BODY[2.TEXT] {1}\r\nx)", "a part of it")
+    same(s.cmd("search 1 body nothing")[0], b"* SEARCH", "search in it")
+    peak = peak_memory(s)
+    if b"__asan" not in open(program, "rb").read():
+        ok(peak < 12288, "memory of that is some MiB", peak)
+    same(s.close(), 0, "and it ends well")
 
 
 def test_append():
@@ -441,5 +490,6 @@ def test_vectors():
     same(s.close(), 0, "and the session ends well")
 
 
-run(test_imaplib, test_two_sessions, test_large, test_append, test_start,
+run(test_imaplib, test_two_sessions, test_large,
+    test_structure_of_large, test_append, test_start,
     test_memory, test_odd, test_vectors)

@@ -203,6 +203,17 @@ is_message(const struct mime_part *part)
 }
 
 static void
+send_part_fields(struct imap *s, struct fetching *f,
+    const struct fetch_item *item, const struct mime_range *r)
+{
+	struct span header = { "", 0 };
+
+	if (shown_part(&s->shown, r->at, r->n, &header) == -1)
+		f->error = errno;
+	send_fields(s, f, item, header);
+}
+
+static void
 send_part(struct imap *s, struct fetching *f, const struct fetch_item *item)
 {
 	const struct section *section = &item->section;
@@ -220,7 +231,7 @@ send_part(struct imap *s, struct fetching *f, const struct fetch_item *item)
 	if (r == NULL)
 		out_str(&s->out, " NIL");
 	else if (is_fields(section))
-		send_fields(s, f, item, shown_text(&s->shown, r->at, r->n));
+		send_part_fields(s, f, item, r);
 	else
 		send_range(s, item, r->at, r->n);
 }
@@ -269,12 +280,13 @@ send_envelope(struct imap *s, struct fetching *f)
 static void
 send_structure(struct imap *s, struct fetching *f, bool extended)
 {
+	struct source source = shown_source(&s->shown);
 	int r;
 
 	buf_reset(&f->text);
 	arena_reset(&f->arena);
-	r = imap_bodystructure(buf_span(&s->shown.text), s->shown.root,
-	    extended, &f->arena, &f->text);
+	r = imap_bodystructure_from(
+	    &source, s->shown.root, extended, &f->arena, &f->text);
 	send_built(s, f, r, extended ? "BODYSTRUCTURE " : "BODY ",
 	    "(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0)");
 }

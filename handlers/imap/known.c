@@ -107,10 +107,13 @@ void
 known_learn_structure(
     struct known *k, const struct message *m, struct shown *shown)
 {
+	struct source source;
+
 	turn_to(k, m);
 	if (shown->size != m->size || shown->nul || shown->root == NULL)
 		return;
-	cache_make_structure(&k->maker, buf_span(&shown->text), shown->root);
+	source = shown_source(shown);
+	cache_make_structure(&k->maker, &source, shown->root);
 	learned(k);
 	known_learn_header(k, m, shown);
 }

@@ -80,10 +80,15 @@ static bool
 text_part_has(
     struct searching *g, const struct mime_part *part, struct span want)
 {
-	struct span body =
-	    shown_text(&g->s->shown, part->body.at, part->body.n);
-	struct span charset = SPAN("us-ascii");
+	struct span charset = SPAN("us-ascii"), body;
 
+	if (part->body.n > SHOWN_PART)
+		g->error = EFBIG; /* as much as that is searched */
+	if (shown_part(&g->s->shown, part->body.at, part->body.n, &body) ==
+	    -1) {
+		g->error = errno;
+		return false;
+	}
 	buf_reset(&g->raw);
 	buf_reset(&g->text);
 	(void)mime_param(part->params, part->nparams, "charset", &charset);
@@ -96,16 +101,19 @@ text_part_has(
 static bool
 part_has(struct searching *g, const struct mime_part *part, struct span want)
 {
-	const struct shown *m = &g->s->shown;
+	const struct mime_range *r;
+	struct span header;
 
 	if (span_is(part->type, "text"))
 		return text_part_has(g, part, want);
-	if (span_is(part->type, "message") && part->child)
-		return fields_have(g,
-		    shown_text(
-			m, part->child->header.at, part->child->header.n),
-		    want);
-	return false;
+	if (!span_is(part->type, "message") || part->child == NULL)
+		return false;
+	r = &part->child->header;
+	if (shown_part(&g->s->shown, r->at, r->n, &header) == -1) {
+		g->error = errno;
+		return false;
+	}
+	return fields_have(g, header, want);
 }
 
 static bool

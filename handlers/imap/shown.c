@@ -14,8 +14,9 @@ struct shown
 shown_none(void)
 {
 	return (struct shown){ .fd = -1,
-		.text = buf_new(SHOWN_WHOLE),
+		.text = buf_new(SHOWN_LARGE),
 		.piece = buf_new(SHOWN_PIECE),
+		.part = buf_new(SHOWN_PART),
 		.arena = arena_new(MIME_ARENA) };
 }
 
@@ -27,6 +28,7 @@ shown_close(struct shown *m)
 	arena_free(&m->arena);
 	buf_free(&m->text);
 	buf_free(&m->piece);
+	buf_free(&m->part);
 	*m = shown_none();
 }
 
@@ -43,6 +45,7 @@ let_go(struct shown *m)
 	if (m->fd != -1)
 		close(m->fd);
 	arena_free(&m->arena);
+	buf_free(&m->part);
 	*m = shown_none();
 	m->text = text;
 	m->piece = piece;
@@ -162,6 +165,51 @@ shown_header(struct shown *m, struct span *header)
 	return 0;
 }
 
+static int
+read_source(void *ctx, uint64_t at, char *to, size_t n)
+{
+	struct shown *m = ctx;
+
+	return read_at(m, to, n, at);
+}
+
+struct source
+shown_source(struct shown *m)
+{
+	if (m->text.n == m->size)
+		return source_text(buf_span(&m->text));
+	return (struct source){ .size = m->size,
+		.read = read_source,
+		.ctx = m };
+}
+
+int
+shown_parse(struct shown *m)
+{
+	struct source source;
+
+	if (m->root)
+		return 0;
+	if (m->size <= SHOWN_LARGE && load(m, m->size) == -1)
+		return -1;
+	source = shown_source(m);
+	m->root = mime_parse_from(&source, &m->arena);
+	if (m->arena.used > SHOWN_LARGE)
+		m->large = true;
+	return m->root ? 0 : -1;
+}
+
+int
+shown_part(struct shown *m, uint64_t at, uint64_t n, struct span *out)
+{
+	struct source source = shown_source(m);
+	size_t want = n < SHOWN_PART ? (size_t)n : SHOWN_PART;
+
+	if (!source.text && n > SHOWN_LARGE)
+		m->large = true;
+	return source_span(&source, at, want, &m->part, out);
+}
+
 int
 shown_split(struct shown *m)
 {
@@ -171,9 +219,10 @@ shown_split(struct shown *m)
 		return -1;
 	if (m->head_known)
 		return 0;
-	if (load(m, m->size) == -1)
+	if (shown_parse(m) == -1)
 		return -1;
-	(void)find_head(m); /* all is there */
+	m->head = m->root->header.n;
+	m->head_known = true;
 	return 0;
 }
 
@@ -196,31 +245,6 @@ piece_at(struct shown *m, uint64_t at, uint64_t n, struct span *piece)
 		return -1;
 	*piece = span_of(m->piece.p, want);
 	return 0;
-}
-
-int
-shown_parse(struct shown *m)
-{
-	if (m->root)
-		return 0;
-	if (m->size > SHOWN_WHOLE) {
-		errno = EFBIG;
-		return -1;
-	}
-	if (load(m, m->size) == -1)
-		return -1;
-	m->root = mime_parse(buf_span(&m->text), &m->arena);
-	if (m->arena.used > SHOWN_LARGE)
-		m->large = true;
-	return m->root ? 0 : -1;
-}
-
-struct span
-shown_text(const struct shown *m, uint64_t at, uint64_t n)
-{
-	if (at > m->text.n)
-		return span_of("", 0);
-	return span_head(span_skip(buf_span(&m->text), (size_t)at), (size_t)n);
 }
 
 /* Line ends that gain a CR.  *cr: the byte before is one. */

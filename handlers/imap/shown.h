@@ -18,7 +18,7 @@
 enum {
 	SHOWN_PIECE = 65536,
 	SHOWN_LARGE = 1 << 20,  /* more memory than that is let go soon */
-	SHOWN_WHOLE = 128 << 20 /* a larger message is not parsed */
+	SHOWN_PART = 64 << 20   /* of a part that is looked into */
 };
 
 /* A stretch of the stored message, as it was measured last, and a place in
@@ -36,6 +36,7 @@ struct shown {
 	uint64_t size;
 	struct buf text;  /* the first bytes of it */
 	struct buf piece; /* some later ones */
+	struct buf part;  /* a part of a large one */
 	uint64_t head;    /* length of the header with its empty line */
 	bool head_known;
 	bool large;
@@ -55,10 +56,12 @@ void shown_close(struct shown *m);
 int shown_header(struct shown *m, struct span *header);
 /* Finds the header's whole length: m->head. */
 int shown_split(struct shown *m);
-/* Reads it whole and parses it; EFBIG past SHOWN_WHOLE. */
+/* Parses it; one that is longer than SHOWN_LARGE is not held for that. */
 int shown_parse(struct shown *m);
-/* The stored bytes of a range that shown_parse has read. */
-struct span shown_text(const struct shown *m, uint64_t at, uint64_t n);
+/* What was parsed; good while m is not changed. */
+struct source shown_source(struct shown *m);
+/* Stored bytes, at most SHOWN_PART of them; good until the next call. */
+int shown_part(struct shown *m, uint64_t at, uint64_t n, struct span *out);
 
 /* Bytes that a range takes on the wire. */
 int shown_measure(struct shown *m, uint64_t at, uint64_t n, uint64_t *wire);

@@ -4,7 +4,8 @@
 #include "mail/lex.h"
 
 struct writer {
-	struct span text;
+	const struct source *source;
+	struct buf header; /* of a source that is read */
 	bool extended;
 	struct arena *arena;
 	struct buf *out;
@@ -178,10 +179,12 @@ static int
 add_message(struct writer *w, const struct mime_part *part)
 {
 	const struct mime_part *in = part->child;
-	struct span header = span_head(span_skip(w->text, in->header.at),
-	    in->header.n);
+	uint64_t n = in->header.n < MIME_HEADER ? in->header.n : MIME_HEADER;
+	struct span header;
 
-	if (buf_add_byte(w->out, ' ') == -1 ||
+	if (source_span(w->source, in->header.at, (size_t)n, &w->header,
+		&header) == -1 ||
+	    buf_add_byte(w->out, ' ') == -1 ||
 	    imap_envelope(header, w->arena, w->out) == -1 ||
 	    buf_add_byte(w->out, ' ') == -1 || add_part(w, in) == -1)
 		return -1;
@@ -226,10 +229,22 @@ add_part(struct writer *w, const struct mime_part *part)
 }
 
 int
+imap_bodystructure_from(const struct source *s, const struct mime_part *part,
+    bool extended, struct arena *a, struct buf *out)
+{
+	struct writer w = { .source = s, .header = buf_new(MIME_HEADER),
+		.extended = extended, .arena = a, .out = out };
+	int r = add_part(&w, part);
+
+	buf_free(&w.header);
+	return r;
+}
+
+int
 imap_bodystructure(struct span text, const struct mime_part *part,
     bool extended, struct arena *a, struct buf *out)
 {
-	struct writer w = { text, extended, a, out };
+	struct source s = source_text(text);
 
-	return add_part(&w, part);
+	return imap_bodystructure_from(&s, part, extended, a, out);
 }

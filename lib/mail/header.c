@@ -72,6 +72,7 @@ header_is_field(struct span line)
 {
 	struct header_field f;
 
+	line = span_head(line, HEADER_LINE);
 	return is_blank(span_at(line, 0)) || span_starts(line, "From ") ||
 	    span_starts(line, ">From ") || split(line, &f);
 }

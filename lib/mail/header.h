@@ -12,6 +12,10 @@
 
 #include <stdbool.h>
 
+enum {
+	HEADER_LINE = 65536 /* bytes of a line in which a colon is looked for */
+};
+
 struct header_field {
 	struct span name;  /* without the colon */
 	struct span value; /* folded as it stands, without the last line end */

@@ -19,10 +19,14 @@ enum {
  */
 int imap_envelope(struct span header, struct arena *a, struct buf *out);
 
-/* BODYSTRUCTURE, or BODY without the extension data.  text is the message
- * that part was parsed from.  0, or -1 (ENOBUFS). */
+/* BODYSTRUCTURE, or BODY without the extension data.  text, or s, is the
+ * message that part was parsed from.  0, or -1 with errno (ENOBUFS, or that of
+ * the source). */
 int imap_bodystructure(struct span text, const struct mime_part *part,
     bool extended, struct arena *a, struct buf *out);
+int imap_bodystructure_from(const struct source *s,
+    const struct mime_part *part, bool extended, struct arena *a,
+    struct buf *out);
 
 /*
  * A string as IMAP sends it: quoted where it may be, else a literal; .p NULL

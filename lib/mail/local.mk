@@ -3,7 +3,8 @@ lib_libpostern_a_SOURCES += %D%/header.c %D%/header.h
 lib_libpostern_a_SOURCES += \
 	%D%/address.c %D%/address.h %D%/bodystructure.c %D%/imap.c %D%/imap.h \
 	%D%/lex.c %D%/lex.h %D%/mime.c %D%/mime.h %D%/mime_field.c \
-	%D%/mime_field.h
+	%D%/mime_field.h %D%/mime_line.c %D%/mime_line.h %D%/source.c \
+	%D%/source.h
 lib_libpostern_a_SOURCES += %D%/mime_value.c %D%/word.c %D%/word.h
 lib_libpostern_a_SOURCES += \
 	%D%/attach.c %D%/attach.h %D%/html.c %D%/html.h %D%/render.c \

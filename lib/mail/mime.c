@@ -8,6 +8,7 @@
 
 #include "mail/header.h"
 #include "mail/mime_field.h"
+#include "mail/mime_line.h"
 
 enum {
 	BOUNDARY = 1000 /* bytes of a boundary in pieces */
@@ -26,7 +27,8 @@ struct level {
 };
 
 struct parser {
-	struct span text;
+	struct mime_lines lines;
+	struct buf header; /* of a source that is read */
 	struct arena *arena;
 	struct mime_budget budget;
 	size_t parts;
@@ -49,31 +51,18 @@ range(struct mark from, struct mark to)
 		to.wire - from.wire, to.lines - from.lines };
 }
 
-/* Length of the next line with its end. */
-static size_t
-line_length(const struct parser *p)
-{
-	struct span rest = span_skip(p->text, p->now.at);
-	size_t lf = span_find(rest, '\n');
-
-	return lf < rest.n ? lf + 1 : rest.n;
-}
-
-/* Moves behind the line of n bytes. */
+/* Moves behind the line. */
 static void
-advance(struct parser *p, size_t n)
+advance(struct parser *p, const struct mime_line *line)
 {
-	const char *line = p->text.p + p->now.at;
-	bool lf = line[n - 1] == '\n';
-	bool cr = lf && n > 1 && line[n - 2] == '\r';
-	size_t end = (size_t)lf + (size_t)cr;
+	uint64_t n = line->n, end = (uint64_t)line->lf + (uint64_t)line->cr;
 
 	p->tail = p->now;
 	p->tail.at += n - end;
 	p->tail.wire += n - end;
 	p->tail.lines += n > end;
 	p->now.at += n;
-	p->now.wire += n - end + (lf ? 2 : 0);
+	p->now.wire += n - end + (line->lf ? 2 : 0);
 	p->now.lines++;
 }
 
@@ -209,15 +198,18 @@ static bool
 end_header(struct parser *p, struct mark end)
 {
 	struct mime_part *part = p->part;
-	struct span header = span_head(span_skip(p->text, p->start.at),
-	    end.at - p->start.at);
+	uint64_t n = end.at - p->start.at;
+	struct span header;
 
+	n = n < MIME_HEADER ? n : MIME_HEADER;
+	if (source_span(p->lines.source, p->start.at, (size_t)n, &p->header,
+	    &header) == -1)
+		return false;
 	p->in_header = false;
 	part->header = range(p->start, end);
 	part->body = (struct mime_range){ .at = end.at, .wire = end.wire,
 		.lines = end.lines };
-	if (mime_fields(part, span_head(header, MIME_HEADER), &p->budget,
-	    p->arena) == -1)
+	if (mime_fields(part, header, &p->budget, p->arena) == -1)
 		return false;
 	default_type(part);
 	return true;
@@ -316,21 +308,22 @@ give_up(struct parser *p)
 	return true;
 }
 
-/* The delimiter of a level; n bytes with its line end. */
+/* The delimiter of a level. */
 static bool
-delimiter(struct parser *p, size_t at, bool final, size_t n)
+delimiter(struct parser *p, size_t at, bool final,
+    const struct mime_line *line)
 {
 	struct level *level = &p->levels[at];
 
 	if (!final && p->parts >= MIME_PARTS) {
 		if (!give_up(p))
 			return false;
-		advance(p, n);
+		advance(p, line);
 		return true;
 	}
 	if (!close_parts(p, level->part, p->tail))
 		return false;
-	advance(p, n);
+	advance(p, line);
 	p->depth = level->depth;
 	p->nlevels = final ? at : at + 1;
 	if (final)
@@ -347,58 +340,71 @@ delimiter(struct parser *p, size_t at, bool final, size_t n)
 
 /* A line of a header. */
 static bool
-header_line(struct parser *p, struct span line)
+header_line(struct parser *p, const struct mime_line *line)
 {
-	size_t n = line.n;
 	bool first = p->now.at == p->start.at;
 
-	if (span_is(line, "\n") || span_is(line, "\r\n")) {
-		advance(p, n);
+	if (line->lf && line->n == 1U + line->cr) {
+		advance(p, line);
 		return end_header(p, p->now) && open_inside(p);
 	}
-	if (!p->has_stray && !header_is_field(line)) {
+	if (!p->has_stray && !header_is_field(line->head)) {
 		/* A part that begins with its text. */
 		if (first && p->part->parent)
 			return end_header(p, p->now) && open_inside(p);
 		p->has_stray = true;
 		p->stray = p->now;
 	}
-	advance(p, n);
+	advance(p, line);
 	return true;
 }
 
 static bool
 one_line(struct parser *p)
 {
-	size_t n = line_length(p), level;
-	struct span line = span_head(span_skip(p->text, p->now.at), n);
+	struct mime_line line;
 	bool final = false;
+	size_t level;
 
-	if (p->nlevels > 0 && span_starts(line, "--")) {
-		level = match(p, line, &final);
+	if (mime_line(&p->lines, p->now.at, &line) == -1)
+		return false;
+	if (p->nlevels > 0 && span_starts(line.head, "--")) {
+		level = match(p, line.head, &final);
 		if (level < p->nlevels)
-			return delimiter(p, level, final, n);
+			return delimiter(p, level, final, &line);
 	}
 	if (p->in_header)
-		return header_line(p, line);
-	advance(p, n);
+		return header_line(p, &line);
+	advance(p, &line);
 	return true;
+}
+
+struct mime_part *
+mime_parse_from(const struct source *s, struct arena *a)
+{
+	struct parser p = { .lines = mime_lines(s), .arena = a,
+		.header = buf_new(MIME_HEADER),
+		.budget = { MIME_PARAMS_ALL, MIME_COPY, MIME_FIELDS,
+			s->text == NULL } };
+	struct mime_part *message = NULL;
+	bool good = open_part(&p, NULL, 1);
+
+	if (good)
+		message = p.part;
+	while (good && p.now.at < s->size)
+		good = one_line(&p);
+	good = good && close_parts(&p, NULL, p.now);
+	mime_lines_free(&p.lines);
+	buf_free(&p.header);
+	return good ? message : NULL;
 }
 
 struct mime_part *
 mime_parse(struct span text, struct arena *a)
 {
-	struct parser p = { .text = text, .arena = a,
-		.budget = { MIME_PARAMS_ALL, MIME_COPY } };
-	struct mime_part *message;
+	struct source s = source_text(text);
 
-	if (!open_part(&p, NULL, 1))
-		return NULL;
-	message = p.part;
-	while (p.now.at < text.n)
-		if (!one_line(&p))
-			return NULL;
-	return close_parts(&p, NULL, p.now) ? message : NULL;
+	return mime_parse_from(&s, a);
 }
 
 static struct mime_part *

@@ -1,11 +1,12 @@
 /*
  * The structure of a message (RFC 2045 to 2049), bounded and in linear time.
  *
- * mime_parse reads the message once, from memory (any line ends), and makes
- * a tree of parts in the arena.  Offsets are into the stored text; lengths
- * for the wire (CRLF) are kept beside them.  Limits: MIME_DEPTH levels,
- * MIME_PARTS parts, MIME_PARAMS parameters a field; what lies beyond is
- * part of the last part that fits, as application/octet-stream.
+ * mime_parse reads the message once (any line ends), from memory or piece by
+ * piece from a file, and makes a tree of parts in the arena.  Offsets are into
+ * the stored text; lengths for the wire (CRLF) are kept beside them.  Limits:
+ * MIME_DEPTH levels, MIME_PARTS parts, MIME_PARAMS parameters a field,
+ * MIME_FIELDS bytes of fields; what lies beyond is part of the last part that
+ * fits, as application/octet-stream, or is not looked at.
  *
  * What the tree promises: a multipart has a child (one in which no part was
  * found is text/plain), and so has a message/rfc822 (one that is encoded,
@@ -17,6 +18,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/span.h"
+#include "mail/source.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +30,7 @@ enum {
 	MIME_PARAMS_ALL = 20000, /* parameters of a whole message */
 	MIME_COPY = 1048576,     /* bytes of values that need unquoting */
 	MIME_HEADER = 262144,    /* bytes of one header that are looked at */
+	MIME_FIELDS = 4194304,   /* bytes of Content- fields, all together */
 	MIME_ARENA = 16777216    /* an arena that no message overruns */
 };
 
@@ -65,6 +68,9 @@ struct mime_part {
 /* The tree, or NULL with ENOBUFS where the arena is too small (MIME_ARENA is
  * always enough).  Spans lie in the text and in the arena. */
 struct mime_part *mime_parse(struct span text, struct arena *a);
+/* The same of any source, of which nothing is kept; -1 of its read ends it
+ * with that errno. */
+struct mime_part *mime_parse_from(const struct source *s, struct arena *a);
 
 /* The part that an IMAP section number ("1.2") names: NULL if none.
  * RFC 3501 6.4.5: part 1 of a message that is not multipart is its body; so

@@ -267,6 +267,20 @@ one_field(struct mime_part *part, const struct header_field *f,
 	return 0;
 }
 
+/* The field again, in the arena. */
+static int
+keep(struct header_field *f, struct arena *a)
+{
+	struct span copy = arena_copy(a, f->whole);
+
+	if (copy.p == NULL)
+		return -1;
+	f->name.p = copy.p + (f->name.p - f->whole.p);
+	f->value.p = copy.p + (f->value.p - f->whole.p);
+	f->whole = copy;
+	return 0;
+}
+
 int
 mime_fields(struct mime_part *part, struct span header,
     struct mime_budget *budget, struct arena *a)
@@ -274,9 +288,12 @@ mime_fields(struct mime_part *part, struct span header,
 	struct header_field f;
 
 	while (header_next(&header, &f)) {
-		if (!span_starts_nocase(f.name, "Content-"))
+		if (!span_starts_nocase(f.name, "Content-") ||
+		    f.whole.n > budget->fields)
 			continue;
-		if (one_field(part, &f, budget, a) == -1)
+		budget->fields -= f.whole.n;
+		if ((budget->keep && keep(&f, a) == -1) ||
+		    one_field(part, &f, budget, a) == -1)
 			return -1;
 	}
 	return 0;

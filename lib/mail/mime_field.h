@@ -8,7 +8,9 @@
 /* What is left of the limits that hold for a whole message. */
 struct mime_budget {
 	size_t params;
-	size_t copy; /* bytes; past it values stay as they stand */
+	size_t copy;   /* bytes; past it values stay as they stand */
+	size_t fields; /* bytes; past it fields are not looked at */
+	bool keep;     /* the header goes: fields are copied */
 };
 
 /* Fills in type, parameters and the rest from the part's header; type and

@@ -147,7 +147,7 @@ void cache_maker_free(struct cache_maker *k);
 /* Begins with another message. */
 void cache_maker_reset(struct cache_maker *k);
 void cache_make_header(struct cache_maker *k, struct span header);
-void cache_make_structure(struct cache_maker *k, struct span text,
+void cache_make_structure(struct cache_maker *k, const struct source *s,
     const struct mime_part *root);
 void cache_make_number(struct cache_maker *k, enum cache_part part,
     uint32_t n);

@@ -134,16 +134,16 @@ cache_make_header(struct cache_maker *k, struct span header)
 }
 
 void
-cache_make_structure(struct cache_maker *k, struct span text,
+cache_make_structure(struct cache_maker *k, const struct source *s,
     const struct mime_part *root)
 {
 	size_t start = k->text.n;
 
 	end_part(k, CACHE_BODY, start,
-	    imap_bodystructure(text, root, false, &k->arena, &k->text));
+	    imap_bodystructure_from(s, root, false, &k->arena, &k->text));
 	start = k->text.n;
 	end_part(k, CACHE_BODYSTRUCTURE, start,
-	    imap_bodystructure(text, root, true, &k->arena, &k->text));
+	    imap_bodystructure_from(s, root, true, &k->arena, &k->text));
 }
 
 void
@@ -169,6 +169,7 @@ make_text_size(struct cache_maker *k, struct span message)
 void
 cache_make_all(struct cache_maker *k, struct span message)
 {
+	struct source source = source_text(message);
 	struct arena tree = arena_new(MIME_ARENA);
 	struct mime_part *root;
 
@@ -176,7 +177,7 @@ cache_make_all(struct cache_maker *k, struct span message)
 	cache_make_header(k, span_head(message, header_length(message)));
 	if (memchr(message.p, '\0', message.n) == NULL &&
 	    (root = mime_parse(message, &tree)) != NULL)
-		cache_make_structure(k, message, root);
+		cache_make_structure(k, &source, root);
 	arena_free(&tree);
 }
 

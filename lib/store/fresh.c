@@ -18,6 +18,10 @@ folder_of(const struct mailbox *m, const struct sighting *at)
 	return at->in_new ? m->state->fresh : m->state->cur;
 }
 
+/* A longer file is no message: IMAP counts bytes in 32 bits (RFC 3501 9,
+ * number). */
+static const uint64_t largest = UINT32_MAX;
+
 /* A byte more for each LF that no CR stands before. */
 static int
 count_wire(int fd, uint64_t *size, uint64_t *wire)
@@ -33,7 +37,7 @@ count_wire(int fd, uint64_t *size, uint64_t *wire)
 			*wire += chunk[i] == '\n' && last != '\r';
 			last = chunk[i];
 		}
-		if (*size > SCAN_LARGEST)
+		if (*size > largest)
 			break;
 	}
 	return n == -1 ? -1 : 0;
@@ -73,7 +77,7 @@ fill(const struct mailbox *m, struct scan *s, struct sighting *at)
 		s->dirty = true;
 		return errno == ENOENT ? 0 : -1;
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size > SCAN_LARGEST ||
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > largest ||
 	    !maildir_parse(span_str(at->name), &name))
 		return 0;
 	at->msg = (struct message){ .flags = name.flags & FLAG_ALL,

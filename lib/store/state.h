@@ -173,9 +173,6 @@ int repair_view(struct mailbox *m);
 int repair_renumber(struct mailbox *m);
 
 /* scan.c: what lies in cur/ and new/. */
-enum {
-	SCAN_LARGEST = 2147483647 /* a longer file is no message */
-};
 struct sighting {
 	size_t i;         /* the message, SIZE_MAX for a new one */
 	const char *name; /* in the scan's arena */

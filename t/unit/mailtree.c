@@ -1,13 +1,15 @@
 /*
  * Prints what lib/mail makes of message files, for tests.
  *
- * Usage: mailtree [-t | -d | -e | -b | -s | -r] FILE...
+ * Usage: mailtree [-p] [-t | -d | -e | -b | -s | -r] FILE...
  * -t the tree of parts, -d the parts decoded (in hexadecimal), -e ENVELOPE,
- * -b BODYSTRUCTURE, -s BODY, -r the text view.
+ * -b BODYSTRUCTURE, -s BODY, -r the text view.  With -p, for -t, -b and -s,
+ * the file is read piece by piece, as large messages are.
  * Exits 100 for wrong arguments, 111 where a file cannot be read.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -71,6 +73,36 @@ print_decoded(struct span text, const struct mime_part *part, unsigned depth)
 		print_decoded(text, p, depth + 1);
 }
 
+static int
+read_file(void *ctx, uint64_t at, char *to, size_t n)
+{
+	int fd = *(int *)ctx;
+
+	return pread(fd, to, n, (off_t)at) == (ssize_t)n ? 0 : -1;
+}
+
+static void
+print_file(int mode, const char *path, struct arena *a, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct source s = { .read = read_file, .ctx = &fd };
+	struct mime_part *part;
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		err_die_sys(EXIT_LATER, "open %s", path);
+	s.size = (uint64_t)st.st_size;
+	if ((part = mime_parse_from(&s, a)) == NULL)
+		err_die_sys(EXIT_LATER, "parse %s", path);
+	if (mode == 't')
+		print_part(part, 0);
+	else if (imap_bodystructure_from(&s, part, mode == 'b', a, out) == -1)
+		err_die_sys(EXIT_LATER, "structure of %s", path);
+	else
+		printf("%.*s\n", (int)out->n, out->p);
+	close(fd);
+}
+
 static void
 print(int mode, struct span text, struct arena *a, struct buf *out)
 {
@@ -103,21 +135,29 @@ main(int argc, char **argv)
 	struct arena a = arena_new(MIME_ARENA);
 	struct buf text = buf_new(FILE_LIMIT), out = buf_new(FILE_LIMIT);
 	int c, mode = 't';
+	bool pieces = false;
 
 	err_program("mailtree");
-	while ((c = getopt(argc, argv, "tdebsr")) != -1) {
+	while ((c = getopt(argc, argv, "ptdebsr")) != -1) {
 		if (c == '?')
 			return EXIT_NEVER;
-		mode = c;
+		if (c == 'p')
+			pieces = true;
+		else
+			mode = c;
 	}
 	for (int i = optind; i < argc; i++) {
 		buf_reset(&text);
 		buf_reset(&out);
 		arena_reset(&a);
-		if (io_slurp(AT_FDCWD, argv[i], &text) != 1)
-			err_die_sys(EXIT_LATER, "read %s", argv[i]);
 		if (argc - optind > 1)
 			printf("== %s\n", argv[i]);
+		if (pieces) {
+			print_file(mode, argv[i], &a, &out);
+			continue;
+		}
+		if (io_slurp(AT_FDCWD, argv[i], &text) != 1)
+			err_die_sys(EXIT_LATER, "read %s", argv[i]);
 		print(mode, buf_span(&text), &a, &out);
 	}
 	arena_free(&a);
