@@ -197,9 +197,10 @@ store_one(struct change *c, size_t i, const struct wish *w)
 			return errno == ENOENT ? 0 : -1;
 	}
 	batch_flags(&c->f, msg->uid, flags, keywords);
-	if (flags != old)
+	/* Mostly the name follows from the one before, and the flags. */
+	if (flags != old && (msg->looked_up || msg->in_new))
 		batch_name(&c->f, msg->uid, name, false);
-	else if (msg->looked_up)
+	else if (flags == old && msg->looked_up)
 		batch_name(
 		    &c->f, msg->uid, mailbox_file(c->m, i), msg->in_new);
 	return 0;

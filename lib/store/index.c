@@ -428,6 +428,7 @@ take_journal(struct mailbox *m, int fd, const struct journal_head *j)
 	s->seed = j->seed;
 	s->offset = JOURNAL_HEAD;
 	s->ahead = false;
+	journal_reserve(m);
 	return durable_sync(s->dir);
 }
 

@@ -280,13 +280,19 @@ journal_cut(struct mailbox *m)
 	return r;
 }
 
-/* A full disk must not keep anybody from removing messages: the next few
- * blocks belong to the journal already (where the file system can do it). */
-static void
-keep_reserve(const struct mailbox_state *s)
+/* A full disk must not keep anybody from removing messages: room for the
+ * flags and the end of many belongs to the journal already (where the file
+ * system can do it). */
+void
+journal_reserve(const struct mailbox *m)
 {
-	(void)fallocate(
-	    s->journal, FALLOC_FL_KEEP_SIZE, (off_t)s->offset, JOURNAL_RESERVE);
+	uint64_t n = m->n > m->state->base_count ? m->n : m->state->base_count;
+	uint64_t bytes = JOURNAL_RESERVE + n * JOURNAL_RESERVE_EACH;
+
+	if (bytes > JOURNAL_RESERVE_MAX)
+		bytes = JOURNAL_RESERVE_MAX;
+	(void)fallocate(m->state->journal, FALLOC_FL_KEEP_SIZE,
+	    (off_t)m->state->offset, (off_t)bytes);
 }
 
 static int
@@ -329,11 +335,12 @@ journal_append(struct mailbox *m, struct batch *f, bool durable)
 
 			/* Should this fail, it is a torn end like any. */
 			(void)!ftruncate(s->journal, (off_t)s->offset);
+			journal_reserve(m);
 			errno = error;
 			return -1;
 		}
 		s->offset += bytes.n;
-		keep_reserve(s);
+		journal_reserve(m);
 	}
 	return batch_apply(m, bytes);
 }

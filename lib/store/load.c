@@ -118,12 +118,26 @@ load_or_repair(struct mailbox *m)
 
 /* A folder that cannot be written, without a good index and journal. */
 static int
-load_memory(struct mailbox *m)
+load_memory(struct mailbox *m, int error)
 {
 	clear_view(m);
 	m->state->memory = true;
+	m->state->memory_error = error;
 	m->read_only = true;
 	return repair_view(m);
+}
+
+static bool
+is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT;
+}
+
+static void
+print_id(struct mailbox *m)
+{
+	snprintf(m->mailbox_id, sizeof m->mailbox_id, "%016llx",
+	    (unsigned long long)m->state->mailbox_id);
 }
 
 int
@@ -134,9 +148,11 @@ view_load(struct mailbox *m)
 
 	if (journal_open(m) == -1) {
 		if (errno != ENOENT && errno != EROFS && errno != EACCES &&
-		    errno != EPERM && errno != ENOSPC && errno != EDQUOT)
+		    errno != EPERM && !is_full(errno))
 			return -1;
-		return load_memory(m);
+		r = load_memory(m, is_full(errno) ? errno : EROFS);
+		print_id(m);
+		return r;
 	}
 	m->read_only |= !s->writable;
 	/* A pair can be torn apart by a new generation in between. */
@@ -150,11 +166,10 @@ view_load(struct mailbox *m)
 			return -1;
 	}
 	if (r == 0)
-		r = s->writable ? load_or_repair(m) : load_memory(m);
+		r = s->writable ? load_or_repair(m) : load_memory(m, EROFS);
 	else
 		r = 0;
-	snprintf(m->mailbox_id, sizeof m->mailbox_id, "%016llx",
-	    (unsigned long long)s->mailbox_id);
+	print_id(m);
 	return r;
 }
 
@@ -349,7 +364,7 @@ view_lock(struct mailbox *m)
 	struct mailbox_state *s = m->state;
 
 	if (s->memory || !s->writable) {
-		errno = EROFS;
+		errno = s->memory ? s->memory_error : EROFS;
 		return -1;
 	}
 	for (unsigned i = 0; i < TRIES; i++) {

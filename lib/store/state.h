@@ -20,7 +20,9 @@ enum {
 	JOURNAL_FRAME_MAX = 1 << 27,  /* bytes of a frame */
 	JOURNAL_BATCH = 1 << 20,      /* what a sync puts into one frame */
 	JOURNAL_LEAST = 65536,        /* no snapshot for less than that */
-	JOURNAL_RESERVE = 4096,       /* bytes kept allocated for expunges */
+	JOURNAL_RESERVE = 4096,       /* bytes kept allocated for expunges, */
+	JOURNAL_RESERVE_EACH = 40,    /* and for each message */
+	JOURNAL_RESERVE_MAX = 262144, /* but not more than these in all */
 	VANISHED = 8192,              /* expunges kept on record */
 	UID_GAP = 1000000             /* a hint above uidnext + this is a lie */
 };
@@ -55,6 +57,7 @@ struct mailbox_state {
 	int journal;       /* -1: not open */
 	bool writable;     /* the journal is open for writing */
 	bool memory;       /* nothing can be kept here: UIDs are ours alone */
+	int memory_error;  /* why */
 	bool light;        /* only the head is loaded, no messages */
 	bool locked;
 	bool ahead;        /* the snapshot is newer than the journal */
@@ -146,6 +149,8 @@ int journal_cut(struct mailbox *m);
 /* Under the lock: writes the frame (where there is something in it), waits
  * for the disk where durable is set, and takes it in. */
 int journal_append(struct mailbox *m, struct batch *f, bool durable);
+/* Keeps room behind the end for what makes room. */
+void journal_reserve(const struct mailbox *m);
 
 /* index.c: the snapshot. */
 /* 1; 0: no index; -1, EBADMSG. */

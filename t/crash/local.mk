@@ -23,3 +23,7 @@ EXTRA_DIST += t/crash/errors.t t/crash/errors.py
 # Sessions that are there when another one dies.
 TESTS += t/crash/fold.t
 EXTRA_DIST += t/crash/fold.t t/crash/fold.py
+
+# Full disks.
+TESTS += t/crash/full.t
+EXTRA_DIST += t/crash/full.t t/crash/full.py

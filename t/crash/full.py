@@ -1,0 +1,192 @@
+"""Mailboxes on file systems without a byte, or an inode, to spare.
+
+  full.py FOLDER
+
+On ext4 and tmpfs, small, as a user without privileges: what needs room says
+so and changes nothing; messages can be read, and be deleted, all of them; and
+when there is room again everything works and nothing is missing.
+"""
+import ctypes
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/..")
+from storelib import AS, NOBODY, STAGE, Imap, Tool  # noqa: E402
+from tap import finish, ok  # noqa: E402
+
+TMP = sys.argv[1]
+os.chmod(TMP, 0o711)
+LIBC = ctypes.CDLL(None, use_errno=True)
+NULL = subprocess.DEVNULL
+MANY = 300
+SIZE = 12 << 20
+
+
+def mount(source, target, kind, options):
+    os.mkdir(target)
+    if LIBC.mount(source.encode(), target.encode(), kind.encode(), 0,
+                  options.encode()) != 0:
+        raise OSError(ctypes.get_errno(), "mount " + kind)
+    os.chown(target, NOBODY, NOBODY)
+
+
+def ext4(target, inodes):
+    image = target + ".img"
+    with open(image, "wb") as f:
+        f.truncate(SIZE)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-m", "0",
+                    "-N", str(inodes), "-J", "size=4", image], check=True)
+    loop = subprocess.run(["losetup", "-f", "--show", image], check=True,
+                          stdout=subprocess.PIPE).stdout.decode().strip()
+    mount(loop, target, "ext4", "")
+
+
+def tmpfs(target, inodes):
+    mount("none", target, "tmpfs", "size=%d,nr_inodes=%d" % (SIZE, inodes))
+
+
+def body(n):
+    return "Subject: message %d\n\n%s" % (n, "a line of some length\n" * 50)
+
+
+def take_all(path, inodes):
+    """What is left, to the last byte or inode."""
+    os.mkdir(path)
+    try:
+        for n in range(100000 if inodes else 0):
+            os.close(os.open("%s/%d" % (path, n), os.O_CREAT, 0o600))
+    except OSError:
+        return
+    fd = os.open(path + "/f", os.O_WRONLY | os.O_CREAT, 0o600)
+    for size in 65536, 4096, 512, 1:
+        try:
+            while os.write(fd, b"x" * size) > 0:
+                pass
+        except OSError:
+            pass
+    try:
+        os.fsync(fd)
+    except OSError:
+        pass
+
+
+class Fill:
+    """As the user, who has no blocks in reserve."""
+
+    def __init__(self, folder, inodes):
+        self.path = folder + "/fill"
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+                take_all(self.path, inodes)
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+
+    def give_back(self):
+        subprocess.run(["rm", "-rf", self.path], check=True, **AS)
+
+
+def said(session, command, literal=None):
+    return session.send(command, literal)[0]
+
+
+def refuses(session, folder):
+    """What is wrong with the answers to what needs room."""
+    wrong = []
+    text = body(0).replace("\n", "\r\n").encode() * 40
+    for command, literal in (
+            ("APPEND INBOX", text), ("UID COPY 1:20 box", None),
+            ("UID MOVE 1:20 box", None), ("CREATE another", None)):
+        answer = said(session, command, literal)
+        # A file system may have room for some of it after all.
+        if not re.match(r"NO \[(UNAVAILABLE|OVERQUOTA|LIMIT)\]|OK", answer):
+            wrong.append("%s: %s" % (command, answer))
+    queued = TMP + "/message"
+    with open(queued, "w") as f:
+        fields = "".join("%s %d:%s,\n" % (name, len(value), value)
+                         for name, value in (
+            ("id", "1ng7yrx1zqv00pgfhnngz5hm"), ("time", "1795423005"),
+            ("size", "%020d" % (len(body(0)) * 40)),
+            ("sender", "bob@example.test"), ("rcpt", "alice@example.test")))
+        f.write("P1 %010d\n%s%s" % (len(fields), fields, body(0) * 40))
+    with open(queued, "rb") as f:
+        code = subprocess.run(
+            [STAGE + "/deliver", "alice@example.test", folder + "/Maildir"],
+            stdin=f, stdout=NULL, stderr=NULL, **AS).returncode
+    if code not in (0, 111):
+        wrong.append("deliver: %d" % code)
+    return wrong
+
+
+def count(session):
+    _, lines = session.must("UID SEARCH ALL")
+    return len([w for line in lines if line.startswith("* SEARCH")
+                for w in line.split()[2:]])
+
+
+def texts(folder, box):
+    tool = Tool(folder + "/Maildir")
+    got = tool.look(box)
+    tool.close()
+    return got if isinstance(got, str) else [s.text for s in got[2]]
+
+
+def try_one(name, make, inodes):
+    folder = "%s/%s" % (TMP, name)
+    make(folder, 2000 if not inodes else MANY + 100)
+    os.mkdir(folder + "/Maildir")
+    os.chown(folder + "/Maildir", NOBODY, NOBODY)
+    Tool(folder + "/Maildir").close()  # makes its folders
+    session = Imap(folder + "/Maildir")
+    session.must("CREATE box")
+    for n in range(MANY):
+        session.append("INBOX", body(n))
+    session.must("SELECT INBOX")
+    fill = Fill(folder, inodes)
+    wrong = refuses(session, folder)
+    ok(not wrong, name + ": what needs room says so, for now", wrong)
+    left = len(texts(folder, "INBOX")) + len(texts(folder, "box"))
+    ok(left >= MANY, "%s: nothing is lost by that, %d" % (name, left))
+    _, lines = session.must("UID FETCH 30 BODY.PEEK[]")
+    ok(body(29).replace("\n", "\r\n") in "\n".join(lines),
+       name + ": messages can be read")
+    wrong = []
+    for command in ("UID STORE 21:30 +FLAGS.SILENT (\\Deleted)",
+                    "EXPUNGE"):
+        answer = said(session, command)
+        if not answer.startswith("OK"):
+            wrong.append("%s: %s" % (command, answer))
+    ok(not wrong, name + ": some can be deleted", wrong)
+    fill.give_back()
+    fill = Fill(folder, inodes)
+    # A folder of ext4 may need a block for longer names: then it is only
+    # some of them that can be marked, and what they leave is of use next.
+    left, answers = [count(session)], []
+    while left[-1] > 0 and len(left) < 8:
+        answers.append(said(session, "STORE 1:* +FLAGS.SILENT (\\Deleted)"))
+        answers.append(said(session, "EXPUNGE"))
+        left.append(count(session))
+    ok(left[-1] == 0 and not [
+        a for a in answers if not a.startswith(("OK", "NO [OVERQUOTA]"))],
+       "%s: all of them can be deleted" % name, ["%s" % left] + answers)
+    fill.give_back()
+    session.append("INBOX", body(7))
+    session.must("NOOP")
+    session.close()
+    now = texts(folder, "INBOX")
+    ok(now and now[-1] == body(7) and not [
+        f for f in os.listdir(folder + "/Maildir") if ".bad-" in f],
+       name + ": with room again all is well", [repr(now)[:80]])
+
+
+for inodes in False, True:
+    for kind in ext4, tmpfs:
+        try_one("%s, no %s" % (kind.__name__,
+                               "inodes" if inodes else "bytes"), kind, inodes)
+finish()
