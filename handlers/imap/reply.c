@@ -194,12 +194,9 @@ reply_fetch_flags(struct imap *s, size_t i)
 void
 reply_exists(struct imap *s)
 {
-	size_t recent = 0;
-
 	s->exists = s->box->n;
-	for (size_t i = 0; i < s->exists; i++)
-		recent += s->box->msgs[i].recent;
-	out_fmt(&s->out, "* %zu EXISTS\r\n* %zu RECENT\r\n", s->exists, recent);
+	out_fmt(&s->out, "* %zu EXISTS\r\n* %zu RECENT\r\n", s->exists,
+	    s->box->nrecent);
 }
 
 static void
@@ -226,7 +223,7 @@ tell_gone(struct imap *s)
 {
 	size_t told = 0;
 
-	for (size_t i = 0; i < s->exists; i++)
+	for (size_t i = 0; s->box->ngone > 0 && i < s->exists; i++)
 		if (s->box->msgs[i].gone) {
 			out_fmt(&s->out, "* %zu EXPUNGE\r\n", i + 1 - told);
 			told++;

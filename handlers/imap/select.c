@@ -18,21 +18,21 @@ session_unselect(struct imap *s)
 static void
 tell_first_unseen(struct imap *s)
 {
-	for (size_t i = 0; i < s->box->n; i++)
-		if (!(s->box->msgs[i].flags & FLAG_SEEN)) {
-			out_fmt(&s->out, "* OK [UNSEEN %zu] First unseen\r\n",
-			    i + 1);
-			return;
-		}
+	size_t i = mailbox_first_unseen(s->box);
+
+	if (i < s->box->n)
+		out_fmt(
+		    &s->out, "* OK [UNSEEN %zu] First unseen\r\n", i + 1);
 }
 
 static void
 tell_mailbox(struct imap *s)
 {
 	mailbox_forget(s->box);
-	for (size_t i = 0; i < s->box->n; i++)
+	for (size_t i = 0; i < s->box->n && s->box->nchanged > 0; i++) {
+		s->box->nchanged -= s->box->msgs[i].changed;
 		s->box->msgs[i].changed = false;
-	s->box->nchanged = 0;
+	}
 	reply_flags(s);
 	reply_exists(s);
 	tell_first_unseen(s);

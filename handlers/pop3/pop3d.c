@@ -121,10 +121,25 @@ list_line(struct pop3 *p, size_t i)
 	out_add(&p->out, "\r\n", 2);
 }
 
+/* A name that the index lost is found by looking for the file. */
+static const char *
+file_of(struct mailbox *m, size_t i)
+{
+	uint64_t size;
+	int fd;
+
+	if (mailbox_file(m, i)[0] != '\0')
+		return mailbox_file(m, i);
+	fd = mailbox_read(m, i, &size);
+	if (fd != -1)
+		close(fd);
+	return mailbox_file(m, i);
+}
+
 static void
 uidl_line(struct pop3 *p, size_t i)
 {
-	struct span file = span_str(mailbox_file(p->drop.mailbox, i));
+	struct span file = span_str(file_of(p->drop.mailbox, i));
 	struct buf id = buf_new(UIDL_SIZE);
 	struct maildir_name name;
 	const char *given = NULL;

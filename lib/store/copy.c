@@ -25,6 +25,7 @@ struct target {
 	struct mailbox *m;
 	int tmp;
 	struct batch f;
+	struct arena names; /* of the copies */
 	struct scan_times before;
 	uint32_t uid;
 	bool all_at_once, unsettled; /* sources: see settle */
@@ -48,7 +49,7 @@ static int
 target_begin(
     struct target *t, const struct account *a, struct span name, bool light)
 {
-	*t = (struct target){ .tmp = -1 };
+	*t = (struct target){ .tmp = -1, .names = arena_new(SIZE_MAX / 2) };
 	t->m = view_open(a, name, true, light);
 	if (t->m && t->m->uidnext > UINT32_MAX - NEAR_THE_END) {
 		view_free(t->m);
@@ -92,6 +93,7 @@ target_end(struct target *t, const struct account *a, struct span name)
 	bool large = false;
 
 	batch_free(&t->f);
+	arena_free(&t->names);
 	if (t->tmp != -1)
 		close(t->tmp);
 	if (t->m) {
@@ -302,7 +304,7 @@ prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
 	    full_name(base, &msg, full) == -1 || put_link(t, m, i, full) == -1)
 		return -1;
 	msg.id = sum_id(span_str(base));
-	copy = arena_copy(&t->m->state->names, span_str(full));
+	copy = arena_copy(&t->names, span_str(full));
 	batch_new(&t->f, &msg, full);
 	memcpy(name, &copy.p, sizeof *name);
 	t->uid++;

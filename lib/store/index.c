@@ -3,7 +3,7 @@
 #include "base/io.h"
 #include "store/adopt.h"
 #include "store/bytes.h"
-#include "store/folder.h"
+#include "store/index_file.h"
 #include "store/lock.h"
 #include "store/state.h"
 #include "store/sum.h"
@@ -13,254 +13,39 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char magic[] = "PSTNIDX1";
-
-enum {
-	FORMAT = 1,
-	HEAD = 128,
-	KEYWORD = 64,
-	GONE = 16,
-	RECORD = 64,
-	BIT_PROVEN = 1,
-	RECORD_IN_NEW = 0x8000 /* in a record's flags */
-};
-
 static const char fresh_index[] = "postern.index.new";
 static const char fresh_journal[] = "postern.journal.new";
 
-struct head {
-	struct journal_head j; /* as the journal of the generation begins */
-	uint32_t nkeywords, nvanished;
-	uint64_t names, floor;
-	uint32_t sum_front, sum_back;
-};
-
-static size_t
-front_size(const struct head *h)
+void
+index_put_record(const struct message *msg, char out[INDEX_RECORD])
 {
-	return (size_t)h->nkeywords * KEYWORD + (size_t)h->nvanished * GONE;
-}
-
-static uint64_t
-back_size(const struct head *h)
-{
-	return (uint64_t)h->j.count * RECORD + h->names;
-}
-
-static void
-read_times(struct span in, struct scan_times *t)
-{
-	t->cur.tv_sec = (time_t)get64(in.p + 64);
-	t->cur.tv_nsec = (long)get32(in.p + 72);
-	t->fresh.tv_nsec = (long)get32(in.p + 76);
-	t->fresh.tv_sec = (time_t)get64(in.p + 80);
-	t->proven = (get32(in.p + 60) & BIT_PROVEN) != 0;
-}
-
-static bool
-read_head(struct span in, uint64_t size, struct head *h)
-{
-	if (in.n < HEAD || memcmp(in.p, magic, 8) != 0 ||
-	    get32(in.p + 8) != FORMAT || get32(in.p + 12) != HEAD ||
-	    get32(in.p + 124) != sum_crc(0, span_head(in, HEAD - 4)))
-		return false;
-	h->j.uidvalidity = get32(in.p + 16);
-	h->j.uidnext = get32(in.p + 20);
-	h->j.generation = get64(in.p + 24);
-	h->j.mailbox_id = get64(in.p + 32);
-	h->j.modseq = get64(in.p + 40);
-	h->j.count = get32(in.p + 48);
-	h->nkeywords = get32(in.p + 52);
-	h->nvanished = get32(in.p + 56);
-	h->names = get64(in.p + 88);
-	h->j.digest = get64(in.p + 96);
-	h->floor = get64(in.p + 104);
-	h->sum_front = get32(in.p + 112);
-	h->sum_back = get32(in.p + 116);
-	return h->nkeywords <= MAILBOX_KEYWORDS && h->nvanished <= VANISHED &&
-	       h->names <= size && h->j.uidvalidity > 0 && h->j.uidnext > 0 &&
-	       h->j.modseq > 0 && h->j.modseq <= INT64_MAX &&
-	       h->j.generation > 0 &&
-	       size == HEAD + front_size(h) + back_size(h);
-}
-
-static int
-damaged(void)
-{
-	errno = EBADMSG;
-	return -1;
-}
-
-static int
-read_front(struct mailbox *m, struct span in, const struct head *h)
-{
-	if (in.n < front_size(h) ||
-	    sum_crc(0, span_head(in, front_size(h))) != h->sum_front)
-		return damaged();
-	m->nkeywords = 0;
-	for (size_t i = 0; i < h->nkeywords; i++) {
-		size_t n = span_find(span_head(in, KEYWORD), '\0');
-
-		if (view_keyword(m, i, span_head(in, n)) == -1)
-			return -1;
-		in = span_skip(in, KEYWORD);
-	}
-	for (size_t i = 0; i < h->nvanished; i++) {
-		struct vanished v = { .uid = get32(in.p),
-			.modseq = get64(in.p + 8) };
-
-		(void)buf_add(&m->state->vanished, &v, sizeof v);
-		in = span_skip(in, GONE);
-	}
-	m->state->vanished_floor = h->floor;
-	return 0;
-}
-
-static int
-read_record(struct mailbox *m, const char *p, struct span names, uint32_t *last)
-{
-	struct message msg = { .uid = get32(p) };
-	unsigned flags = get16(p + 4);
-	uint64_t at = get64(p + 56);
-	size_t n = get16(p + 6);
-	struct maildir_name parsed;
-	struct span name;
-
-	msg.flags = flags & FLAG_ALL;
-	msg.in_new = (flags & RECORD_IN_NEW) != 0;
-	msg.keywords = get64(p + 8);
-	msg.modseq = get64(p + 16);
-	msg.id = get64(p + 24);
-	msg.date = (int64_t)get64(p + 32);
-	msg.size = get64(p + 40);
-	msg.wire = get64(p + 48);
-	if (at > names.n || n > names.n - at || msg.uid <= *last)
-		return damaged();
-	name = span_of(names.p + at, n);
-	if (!maildir_parse(name, &parsed))
-		return damaged();
-	*last = msg.uid;
-	return view_add(m, &msg, name);
-}
-
-static int
-read_back(struct mailbox *m, struct span in, const struct head *h)
-{
-	struct span names = span_skip(in, (size_t)h->j.count * RECORD);
-	uint32_t last = 0;
-
-	if (in.n != back_size(h) || sum_crc(0, in) != h->sum_back)
-		return damaged();
-	for (size_t i = 0; i < h->j.count; i++)
-		if (read_record(m, in.p + i * RECORD, names, &last) == -1)
-			return -1;
-	return last < h->j.uidnext ? 0 : damaged();
-}
-
-static void
-take_head(struct mailbox *m, const struct head *h, struct span head)
-{
-	m->uidvalidity = h->j.uidvalidity;
-	m->uidnext = h->j.uidnext;
-	m->highestmodseq = h->j.modseq;
-	m->state->generation = h->j.generation;
-	m->state->mailbox_id = h->j.mailbox_id;
-	m->state->base_digest = h->j.digest;
-	m->state->base_count = h->j.count;
-	read_times(head, &m->state->times);
-}
-
-/* The whole; or for a light view no more than the front. */
-static int
-load_fd(struct mailbox *m, int fd, uint64_t size)
-{
-	struct head h = { 0 };
-	struct buf b = buf_new(SIZE_MAX / 2);
-	struct span in;
-	size_t want = size;
-	char *to;
-	ssize_t n;
-	int r = -1;
-
-	if (m->state->light && want > HEAD +
-					  (size_t)MAILBOX_KEYWORDS * KEYWORD +
-					  (size_t)VANISHED * GONE)
-		want = HEAD + (size_t)MAILBOX_KEYWORDS * KEYWORD +
-		       (size_t)VANISHED * GONE;
-	to = buf_room(&b, want);
-	if (to == NULL)
-		return -1;
-	n = io_read_full(fd, to, want);
-	in = span_of(to, n > 0 ? (size_t)n : 0);
-	if (n >= 0 && !read_head(in, size, &h))
-		r = damaged();
-	else if (n >= 0)
-		r = read_front(m, span_skip(in, HEAD), &h);
-	if (r == 0 && !m->state->light)
-		r = read_back(m, span_skip(in, HEAD + front_size(&h)), &h);
-	if (r == 0)
-		take_head(m, &h, in);
-	buf_free(&b);
-	return r;
-}
-
-int
-index_load(struct mailbox *m)
-{
-	struct stat st;
-	int fd = folder_file(m->state->dir, INDEX_NAME, &st);
-	int r, error;
-
-	m->state->index_size = 0;
-	if (fd == -1)
-		return errno == ENOENT                     ? 0
-		       : errno == EINVAL || errno == ELOOP ? damaged()
-							   : -1;
-	r = load_fd(m, fd, (uint64_t)st.st_size);
-	m->state->index_size = (uint64_t)st.st_size;
-	error = errno;
-	close(fd);
-	errno = error;
-	return r == -1 ? -1 : 1;
-}
-
-int
-index_is_newer(const struct mailbox *m)
-{
-	char bytes[HEAD];
-	struct head h;
-	struct stat st;
-	int fd = folder_file(m->state->dir, INDEX_NAME, &st), error;
-	ssize_t n;
-
-	if (fd == -1)
-		return errno == ENOENT || errno == EINVAL || errno == ELOOP
-			   ? 0
-			   : -1;
-	n = pread(fd, bytes, sizeof bytes, 0);
-	error = errno;
-	close(fd);
-	errno = error;
-	if (n == -1)
-		return -1;
-	return read_head(span_of(bytes, (size_t)n), (uint64_t)st.st_size, &h) &&
-	       h.j.generation > m->state->generation;
+	put32(out, msg->uid);
+	put16(out + 4,
+	    (uint16_t)(msg->flags | (msg->in_new ? INDEX_IN_NEW : 0U)));
+	put16(out + 6, msg->name_size);
+	put64(out + 8, msg->keywords);
+	put64(out + 16, msg->modseq);
+	put64(out + 24, msg->id);
+	put64(out + 32, (uint64_t)msg->date);
+	put64(out + 40, msg->size);
+	put64(out + 48, msg->wire);
+	put64(out + 56, msg->name);
 }
 
 static void
 write_front(const struct mailbox *m, const struct vanished *v, size_t n,
     struct buf *out)
 {
-	static const char zeros[KEYWORD];
+	static const char zeros[INDEX_KEYWORD];
 
 	for (size_t i = 0; i < m->nkeywords; i++) {
 		size_t length = strlen(m->keyword[i]);
 
 		buf_add(out, m->keyword[i], length);
-		buf_add(out, zeros, KEYWORD - length);
+		buf_add(out, zeros, INDEX_KEYWORD - length);
 	}
 	for (size_t i = 0; i < n; i++) {
-		char gone[GONE] = { 0 };
+		char gone[INDEX_GONE] = { 0 };
 
 		put32(gone, v[i].uid);
 		put64(gone + 8, v[i].modseq);
@@ -269,38 +54,14 @@ write_front(const struct mailbox *m, const struct vanished *v, size_t n,
 }
 
 static void
-write_record(const struct mailbox *m, size_t i, struct buf *records,
-    struct buf *names)
-{
-	const struct message *msg = &m->msgs[i];
-	char r[RECORD];
-	const char *name = mailbox_file(m, i);
-	size_t n = strlen(name);
-
-	put32(r, msg->uid);
-	put16(
-	    r + 4, (uint16_t)(msg->flags | (msg->in_new ? RECORD_IN_NEW : 0U)));
-	put16(r + 6, (uint16_t)n);
-	put64(r + 8, msg->keywords);
-	put64(r + 16, msg->modseq);
-	put64(r + 24, msg->id);
-	put64(r + 32, (uint64_t)msg->date);
-	put64(r + 40, msg->size);
-	put64(r + 48, msg->wire);
-	put64(r + 56, names->n);
-	buf_add(records, r, sizeof r);
-	buf_add(names, name, n);
-}
-
-static void
-write_head(const struct mailbox *m, struct head *h, struct buf *out)
+write_head(const struct mailbox *m, const struct index_head *h, char *p)
 {
 	const struct scan_times *t = &m->state->times;
-	char p[HEAD] = { 0 };
 
-	memcpy(p, magic, 8);
-	put32(p + 8, FORMAT);
-	put32(p + 12, HEAD);
+	memset(p, 0, INDEX_HEAD);
+	memcpy(p, INDEX_MAGIC, 8);
+	put32(p + 8, INDEX_FORMAT);
+	put32(p + 12, INDEX_HEAD);
 	put32(p + 16, h->j.uidvalidity);
 	put32(p + 20, h->j.uidnext);
 	put64(p + 24, h->j.generation);
@@ -309,7 +70,7 @@ write_head(const struct mailbox *m, struct head *h, struct buf *out)
 	put32(p + 48, h->j.count);
 	put32(p + 52, h->nkeywords);
 	put32(p + 56, h->nvanished);
-	put32(p + 60, t->proven ? BIT_PROVEN : 0);
+	put32(p + 60, t->proven ? INDEX_PROVEN : 0);
 	put64(p + 64, (uint64_t)t->cur.tv_sec);
 	put32(p + 72, (uint32_t)t->cur.tv_nsec);
 	put32(p + 76, (uint32_t)t->fresh.tv_nsec);
@@ -318,22 +79,55 @@ write_head(const struct mailbox *m, struct head *h, struct buf *out)
 	put64(p + 96, h->j.digest);
 	put64(p + 104, h->floor);
 	put32(p + 112, h->sum_front);
-	put32(p + 116, h->sum_back);
-	put32(p + 124, sum_crc(0, span_of(p, HEAD - 4)));
-	buf_add(out, p, sizeof p);
+	put32(p + 116, h->sum_records);
+	put32(p + 124, sum_crc(0, span_of(p, INDEX_HEAD - 4)));
+}
+
+/* The names, each with a NUL; then the records, which say where they are. */
+static void
+write_messages(const struct mailbox *m, char *names, char *records)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct message msg = m->msgs[i];
+		const char *name = view_file(m, i);
+
+		if (msg.gone)
+			continue;
+		msg.name_size = (uint16_t)strlen(name);
+		msg.name = at;
+		memcpy(names + at, name, msg.name_size + 1U);
+		at += msg.name_size + 1U;
+		index_put_record(&msg, records);
+		records += INDEX_RECORD;
+	}
+}
+
+static uint64_t
+names_size(const struct mailbox *m)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (!m->msgs[i].gone)
+			n += strlen(view_file(m, i)) + 1;
+	return n;
 }
 
 static void
 build(struct mailbox *m, struct journal_head *j, struct buf *out)
 {
-	struct buf front = buf_new(SIZE_MAX / 2), back = front, names = front;
+	struct buf front = buf_new(SIZE_MAX / 2);
 	const struct mailbox_state *s = m->state;
 	const struct vanished *v =
 	    (const struct vanished *)(const void *)s->vanished.p;
-	size_t nv = s->vanished.n / sizeof *v;
-	struct head h = { .j = *j,
+	size_t nv = s->vanished.n / sizeof *v, size, first;
+	struct index_head h = { .j = *j,
 		.nkeywords = (uint32_t)m->nkeywords,
+		.names = names_size(m),
 		.floor = s->vanished_floor };
+	char *p;
 
 	if (nv > VANISHED) {
 		v += nv - VANISHED;
@@ -342,19 +136,17 @@ build(struct mailbox *m, struct journal_head *j, struct buf *out)
 	}
 	h.nvanished = (uint32_t)nv;
 	write_front(m, v, nv, &front);
-	for (size_t i = 0; i < m->n; i++)
-		if (!m->msgs[i].gone)
-			write_record(m, i, &back, &names);
-	h.names = names.n;
-	buf_add_span(&back, buf_span(&names));
+	size = (size_t)index_size_of(&h);
+	first = (size_t)index_first(&h);
+	p = buf_room(out, size); /* there is no limit to it */
+	out->n = size;
+	memcpy(p + INDEX_HEAD, front.p ? front.p : "", front.n);
+	memset(p + first - (INDEX_RECORD - 1), 0, INDEX_RECORD - 1);
+	write_messages(m, p + INDEX_HEAD + front.n, p + first);
 	h.sum_front = sum_crc(0, buf_span(&front));
-	h.sum_back = sum_crc(0, buf_span(&back));
-	write_head(m, &h, out);
-	buf_add_span(out, buf_span(&front));
-	buf_add_span(out, buf_span(&back));
+	h.sum_records = sum_crc(0, span_of(p + first, size - first));
+	write_head(m, &h, p);
 	buf_free(&front);
-	buf_free(&back);
-	buf_free(&names);
 }
 
 /* A new file, on the disk, under its temporary name: a descriptor. */
@@ -469,7 +261,10 @@ index_write(struct mailbox *m)
 		errno = error;
 		return -1;
 	}
-	return take_journal(m, journal, &j);
+	if (take_journal(m, journal, &j) == -1)
+		return -1;
+	index_share(m);
+	return 0;
 }
 
 int

@@ -13,12 +13,11 @@ enum { TRIES = 16 };
 static void
 clear_view(struct mailbox *m)
 {
-	m->state->msgs.n = 0;
+	view_clear(m);
 	m->state->vanished.n = 0;
-	m->state->in_new = 0;
 	m->state->lost_count = 0;
 	m->state->lost_digest = 0;
-	m->n = m->ngone = m->nchanged = m->nkeywords = 0;
+	m->nkeywords = 0;
 	m->uidnext = 1;
 	m->highestmodseq = 1;
 	m->state->ahead = false;
@@ -300,6 +299,7 @@ next_generation(struct mailbox *m)
 		s->base_count = h.count;
 		s->base_digest = h.digest;
 		s->ahead = false;
+		index_share(m);
 		return 0;
 	}
 	close(fd);

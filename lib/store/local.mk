@@ -6,9 +6,10 @@ lib_libpostern_a_SOURCES += \
 	%D%/cache_file.h %D%/cache_make.c %D%/cache_record.c \
 	%D%/cache_write.c %D%/change.c %D%/copy.c \
 	%D%/folder.c %D%/folder.h %D%/batch.c %D%/fresh.c %D%/index.c \
+	%D%/index_file.h %D%/index_load.c \
 	%D%/journal.c %D%/load.c %D%/lock.c %D%/lock.h %D%/mailbox.c \
 	%D%/mailbox.h %D%/maildir.c %D%/maildir.h %D%/read.c \
-	%D%/repair.c %D%/scan.c %D%/state.h %D%/sum.c %D%/sum.h \
+	%D%/repair.c %D%/scan.c %D%/state.h %D%/sum.c %D%/sum.h %D%/space.c %D%/space.h \
 	%D%/sync.c %D%/view.c %D%/watch.c
 check_PROGRAMS += t/unit/store-tool
 t_unit_store_tool_SOURCES = t/unit/store-tool.c
@@ -18,6 +19,9 @@ check_PROGRAMS += t/unit/cache.t t/fuzz/cache
 t_unit_cache_t_SOURCES = t/unit/cache.c t/unit/tap.h
 t_fuzz_cache_SOURCES = t/fuzz/cache.c t/fuzz/driver.c
 TESTS += t/unit/cache.t
+check_PROGRAMS += t/unit/index.t
+t_unit_index_t_SOURCES = t/unit/index.c t/unit/tap.h
+TESTS += t/unit/index.t
 EXTRA_DIST += t/fuzz/seeds/cache
 check_PROGRAMS += t/fuzz/maildir t/fuzz/journal
 t_fuzz_maildir_SOURCES = t/fuzz/maildir.c t/fuzz/driver.c

@@ -102,9 +102,6 @@ mailbox_open(const struct account *a, struct span name, bool read_only)
 	if (!m->read_only)
 		sweep_tmp(m);
 	mailbox_forget(m);
-	for (size_t i = 0; i < m->n; i++)
-		m->msgs[i].changed = false;
-	m->nchanged = 0;
 	m->state->marks = true;
 	return m;
 }

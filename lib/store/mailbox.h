@@ -38,7 +38,7 @@ struct message {
 	bool changed : 1;    /* flags differ from what the session knows */
 	bool gone : 1;       /* expunged; forgotten by mailbox_forget */
 	bool looked_up : 1;  /* lib/store's: name is newer than flags */
-	bool own_name : 1;   /* lib/store's: name is a pointer */
+	bool own_name : 1;   /* lib/store's: not in the index's names */
 	uint16_t unused : 4;
 	bool in_new : 1;     /* it lies in new/, not in cur/ */
 	uint16_t name_size;  /* bytes of the name */
@@ -54,7 +54,7 @@ _Static_assert(sizeof(struct message) == 64, "a record of the index");
 struct mailbox {
 	struct message *msgs;
 	size_t n;
-	size_t nchanged, ngone; /* how many have the mark */
+	size_t nchanged, ngone, nrecent; /* how many have the mark */
 	uint32_t uidvalidity, uidnext;
 	uint64_t highestmodseq;
 	char mailbox_id[17]; /* RFC 8474, 16 hex digits */
@@ -88,6 +88,9 @@ void mailbox_forget(struct mailbox *m);
 
 /* The index of the first message with at least this uid (m->n: none). */
 size_t mailbox_find(const struct mailbox *m, uint32_t uid);
+
+/* The first message without \Seen (m->n: none). */
+size_t mailbox_first_unseen(struct mailbox *m);
 
 /* The message's file name when it was last seen; good until the mailbox
  * changes.  Empty where it is to be looked up first. */

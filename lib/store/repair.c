@@ -38,12 +38,8 @@ struct repair {
 static void
 forget_all(struct mailbox *m)
 {
-	for (size_t i = 0; i < m->n; i++)
-		m->msgs[i].gone = true;
-	m->ngone = m->n;
-	mailbox_forget(m);
+	view_clear(m);
 	buf_reset(&m->state->vanished);
-	m->state->in_new = 0;
 	m->nkeywords = 0;
 	m->uidnext = 1;
 }
@@ -313,8 +309,8 @@ compare(struct repair *r)
 		if (view_set_name(
 			m, at[k].i, span_str(at[k].name), at[k].in_new) == -1)
 			return -1;
-		m->msgs[at[k].i].flags = name.flags & FLAG_ALL;
-		m->msgs[at[k].i].modseq = m->highestmodseq;
+		view_flags(m, at[k].i, name.flags, m->msgs[at[k].i].keywords,
+		    m->highestmodseq);
 	}
 	for (size_t i = 0; i < m->n; i++)
 		if (r->s.seen.p[i] == 0 && !r->s.unsure)

@@ -118,7 +118,8 @@ look_up(const struct mailbox *m, const struct scan *s, struct span base)
 		if (at == 0)
 			return SIZE_MAX;
 		if (m->msgs[at - 1].id == id &&
-		    span_eq(scan_base(mailbox_file(m, at - 1)), base))
+		    (span_eq(scan_base(view_file(m, at - 1)), base) ||
+			view_is_mangled(m, at - 1)))
 			return at - 1;
 	}
 }
@@ -145,7 +146,7 @@ see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
 		 * where the two disagree, the folder is right. */
 		if (!msg->looked_up && msg->in_new == in_new &&
 		    name.flags == msg->flags &&
-		    strcmp(mailbox_file(m, got.i), file) == 0) {
+		    strcmp(view_file(m, got.i), file) == 0) {
 			s->seen.p[got.i] = 2;
 			return 0;
 		}

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "store/mailbox.h"
+#include "store/space.h"
 
 #include <sys/stat.h>
 #include <time.h>
@@ -74,11 +75,17 @@ struct mailbox_state {
 	struct scan_times times;
 	unsigned dirty_rounds; /* in a row that left something to do */
 	int64_t patient_ms; /* scan.c: no waiting before that */
-	struct buf msgs;     /* struct message */
+	/* The messages, from `first' on, behind the names in the index that
+	 * is mapped, if one is. */
+	struct space table;
+	size_t first;
+	size_t file_names, file_names_size; /* in table */
 	struct buf vanished; /* struct vanished */
 	uint64_t vanished_floor;
-	struct arena names;
+	struct space names; /* of messages that have own_name */
+	size_t names_used;
 	size_t names_dead; /* bytes in names that nobody uses */
+	size_t seen;       /* no message before this one is unseen */
 	size_t in_new;     /* messages not gone that lie in new/ */
 	/* EXPUNGE records of messages that were not there: repair.c */
 	uint64_t lost_digest;
@@ -91,6 +98,14 @@ struct mailbox *view_make(int account, int folder, bool light);
 void view_free(struct mailbox *m);
 int view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new);
 int view_add(struct mailbox *m, const struct message *msg, struct span name);
+/* The messages are those of the table. */
+void view_take_table(struct mailbox *m, size_t n);
+void view_clear(struct mailbox *m);
+void view_recent(struct mailbox *m, size_t i, bool recent);
+/* As mailbox_file, but not compared with the id. */
+const char *view_file(const struct mailbox *m, size_t i);
+/* The file name is known and no one of its own. */
+bool view_is_mangled(const struct mailbox *m, size_t i);
 void view_flags(struct mailbox *m, size_t i, unsigned flags,
     uint64_t keywords, uint64_t modseq);
 void view_gone(struct mailbox *m, size_t i, uint64_t modseq);
@@ -157,6 +172,10 @@ void journal_reserve(const struct mailbox *m);
 int index_load(struct mailbox *m);
 /* 1: the index in the folder is of a later generation than the view; 0; -1. */
 int index_is_newer(const struct mailbox *m);
+/* The messages become those of the snapshot of the view's generation, where
+ * it says just what the view says and the session has no marks: memory that
+ * is shared in place of our own. */
+void index_share(struct mailbox *m);
 /* Under the lock: a new snapshot and a new generation of the journal. */
 int index_write(struct mailbox *m);
 /* Under the lock: the same, where the journal has outgrown the index. */

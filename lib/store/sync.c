@@ -166,7 +166,7 @@ leave_new(struct round *r)
 		const char *old = mailbox_file(m, i);
 		char name[MAILDIR_NAME];
 
-		if (msg->gone || !msg->in_new)
+		if (msg->gone || !msg->in_new || old[0] == '\0')
 			continue;
 		name_in_cur(old, msg->uid, msg->flags, name);
 		plan_move(r, m->state->fresh, old, msg->uid);
@@ -227,7 +227,7 @@ mark_recent(struct round *r, const struct move *mv)
 	size_t i = view_at(r->m, mv->uid);
 
 	if (i != SIZE_MAX && mv->from == r->m->state->fresh)
-		r->m->msgs[i].recent = true;
+		view_recent(r->m, i, true);
 }
 
 /*

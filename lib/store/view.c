@@ -37,9 +37,7 @@ view_make(int account, int folder, bool light)
 		.inotify = -1,
 		.timer = -1,
 		.light = light };
-	w->s.msgs = buf_new(SIZE_MAX / 2);
 	w->s.vanished = buf_new(SIZE_MAX / 2);
-	w->s.names = arena_new(SIZE_MAX / 2);
 	return &w->m;
 }
 
@@ -62,17 +60,32 @@ view_free(struct mailbox *m)
 	close_open(s->fresh);
 	close_open(s->dir);
 	close_open(s->account);
-	buf_free(&s->msgs);
+	space_free(&s->table);
+	space_free(&s->names);
 	buf_free(&s->vanished);
-	arena_free(&s->names);
 	arena_free(&home);
 }
 
-static void
-set_table(struct mailbox *m)
+void
+view_take_table(struct mailbox *m, size_t n)
 {
-	m->msgs = (struct message *)(void *)m->state->msgs.p;
-	m->n = m->state->msgs.n / sizeof *m->msgs;
+	const struct mailbox_state *s = m->state;
+
+	m->msgs = (struct message *)(void *)(s->table.p + s->first);
+	m->n = n;
+}
+
+void
+view_clear(struct mailbox *m)
+{
+	struct mailbox_state *s = m->state;
+
+	space_free(&s->table);
+	space_free(&s->names);
+	s->first = s->file_names = s->file_names_size = 0;
+	s->names_used = s->names_dead = s->in_new = s->seen = 0;
+	m->msgs = NULL;
+	m->n = m->ngone = m->nchanged = m->nrecent = 0;
 }
 
 static void
@@ -84,10 +97,49 @@ count_new(struct mailbox *m, const struct message *msg, bool in_new)
 		m->state->in_new++;
 }
 
+void
+view_recent(struct mailbox *m, size_t i, bool recent)
+{
+	m->nrecent -= m->msgs[i].recent;
+	m->nrecent += recent;
+	if (m->msgs[i].recent != recent)
+		m->msgs[i].recent = recent;
+}
+
+/* Names in the index have no checksum: nothing is believed of them. */
+const char *
+view_file(const struct mailbox *m, size_t i)
+{
+	const struct mailbox_state *s = m->state;
+	const struct message *msg = &m->msgs[i];
+	const char *names = s->table.p + s->file_names;
+	size_t size = s->file_names_size;
+
+	if (msg->own_name) {
+		names = s->names.p;
+		size = s->names_used;
+	}
+	if (msg->name >= size || msg->name_size >= size - msg->name ||
+	    names[msg->name + msg->name_size] != '\0')
+		return "";
+	return names + msg->name;
+}
+
+bool
+view_is_mangled(const struct mailbox *m, size_t i)
+{
+	const struct message *msg = &m->msgs[i];
+	struct maildir_name name;
+
+	return !msg->own_name &&
+	       (!maildir_parse(span_str(view_file(m, i)), &name) ||
+		   sum_id(name.base) != msg->id);
+}
+
 const char *
 mailbox_file(const struct mailbox *m, size_t i)
 {
-	return (const char *)(uintptr_t)m->msgs[i].name;
+	return view_is_mangled(m, i) ? "" : view_file(m, i);
 }
 
 static void
@@ -97,37 +149,59 @@ drop_name(struct mailbox *m, const struct message *msg)
 		m->state->names_dead += msg->name_size + 1U;
 }
 
+/* Adds a name: where it begins, or SIZE_MAX. */
+static size_t
+keep_name(struct space *to, size_t *used, struct span name)
+{
+	char text[MAILDIR_NAME];
+	size_t at = *used;
+
+	/* It may lie in what moves now. */
+	if (span_copy(name, text, sizeof text) == -1 ||
+	    space_need(to, at + name.n + 1) == -1)
+		return SIZE_MAX;
+	memcpy(to->p + at, text, name.n + 1);
+	*used += name.n + 1;
+	return at;
+}
+
 int
 view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new)
 {
 	struct message *msg = &m->msgs[i];
-	struct span copy = arena_copy(&m->state->names, name);
+	size_t at = keep_name(&m->state->names, &m->state->names_used, name);
 
-	if (copy.p == NULL)
+	if (at == SIZE_MAX)
 		return -1;
 	drop_name(m, msg);
-	msg->name = (uintptr_t)copy.p;
-	msg->name_size = (uint16_t)copy.n;
+	msg->name = at;
+	msg->name_size = (uint16_t)name.n;
 	msg->own_name = true;
 	msg->looked_up = false;
 	count_new(m, msg, in_new);
 	msg->in_new = in_new;
 	if (m->read_only)
-		msg->recent = in_new;
+		view_recent(m, i, in_new);
 	return 0;
 }
 
 int
 view_add(struct mailbox *m, const struct message *msg, struct span name)
 {
+	struct mailbox_state *s = m->state;
 	bool in_new = msg->in_new;
 
-	if (buf_add(&m->state->msgs, msg, sizeof *msg) == -1)
+	if (space_need(&s->table, s->first + (m->n + 1) * sizeof *msg) == -1)
 		return -1;
-	set_table(m);
+	view_take_table(m, m->n + 1);
+	m->msgs[m->n - 1] = *msg;
 	m->msgs[m->n - 1].own_name = false;
+	m->msgs[m->n - 1].recent = false;
 	m->msgs[m->n - 1].in_new = false;
-	return view_set_name(m, m->n - 1, name, in_new);
+	if (view_set_name(m, m->n - 1, name, in_new) == 0)
+		return 0;
+	m->n--;
+	return -1;
 }
 
 void
@@ -141,6 +215,8 @@ view_flags(struct mailbox *m, size_t i, unsigned flags, uint64_t keywords,
 		msg->changed = true;
 		m->nchanged++;
 	}
+	if (!(flags & FLAG_SEEN) && i < m->state->seen)
+		m->state->seen = i;
 	msg->flags = flags & FLAG_ALL;
 	msg->keywords = keywords;
 	msg->modseq = modseq;
@@ -227,21 +303,42 @@ void
 view_tidy(struct mailbox *m)
 {
 	struct mailbox_state *s = m->state;
-	struct arena fresh;
+	struct space fresh = { 0 };
+	size_t used = 0;
 
-	if (s->names_dead < TIDY || s->names_dead < s->names.used / 2)
+	if (s->names_dead < TIDY || s->names_dead < s->names_used / 2 ||
+	    space_need(&fresh, s->names_used - s->names_dead) == -1)
 		return;
-	fresh = arena_new(SIZE_MAX / 2);
-	for (size_t i = 0; i < m->n; i++)
-		if (m->msgs[i].own_name)
-			m->msgs[i].name = (uintptr_t)arena_copy(
-			    &fresh, span_str(mailbox_file(m, i)))
-					      .p;
-	arena_free(&s->names);
+	for (size_t i = 0; i < m->n; i++) {
+		struct message *msg = &m->msgs[i];
+		size_t at;
+
+		if (!msg->own_name)
+			continue;
+		at = keep_name(&fresh, &used, span_str(view_file(m, i)));
+		msg->name = at;
+		if (at == SIZE_MAX)
+			msg->name_size = 0; /* to be looked up */
+	}
+	space_free(&s->names);
 	s->names = fresh;
+	s->names_used = used;
 	s->names_dead = 0;
 }
 
+size_t
+mailbox_first_unseen(struct mailbox *m)
+{
+	size_t i = m->state->seen;
+
+	while (i < m->n && (m->msgs[i].flags & FLAG_SEEN))
+		i++;
+	m->state->seen = i;
+	return i;
+}
+
+/* What stands before the first one that is gone stays as it is, and shared
+ * with others. */
 void
 mailbox_forget(struct mailbox *m)
 {
@@ -249,7 +346,11 @@ mailbox_forget(struct mailbox *m)
 
 	if (m->ngone == 0)
 		return;
-	for (size_t i = 0; i < m->n; i++) {
+	while (kept < m->n && !m->msgs[kept].gone)
+		kept++;
+	if (m->state->seen > kept)
+		m->state->seen = kept;
+	for (size_t i = kept; i < m->n; i++) {
 		struct message *msg = &m->msgs[i];
 
 		if (!msg->gone) {
@@ -257,11 +358,11 @@ mailbox_forget(struct mailbox *m)
 			continue;
 		}
 		m->nchanged -= msg->changed;
+		m->nrecent -= msg->recent;
 		drop_name(m, msg);
 	}
-	m->state->msgs.n = kept * sizeof *m->msgs;
+	m->n = kept;
 	m->ngone = 0;
-	set_table(m);
 }
 
 static int
@@ -276,6 +377,7 @@ void
 view_sort(struct mailbox *m)
 {
 	mailbox_forget(m);
+	m->state->seen = 0;
 	if (m->n > 0)
 		qsort(m->msgs, m->n, sizeof *m->msgs, by_uid);
 }

@@ -75,20 +75,21 @@ mend_frames(struct buf *b, uint32_t seed)
 static void
 mend_index(struct buf *b)
 {
-	size_t front;
+	size_t front, first;
 
 	if (b->n < INDEX_HEAD)
 		return;
-	memcpy(b->p, "PSTNIDX1", 8);
-	put32(b->p + 8, 1);
+	memcpy(b->p, "PSTNIDX2", 8);
+	put32(b->p + 8, 2);
 	put32(b->p + 12, INDEX_HEAD);
 	front = ((size_t)get32(b->p + 52) & 63) * 64 +
 		((size_t)get32(b->p + 56) & 63) * 16;
-	if (front > b->n - INDEX_HEAD)
+	first = INDEX_HEAD + front + (size_t)(get64(b->p + 88) & 0xffff);
+	first = (first + 63) / 64 * 64;
+	if (first > b->n)
 		return;
 	put32(b->p + 112, sum_crc(0, span_of(b->p + INDEX_HEAD, front)));
-	put32(b->p + 116, sum_crc(0, span_of(b->p + INDEX_HEAD + front,
-					 b->n - INDEX_HEAD - front)));
+	put32(b->p + 116, sum_crc(0, span_of(b->p + first, b->n - first)));
 	put32(b->p + 124, sum_crc(0, span_of(b->p, INDEX_HEAD - 4)));
 }
 
