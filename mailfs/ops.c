@@ -1,6 +1,8 @@
 /* The requests of the kernel. */
 #include "fs.h"
 
+#include "store/quota.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -346,10 +348,22 @@ static void
 op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs s;
+	struct quota_usage u;
 
 	if (fstatvfs(fs_of(req)->tree.account.dir, &s) == -1) {
 		reply_error(req);
 		return;
+	}
+	if (quota_read(&fs_of(req)->tree.account, &u) == 1 &&
+	    u.limits.bytes > 0) {
+		uint64_t left = u.limits.bytes > u.bytes
+				    ? u.limits.bytes - u.bytes
+				    : 0;
+
+		s.f_blocks = u.limits.bytes / s.f_frsize;
+		s.f_bfree = left / s.f_frsize;
+		if (s.f_bavail > s.f_bfree)
+			s.f_bavail = s.f_bfree;
 	}
 	s.f_namemax = 255;
 	s.f_flag |= ST_RDONLY;

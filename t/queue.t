@@ -64,6 +64,45 @@ postern alias add outside@example.test alice@example.test x@far.test
 postern alias add loop1@example.test loop2@example.test
 postern alias add loop2@example.test loop1@example.test
 
+# A mailbox that is full.
+quota() { postern user quota alice "$1"; }
+full=$mail/alice
+subject=fits
+quota 2000
+send -f bob@example.test alice@example.test; run
+is "$(copies alice)" 1 "a message for which there is room"
+is "$(head -1 "$full/maildirsize")" 2000S,0C "the limit stands in maildirsize"
+is "$(awk 'NR > 1 { n += $1 } END { print n }' "$full/maildirsize")" \
+	"$(cat "$full"/new/* | wc -c)" "and its true size"
+subject=waits
+quota 500
+send -f bob@example.test alice@example.test; run
+is "$(copies alice) $(queued)" "0 1" "one for which there is none waits"
+like "$(cat "$tmp/log")" "over-quota" "and the log says so"
+quota 2000
+again() { qspawn -1 2>>"$tmp/log"; [ "$(copies alice)" = 1 ]; }
+wait_for again; is "$(copies alice) $(queued)" "1 0" "until there is room"
+subject=goes-back
+quota 500
+conf "quota_full refuse"
+send -f bob@example.test alice@example.test; run
+is "$(copies alice) $(queued)" "0 0" "where it is to be refused it goes back"
+like "$(bounces bob)" '^Status: 5.2.2' "with an honest reason"
+conf "quota 3000"
+quota default
+subject=huge
+{ printf 'Subject: huge\n\n'; yes | head -4000; } |
+	sendmail -f bob@example.test alice@example.test 2>>"$tmp/log"; run
+like "$(bounces bob)" '^Status: 5.2.3' "one larger than the mailbox may be goes back"
+is "$(head -1 "$full/maildirsize")" 3000S,0C "postern.conf's limit"
+conf "quota 0"
+subject=unlimited
+{ printf 'Subject: unlimited\n\n'; yes | head -4000; } |
+	sendmail -f bob@example.test alice@example.test 2>>"$tmp/log"; run
+is "$(copies alice)" 1 "no limit, whatever the Maildir says"
+rm -f "$mail"/*/new/* "$mail"/*/maildirsize
+conf
+
 subject=plain
 send -f bob@example.test alice@example.test; ok $? "sendmail takes a message"
 is "$(queued)" 1 "it is in the queue"

@@ -18,6 +18,17 @@ is "$(postern domain list --json)" '["example.test","other.test"]' "as JSON too"
 echo secret1 | postern user add alice; ok $? "a mailbox in the default domain"
 echo secret2 | postern user add --quota 2G --maildir /mail/bob bob@other.test
 ok $? "a mailbox with a quota and a place of its own"
+like "$(postern user show bob@other.test)" '^quota 2147483648$' "its quota is shown"
+postern user quota bob@other.test 1M,500; ok $? "the quota is changed"
+is "$(cdb -q "$etc/users.cdb" bob@other.test | grep -o 'quota=.*')" "quota=1048576,500" \
+	"bytes and messages"
+like "$(postern user list --json)" '"quota":1048576,"quota_messages":500' "as JSON too"
+postern user quota bob@other.test none
+is "$(cdb -q "$etc/users.cdb" bob@other.test | grep -o 'quota=.*')" "quota=0" "no limit"
+postern user quota bob@other.test default
+unlike "$(cdb -q "$etc/users.cdb" bob@other.test)" quota "the default"
+postern user quota bob@other.test 2x 2>/dev/null; is $? 100 "what is no quota"
+postern user quota nobody@other.test 2M 2>/dev/null; is $? 1 "nobody's quota"
 is "$(postern user list)" "alice@example.test
 bob@other.test" "mailboxes are listed"
 [ -d "$root/var/mail/example.test/alice/new" ] &&

@@ -27,6 +27,7 @@ enum {
 static int add(struct conf *c, int argc, char **argv);
 static int passwd(struct conf *c, int argc, char **argv);
 static int del(struct conf *c, int argc, char **argv);
+static int quota(struct conf *c, int argc, char **argv);
 static int list(struct conf *c, int argc, char **argv);
 static int show(struct conf *c, int argc, char **argv);
 static int disable(struct conf *c, int argc, char **argv);
@@ -34,9 +35,12 @@ static int app(struct conf *c, int argc, char **argv);
 
 static const struct tool_command commands[] = {
 	{ "add",
-	    "[--uid N] [--gid N] [--maildir DIR] [--quota SIZE] ADDRESS", add },
+	    "[--uid N] [--gid N] [--maildir DIR] [--quota SIZE[,COUNT]] "
+	    "ADDRESS",
+	    add },
 	{ "passwd", "ADDRESS", passwd },
 	{ "del", "ADDRESS", del },
+	{ "quota", "ADDRESS SIZE[,COUNT]|none|default", quota },
 	{ "list", "[--json]", list },
 	{ "show", "ADDRESS", show },
 	{ "disable", "ADDRESS", disable },
@@ -56,6 +60,13 @@ parse_id(const char *text)
 	if (!num_parse_u32(span_str(text), UINT32_MAX - 1, &id) || id == 0)
 		err_die(EXIT_NEVER, "%s: not a uid or gid", text);
 	return id;
+}
+
+static bool
+parse_quota(const char *text, struct users_record *u)
+{
+	u->has_quota = true;
+	return num_parse_quota(span_str(text), &u->quota, &u->quota_count);
 }
 
 static void
@@ -82,8 +93,7 @@ parse_add(int argc, char **argv, struct users_record *u)
 				err_die(EXIT_NEVER,
 				    "the Maildir is an absolute path below "
 				    "the root, without blanks");
-		} else if (o != 'q' ||
-		    !num_parse_size(span_str(optarg), INT64_MAX, &u->quota))
+		} else if (o != 'q' || !parse_quota(optarg, u))
 			tool_usage(&commands[0]);
 	}
 	if (optind != argc - 1)
@@ -135,15 +145,24 @@ fill_defaults(const struct userdb *db, const char *address,
 }
 
 static void
+record_quota(const struct users_record *u, struct buf *out)
+{
+	if (u->has_quota)
+		(void)buf_addf(out, " quota=%llu",
+		    (unsigned long long)u->quota);
+	if (u->quota_count > 0)
+		(void)buf_addf(out, ",%llu",
+		    (unsigned long long)u->quota_count);
+	if (out->full)
+		err_die(EXIT_NEVER, "the record is too long");
+}
+
+static void
 record_text(const struct users_record *u, struct buf *out)
 {
 	(void)buf_addf(out, "uid=%lu gid=%lu maildir=%s",
 	    (unsigned long)u->uid, (unsigned long)u->gid, u->maildir);
-	if (u->quota > 0)
-		(void)buf_addf(out, " quota=%llu",
-		    (unsigned long long)u->quota);
-	if (out->full)
-		err_die(EXIT_NEVER, "the record is too long");
+	record_quota(u, out);
 }
 
 /* Credentials first: nobody can log in until the record is there. */
@@ -246,6 +265,48 @@ del(struct conf *c, int argc, char **argv)
 	return 0;
 }
 
+/* The record's words, but for its quota: those of a later version stay. */
+static void
+without_quota(struct span value, struct buf *out)
+{
+	while ((value = span_trim(value)).n > 0) {
+		struct span word = span_take(&value, ' ');
+
+		if (span_starts(word, "quota="))
+			continue;
+		if (out->n > 0)
+			(void)buf_add_byte(out, ' ');
+		(void)buf_add_span(out, word);
+	}
+}
+
+static int
+quota(struct conf *c, int argc, char **argv)
+{
+	struct buf record = buf_new(USERS_VALUE - 1);
+	struct users_record u = { 0 };
+	char address[USERS_ADDRESS];
+	struct userdb db;
+	struct span value;
+	const char *to = argc == 3 ? argv[2] : "";
+
+	if (strcmp(to, "none") == 0)
+		to = "0";
+	if (argc != 3 || (strcmp(to, "default") != 0 && !parse_quota(to, &u)))
+		tool_usage(&commands[3]);
+	tool_address(c, argv[1], false, address);
+	db = tool_open(c, "users", NULL);
+	need_mailbox(&db, address);
+	if (userdb_get(&db, span_str(address), &value) != 1)
+		err_die(EXIT_NO, "%s: no such mailbox", address);
+	without_quota(value, &record);
+	record_quota(&u, &record);
+	if (userdb_set(&db, span_str(address), buf_span(&record)) == -1)
+		err_die_sys(EXIT_LATER, "%s", address);
+	tool_commit(&db);
+	return 0;
+}
+
 static bool
 show_address(struct span key, struct span value, bool json, bool first)
 {
@@ -262,14 +323,15 @@ show_address(struct span key, struct span value, bool json, bool first)
 	printf(",\"uid\":%lu,\"gid\":%lu,\"maildir\":", (unsigned long)u.uid,
 	    (unsigned long)u.gid);
 	tool_json(span_str(u.maildir));
-	printf(",\"quota\":%llu}", (unsigned long long)u.quota);
+	printf(",\"quota\":%llu,\"quota_messages\":%llu}",
+	    (unsigned long long)u.quota, (unsigned long long)u.quota_count);
 	return true;
 }
 
 static int
 list(struct conf *c, int argc, char **argv)
 {
-	return tool_list(c, argc, argv, &commands[3], show_address);
+	return tool_list(c, argc, argv, &commands[4], show_address);
 }
 
 static int
@@ -280,15 +342,18 @@ show(struct conf *c, int argc, char **argv)
 	struct userdb db;
 
 	if (argc != 2)
-		tool_usage(&commands[4]);
+		tool_usage(&commands[5]);
 	tool_address(c, argv[1], false, address);
 	db = tool_open(c, "users", NULL);
 	u = need_mailbox(&db, address);
 	userdb_close(&db);
 	printf("address %s\nuid %lu\ngid %lu\nmaildir %s%s\n", address,
 	    (unsigned long)u.uid, (unsigned long)u.gid, c->root, u.maildir);
-	if (u.quota > 0)
+	if (u.has_quota)
 		printf("quota %llu\n", (unsigned long long)u.quota);
+	if (u.quota_count > 0)
+		printf("quota_messages %llu\n",
+		    (unsigned long long)u.quota_count);
 	return 0;
 }
 

@@ -71,6 +71,8 @@ find_mailbox(struct attempt *a)
 		return FRAME_TEMPFAIL;
 	v->uid = u.uid;
 	v->gid = u.gid;
+	v->quota_known =
+	    users_quota(&a->conf, &u, &v->quota_bytes, &v->quota_count);
 	return FRAME_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "net/sign.h"
+#include "store/quota.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,9 +216,11 @@ become(const struct link *l, const struct frame_request *q,
 {
 	const struct front *f = l->front;
 	char tag[FRAME_TAG + 16], user[FRAME_USER + 8], root[PATH_MAX + 16];
+	char quota[QUOTA_TEXT + 16];
 	const char *argv[] = { path, v->maildir, NULL };
 	const char *env[] = { FRONT_ENV tag, user,
-		f->conf.root[0] != '\0' ? root : NULL, NULL };
+		NULL, NULL, NULL };
+	size_t n = sizeof env / sizeof *env - 3;
 	int fds[] = { fd, fd, 2 };
 	struct proc p = { .path = path,
 		.argv = argv,
@@ -231,6 +234,17 @@ become(const struct link *l, const struct frame_request *q,
 	    f->service->kind == SERVICE_POP3 ? "+OK" : q->tag);
 	snprintf(user, sizeof user, "USER=%s", v->user);
 	snprintf(root, sizeof root, "POSTERN_ROOT=%s", f->conf.root);
+	if (f->conf.root[0] != '\0')
+		env[n++] = root;
+	if (v->quota_known) {
+		const struct quota_limits limits = {
+			v->quota_bytes, v->quota_count, true
+		};
+
+		(void)span_copy(span_str("POSTERN_QUOTA="), quota, sizeof quota);
+		quota_text(&limits, quota + strlen(quota));
+		env[n++] = quota;
+	}
 	signal(SIGPIPE, SIG_DFL);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		; /* a signer that is done */

@@ -2,6 +2,7 @@
  * into its file. */
 #include "session.h"
 
+#include "store/quota.h"
 #include "text/date.h"
 
 #include <errno.h>
@@ -170,7 +171,8 @@ is_refused(struct imap *s, struct append *a)
 	} else if (a->flags.n > MAILBOX_KEYWORDS) {
 		a->no_code = "LIMIT";
 		a->no_text = "Too many keywords";
-	} else if (open_target(s, a) == -1) {
+	} else if (quota_look(&s->account, s->append_size, 1) == -1 ||
+		   open_target(s, a) == -1) {
 		a->error = errno;
 	} else
 		return false;

@@ -107,6 +107,8 @@ enum status_item {
 	STATUS_UIDNEXT,
 	STATUS_UIDVALIDITY,
 	STATUS_UNSEEN,
+	STATUS_DELETED, /* RFC 9208 4.1.4, as the next */
+	STATUS_DELETED_STORAGE,
 	STATUS_ITEMS
 };
 
@@ -116,6 +118,8 @@ static const char *const status_names[STATUS_ITEMS] = {
 	[STATUS_UIDNEXT] = "UIDNEXT",
 	[STATUS_UIDVALIDITY] = "UIDVALIDITY",
 	[STATUS_UNSEEN] = "UNSEEN",
+	[STATUS_DELETED] = "DELETED",
+	[STATUS_DELETED_STORAGE] = "DELETED-STORAGE",
 };
 
 /* "(" 1*item ")": a bit for each. */
@@ -145,12 +149,14 @@ static void
 tell_status(struct imap *s, struct span name, unsigned items,
     const struct mailbox_status *status)
 {
-	const uint32_t values[STATUS_ITEMS] = {
+	const uint64_t values[STATUS_ITEMS] = {
 		[STATUS_MESSAGES] = status->messages,
 		[STATUS_RECENT] = status->recent,
 		[STATUS_UIDNEXT] = status->uidnext,
 		[STATUS_UIDVALIDITY] = status->uidvalidity,
 		[STATUS_UNSEEN] = status->unseen,
+		[STATUS_DELETED] = status->deleted,
+		[STATUS_DELETED_STORAGE] = status->deleted_size,
 	};
 	const char *blank = "";
 
@@ -159,8 +165,8 @@ tell_status(struct imap *s, struct span name, unsigned items,
 	out_str(&s->out, " (");
 	for (size_t i = 0; i < STATUS_ITEMS; i++)
 		if (items & 1u << i) {
-			out_fmt(&s->out, "%s%s %u", blank, status_names[i],
-			    values[i]);
+			out_fmt(&s->out, "%s%s %llu", blank, status_names[i],
+			    (unsigned long long)values[i]);
 			blank = " ";
 		}
 	out_str(&s->out, ")\r\n");

@@ -21,6 +21,7 @@
 #include "base/jail.h"
 #include "base/log.h"
 #include "session.h"
+#include "store/quota.h"
 
 enum { REFUSE_MS = 10 * 1000 };
 
@@ -77,6 +78,9 @@ open_maildir(struct imap *s, const char *tag, const char *maildir)
 
 	if (account_open(&s->account, maildir, tag != NULL) == -1)
 		cannot_serve(tag, maildir, strerror(errno));
+	if (getenv("POSTERN_QUOTA"))
+		(void)quota_parse(span_str(getenv("POSTERN_QUOTA")),
+		    &s->account.limits);
 	/* Read the time zone while its file can be read. */
 	tzset();
 	if (jail_enter(&j, &landlock) == -1)

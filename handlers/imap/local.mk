@@ -4,7 +4,7 @@ imapd_session = \
 	%D%/any.c %D%/append.c %D%/change.c %D%/fetch-parse.c \
 	%D%/fetch.c %D%/fetch.h %D%/folders.c %D%/idle.c %D%/known.c \
 	%D%/known.h %D%/list.c %D%/match.c %D%/match.h %D%/names.c \
-	%D%/parse.c %D%/parse.h %D%/reply.c %D%/search-parse.c \
+	%D%/parse.c %D%/parse.h %D%/quota.c %D%/reply.c %D%/search-parse.c \
 	%D%/search.c %D%/search.h %D%/select.c %D%/session.c \
 	%D%/session.h %D%/set.c %D%/set.h %D%/shown.c %D%/shown.h
 handlers_imap_imapd_SOURCES = $(imapd_session) %D%/imapd.c

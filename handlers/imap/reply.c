@@ -7,7 +7,8 @@
 
 const char reply_capabilities[] = "IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS "
 				  "CHILDREN UNSELECT ID ENABLE MOVE "
-				  "SPECIAL-USE";
+				  "SPECIAL-USE QUOTA QUOTA=RES-STORAGE "
+				  "QUOTA=RES-MESSAGE";
 
 static void
 tagged(struct imap *s, const char *status, struct span code, const char *text)
@@ -70,7 +71,7 @@ static const struct {
 	const char *code, *text;
 } errors[] = {
 	{ ENOSPC, "OVERQUOTA", "No space is left" },
-	{ EDQUOT, "OVERQUOTA", "No space is left" },
+	{ EDQUOT, "OVERQUOTA", "The quota is used up" },
 	{ ETIMEDOUT, "INUSE", "Another program holds the mailbox" },
 	{ ENOENT, "NONEXISTENT", "No such mailbox" },
 	{ EEXIST, "ALREADYEXISTS", "There is such a mailbox" },

@@ -125,6 +125,7 @@ command_fn cmd_fetch;                                        /* fetch.c */
 command_fn cmd_search;                                       /* search.c */
 command_fn cmd_store, cmd_copy, cmd_move, cmd_expunge;       /* change.c */
 command_fn cmd_select, cmd_examine, cmd_close, cmd_unselect; /* select.c */
+command_fn cmd_getquota, cmd_getquotaroot, cmd_setquota;     /* quota.c */
 command_fn cmd_list, cmd_lsub, cmd_namespace;                /* list.c */
 command_fn cmd_create, cmd_delete, cmd_rename, cmd_subscribe, cmd_unsubscribe,
     cmd_status; /* folders.c */

@@ -1,7 +1,7 @@
 /*
  * deliver: puts one message into one mailbox.
  *
- * Reads:   fd 0, a queue file (see QUEUE).
+ * Reads:   fd 0, a queue file (see QUEUE); postern.conf.
  * Writes:  the Maildir; one report line to fd 1: `0 CLASS CODE TEXT'.
  * Runs as: the recipient.
  * Exits:   0 it is there, durably; 100 never; 111 try later.
@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/conf.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/jail.h"
@@ -22,6 +23,7 @@
 #include "queue/trace.h"
 #include "store/account.h"
 #include "store/maildir.h"
+#include "store/quota.h"
 
 enum {
 	CHUNK = 32768,
@@ -31,6 +33,8 @@ enum {
 struct deliver {
 	struct span address;
 	const char *folder;
+	struct conf conf;
+	struct quota_limits limits;
 	struct account account;
 	struct arena arena;
 	struct buf text;
@@ -85,6 +89,7 @@ open_maildir(struct deliver *d)
 		later(d, "Maildir of another user", EPERM);
 	if (account_open(&d->account, d->folder, true) == -1)
 		later(d, "Maildir", errno);
+	d->account.limits = d->limits;
 }
 
 /* Messages of strangers are only read in here. */
@@ -163,6 +168,65 @@ copy(struct deliver *d)
 	}
 }
 
+/* The owner may make room while it waits in the queue: that loses nothing. */
+_Noreturn static void
+full(struct deliver *d, uint64_t size)
+{
+	struct quota_usage u;
+	struct log l;
+
+	maildir_abort(&d->draft);
+	log_start(&l, "over-quota");
+	log_span(&l, "id", d->envelope.id);
+	log_span(&l, "to", d->address);
+	log_num(&l, "size", size);
+	log_end(&l);
+	if (quota_read(&d->account, &u) == 1 && u.limits.bytes > 0 &&
+	    size > u.limits.bytes)
+		report("perm", "5.2.3",
+		    "The message is larger than the whole mailbox may be",
+		    EXIT_NEVER);
+	if (d->conf.quota_full == FULL_REFUSE)
+		report("perm", "5.2.2", "The mailbox is full", EXIT_NEVER);
+	report("temp", "4.2.2", "The mailbox is full", EXIT_LATER);
+}
+
+/* First whether to write it at all; then, with its true size, for good. */
+static void
+ask_quota(struct deliver *d, uint64_t size,
+    int (*ask)(const struct account *a, uint64_t bytes, uint64_t n))
+{
+	int e;
+
+	if (ask(&d->account, size, 1) == 0)
+		return;
+	e = errno;
+	if (e == EDQUOT)
+		full(d, size);
+	maildir_abort(&d->draft);
+	later(d, "quota", e);
+}
+
+static void
+commit(struct deliver *d, char name[MAILDIR_NAME])
+{
+	uint64_t size;
+	int e;
+
+	if (maildir_finish(&d->draft, -1) == -1) {
+		e = errno;
+		maildir_abort(&d->draft);
+		later(d, "write", e);
+	}
+	size = d->draft.size;
+	ask_quota(d, size, quota_take);
+	if (maildir_commit(&d->draft, -1, name) == 0)
+		return;
+	e = errno;
+	quota_give(d->account.dir, size, 1);
+	later(d, "commit", e);
+}
+
 static void
 log_delivered(const struct deliver *d, const char *name)
 {
@@ -185,11 +249,36 @@ deliver(struct deliver *d)
 		later(d, "queue file", errno);
 	if (maildir_begin(&d->draft, d->account.dir) == -1)
 		later(d, "create", errno);
+	ask_quota(d, d->envelope.size, quota_look);
 	put_trace(d);
 	copy(d);
-	if (maildir_commit(&d->draft, -1, name) == -1)
-		later(d, "commit", errno);
+	commit(d, name);
 	log_delivered(d, name);
+}
+
+static void
+options(struct deliver *d, int argc, char **argv)
+{
+	static const char usage[] =
+	    "usage: deliver [-r root] address maildir [quota]";
+	const char *root = NULL;
+	char error[CONF_ERROR];
+	int c;
+
+	while ((c = getopt(argc, argv, "r:")) != -1)
+		if (c == 'r')
+			root = optarg;
+		else
+			err_die(EXIT_NEVER, "%s", usage);
+	if (argc - optind != 2 && argc - optind != 3)
+		err_die(EXIT_NEVER, "%s", usage);
+	d->address = span_str(argv[optind]);
+	d->folder = argv[optind + 1];
+	if (argc - optind == 3 &&
+	    !quota_parse(span_str(argv[optind + 2]), &d->limits))
+		err_die(EXIT_NEVER, "%s", usage);
+	if (conf_load(&d->conf, root, error) == -1)
+		err_die(EXIT_LATER, "%s", error);
 }
 
 int
@@ -197,20 +286,12 @@ main(int argc, char **argv)
 {
 	struct deliver d = { .arena = arena_new(ENVELOPE_SIZE),
 		.text = buf_new(ENVELOPE_SIZE) };
-	int c;
 
 	err_program("deliver");
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
-	while ((c = getopt(argc, argv, "r:")) != -1)
-		if (c != 'r')
-			err_die(EXIT_NEVER,
-			    "usage: deliver [-r root] address maildir");
-	if (argc - optind != 2)
-		err_die(EXIT_NEVER, "usage: deliver [-r root] address maildir");
-	d.address = span_str(argv[optind]);
-	d.folder = argv[optind + 1];
+	options(&d, argc, argv);
 	if (geteuid() == 0 || getuid() == 0)
 		later(&d, "must not run as root", EPERM);
 	open_maildir(&d);

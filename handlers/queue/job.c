@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "qsend.h"
+#include "store/quota.h"
 
 static struct job *
 free_job(struct qsend *q)
@@ -94,16 +95,19 @@ job_deliver(struct qsend *q, struct work *w, size_t rcpt)
 {
 	struct job *j = new_job(q, w, QFRAME_DELIVER);
 	const struct route *to = &w->route[rcpt];
+	char quota[QUOTA_TEXT];
 	struct qframe_run f;
 
 	if (j == NULL)
 		return false;
+	quota_text(&to->quota, quota);
 	f.argc = f.size = 0;
 	f.uid = to->uid;
 	f.gid = to->gid;
 	j->rcpt[j->n++] = rcpt;
 	return add_arg(&f, w->state.rcpt[rcpt].address) &&
 	    add_arg(&f, to->maildir) &&
+	    (!to->quota.known || add_arg(&f, span_str(quota))) &&
 	    start(q, j, &f, dest_find(&q->dests, to->dest, io_now_ms()));
 }
 

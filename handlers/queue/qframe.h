@@ -20,7 +20,7 @@ enum {
 };
 
 enum qframe_program {
-	QFRAME_DELIVER, /* ADDRESS MAILDIR; as uid and gid */
+	QFRAME_DELIVER, /* ADDRESS MAILDIR [QUOTA]; as uid and gid */
 	QFRAME_REMOTE,  /* DOMAIN INDEX...; as net_user */
 	QFRAME_BOUNCE   /* ID; as queue_user */
 };

@@ -8,6 +8,7 @@
 #include "queue/envelope.h"
 #include "queue/queue.h"
 #include "queue/state.h"
+#include "store/account.h"
 #include "table.h"
 
 #include <sys/types.h>
@@ -30,6 +31,7 @@ struct route {
 	uid_t uid;
 	gid_t gid;
 	struct span maildir, dest; /* in the work's arena */
+	struct quota_limits quota;
 };
 
 /* A message that is being worked on. */

@@ -234,6 +234,8 @@ route_local(const struct routing *r, size_t i,
 	}
 	to->uid = record->uid;
 	to->gid = record->gid;
+	to->quota.known = users_quota(&r->q->conf, record, &to->quota.bytes,
+	    &to->quota.count);
 	to->kind = ROUTE_LOCAL;
 }
 

@@ -36,8 +36,10 @@ set_field(struct span name, struct span value, struct users_record *out)
 	if (span_is(name, "alias"))
 		return value.n > 0 &&
 		    span_copy(value, out->alias, sizeof out->alias) == 0;
-	if (span_is(name, "quota"))
-		return num_parse_size(value, INT64_MAX, &out->quota);
+	if (span_is(name, "quota")) {
+		out->has_quota = true;
+		return num_parse_quota(value, &out->quota, &out->quota_count);
+	}
 	return true; /* a later version's */
 }
 
@@ -47,7 +49,8 @@ users_parse(struct span value, struct users_record *out)
 	out->uid = (uid_t)-1;
 	out->gid = (gid_t)-1;
 	out->maildir[0] = out->alias[0] = '\0';
-	out->quota = 0;
+	out->quota = out->quota_count = 0;
+	out->has_quota = false;
 	while ((value = span_trim(value)).n > 0) {
 		struct span field = span_take(&value, ' ');
 		struct span name = span_take(&field, '=');
@@ -213,4 +216,13 @@ users_maildir(const struct conf *c, const struct users_record *u,
     char out[PATH_MAX])
 {
 	return conf_path(c, u->maildir + 1, out);
+}
+
+bool
+users_quota(const struct conf *c, const struct users_record *u,
+    uint64_t *bytes, uint64_t *count)
+{
+	*bytes = u->has_quota ? u->quota : c->quota;
+	*count = u->has_quota ? u->quota_count : c->quota_count;
+	return u->has_quota || c->has_quota;
 }

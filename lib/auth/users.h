@@ -3,7 +3,7 @@
  * tinycdb's map format, `key value' a line; keys are lower case).
  *
  *   example.org         domain
- *   alice@example.org   uid=1001 gid=1001 maildir=/var/mail/... [quota=2G]
+ *   alice@example.org   uid=1001 gid=1001 maildir=/var/mail/... [quota=2G,9000]
  *   info@example.org    alias=alice@example.org,bob@example.com
  *   @example.org        alias=alice@example.org          (catch-all)
  *
@@ -42,7 +42,9 @@ struct users_record {
 	uid_t uid;
 	gid_t gid;
 	char maildir[USERS_PATH]; /* below the root: see users_maildir */
-	uint64_t quota;           /* bytes, 0: none */
+	uint64_t quota;           /* bytes, 0: no limit */
+	uint64_t quota_count;     /* messages, 0: no limit */
+	bool has_quota; /* else postern.conf's quota counts */
 	char alias[USERS_VALUE];  /* comma-separated addresses */
 };
 
@@ -61,6 +63,11 @@ int users_login(struct span name, const char *default_domain,
 /* The folder to open: the root, then the record's maildir. 0, or -1. */
 int users_maildir(const struct conf *c, const struct users_record *u,
     char out[PATH_MAX]);
+
+/* How much it may hold: false where neither the record nor postern.conf
+ * says it, so that what stands in the Maildir counts. */
+bool users_quota(const struct conf *c, const struct users_record *u,
+    uint64_t *bytes, uint64_t *count);
 
 /* Parses a record's value; false: damaged. */
 bool users_parse(struct span value, struct users_record *out);

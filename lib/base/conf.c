@@ -15,6 +15,8 @@ enum kind {
 	UIDL,   /* %u %v %f %08Xu %08Xv and other bytes */
 	CLEAR,  /* never, loopback, always */
 	SASL,   /* names of mechanisms, with commas */
+	QUOTA,  /* SIZE[,COUNT] */
+	FULL,   /* later, refuse */
 	ROUTE   /* DOMAIN HOST[:PORT], any number of times */
 };
 
@@ -51,6 +53,8 @@ static const struct setting settings[] = {
 	{ "queue_life_s", NUMBER, AT(queue_life_s), 0, 86400 * 365 },
 	{ "queue_user", TEXT, AT(queue_user), 0, 0 },
 	{ "queue_workers", NUMBER, AT(queue_workers), 1, 1000 },
+	{ "quota", QUOTA, 0, 0, 0 },
+	{ "quota_full", FULL, 0, 0, 0 },
 	{ "recipients", NUMBER, AT(recipients), 1, 100000 },
 	{ "resolver", TEXT, AT(resolver), 0, 0 },
 	{ "retry_max_s", NUMBER, AT(retry_max_s), 1, 86400 * 30 },
@@ -195,6 +199,27 @@ set_mechanisms(struct conf *c, struct span value)
 	return NULL;
 }
 
+static const char *
+set_full(struct conf *c, struct span value)
+{
+	if (span_is(value, "later"))
+		c->quota_full = FULL_LATER;
+	else if (span_is(value, "refuse"))
+		c->quota_full = FULL_REFUSE;
+	else
+		return "later or refuse is expected";
+	return NULL;
+}
+
+static const char *
+set_quota(struct conf *c, struct span value)
+{
+	c->has_quota = true;
+	return num_parse_quota(value, &c->quota, &c->quota_count)
+	    ? NULL
+	    : "SIZE or SIZE,COUNT is expected";
+}
+
 /* HOST, HOST:PORT or [ADDRESS]:PORT; the brackets go. */
 static bool
 split_host(struct span *host, uint32_t *port)
@@ -261,6 +286,10 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return set_clear(c, value);
 	case SASL:
 		return set_mechanisms(c, value);
+	case QUOTA:
+		return set_quota(c, value);
+	case FULL:
+		return set_full(c, value);
 	case ROUTE:
 		break;
 	}

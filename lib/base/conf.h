@@ -13,6 +13,7 @@
 #include "base/span.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -33,6 +34,12 @@ enum conf_mechanism {
 	CONF_LOGIN = 2,
 	CONF_SCRAM_SHA_1 = 4,
 	CONF_SCRAM_SHA_256 = 8
+};
+
+/* Mail for a mailbox that is full. */
+enum conf_full {
+	FULL_LATER, /* waits in the queue, as long as anything does */
+	FULL_REFUSE /* goes back at once */
 };
 
 /* Mail for a domain goes to a host and port instead of its MX; domain "*"
@@ -74,6 +81,9 @@ struct conf {
 	uint64_t retry_min_s, retry_max_s; /* back-off of the queue */
 	uint64_t queue_life_s;  /* then a bounce */
 	uint64_t queue_workers; /* deliveries at a time */
+	uint64_t quota, quota_count; /* of a mailbox that has none; 0: none */
+	bool has_quota;         /* else the Maildir's own counts */
+	enum conf_full quota_full;
 	struct conf_route routes[CONF_ROUTES];
 	size_t nroutes;
 	struct arena arena; /* holds the strings */

@@ -66,6 +66,21 @@ num_parse_size(struct span s, uint64_t max, uint64_t *out)
 	return true;
 }
 
+bool
+num_parse_quota(struct span s, uint64_t *bytes, uint64_t *count)
+{
+	size_t comma = span_find(s, ',');
+	uint64_t b, n = 0;
+
+	if (!num_parse_size(span_head(s, comma), INT64_MAX, &b) ||
+	    (comma < s.n &&
+		!num_parse(span_skip(s, comma + 1), INT64_MAX, &n)))
+		return false;
+	*bytes = b;
+	*count = n;
+	return true;
+}
+
 size_t
 num_text(uint64_t v, char out[NUM_TEXT])
 {

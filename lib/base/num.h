@@ -28,6 +28,9 @@ bool num_take(struct span *s, uint64_t max, uint64_t *out);
 /* A size with an optional K, M or G (powers of 1024) behind it. */
 bool num_parse_size(struct span s, uint64_t max, uint64_t *out);
 
+/* SIZE[,COUNT]: a size as above, and a plain number (0 where it is left out). */
+bool num_parse_quota(struct span s, uint64_t *bytes, uint64_t *count);
+
 /* Writes v in decimal, without a NUL; returns the number of digits. */
 size_t num_text(uint64_t v, char out[NUM_TEXT]);
 

@@ -119,6 +119,9 @@ struct frame_verdict {
 	uint32_t status;
 	uint32_t uid, gid;
 	uint32_t n; /* bytes of data, with FRAME_MORE */
+	/* Of the mailbox (0: no limit), unless quota_known is 0. */
+	uint64_t quota_bytes, quota_count;
+	uint64_t quota_known;
 	char user[FRAME_USER];       /* NUL-terminated, as all text here */
 	char credential[FRAME_NAME]; /* which one: for the log */
 	char why[FRAME_WHY];         /* refused, for the log: a word of ours */

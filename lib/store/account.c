@@ -43,7 +43,7 @@ account_open(struct account *a, const char *path, bool create)
 	struct stat st;
 	int error;
 
-	a->dir = open_root(path, create);
+	*a = (struct account){ .dir = open_root(path, create) };
 	if (a->dir == -1)
 		return -1;
 	error = ENOTDIR;

@@ -20,6 +20,7 @@
 #include "base/span.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum {
 	MAILBOX_NAME = 1024, /* bytes of a name in UTF-8, with its NUL */
@@ -30,11 +31,19 @@ enum {
 	ACCOUNT_LOCK_MS = 30000
 };
 
-struct account {
-	int dir; /* the Maildir */
+/* How much an account may hold; 0: as much as it likes (quota.h). */
+struct quota_limits {
+	uint64_t bytes, count;
+	bool known; /* else what the Maildir itself says counts */
 };
 
-/* Opens the Maildir at path, making cur, new and tmp where create is set.
+struct account {
+	int dir; /* the Maildir */
+	struct quota_limits limits;
+};
+
+/* Opens the Maildir at path, making cur, new and tmp where create is set;
+ * its limits are not known.
  * 0, or -1 with errno (ENOTDIR: not a Maildir). */
 int account_open(struct account *a, const char *path, bool create);
 void account_close(struct account *a);

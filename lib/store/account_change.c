@@ -12,6 +12,7 @@
 #include "store/lock.h"
 #include "store/mailbox.h"
 #include "store/maildir.h"
+#include "store/quota.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -142,10 +143,11 @@ account_create(const struct account *a, struct span name)
 
 /* One rename takes the mailbox out of sight; the rest can wait. */
 static int
-delete_locked(const struct account *a, struct span name, const char *folder)
+delete_locked(const struct account *a, struct span name, const char *folder,
+    uint64_t *bytes, uint64_t *n)
 {
 	char base[MAILDIR_BASE], away[MAILDIR_NAME];
-	int there = account_exists(a, name);
+	int there = account_exists(a, name), fd;
 
 	if (there == 0)
 		errno = ENOENT;
@@ -155,6 +157,10 @@ delete_locked(const struct account *a, struct span name, const char *folder)
 	if (durable_move(a->dir, folder, a->dir, away) == -1 ||
 	    durable_sync(a->dir) == -1)
 		return -1;
+	fd = folder_open(a->dir, away);
+	if (fd == -1 || quota_folder(fd, bytes, n) == -1)
+		*bytes = *n = 0;
+	close_keep(fd);
 	remove_tree(a->dir, away);
 	return 0;
 }
@@ -163,6 +169,7 @@ int
 account_delete(const struct account *a, struct span name)
 {
 	char folder[MAILBOX_NAME * 3];
+	uint64_t bytes = 0, n = 0;
 	int lock, r;
 
 	if (account_folder(name, folder) == -1)
@@ -175,8 +182,10 @@ account_delete(const struct account *a, struct span name)
 	if (lock == -1)
 		return -1;
 	sweep(a);
-	r = delete_locked(a, name, folder);
+	r = delete_locked(a, name, folder, &bytes, &n);
 	close_keep(lock);
+	if (r == 0)
+		quota_give(a->dir, bytes, n);
 	return r;
 }
 

@@ -1,6 +1,7 @@
 /* Flags, keywords and expunges of a session's own. */
 #include "base/durable.h"
 #include "store/folder.h"
+#include "store/quota.h"
 #include "store/state.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ struct change {
 	struct batch f;
 	struct scan_times before;
 	unsigned looks;      /* how often all names were looked up */
+	uint64_t freed, gone; /* bytes and messages that were removed */
 	bool in_cur, in_new; /* folders that were changed */
 };
 
@@ -271,11 +273,13 @@ expunge_one(struct change *c, size_t i)
 	if (r == -1)
 		return errno == ENOENT ? 0 : -1;
 	batch_gone(&c->f, msg);
+	c->freed += msg->size;
+	c->gone++;
 	return 0;
 }
 
-int
-mailbox_expunge(struct mailbox *m, const size_t *which, size_t n)
+static int
+expunge(struct mailbox *m, const size_t *which, size_t n, bool moved)
 {
 	struct change c;
 	int r = 0;
@@ -284,7 +288,22 @@ mailbox_expunge(struct mailbox *m, const size_t *which, size_t n)
 		return -1;
 	for (size_t k = 0; r == 0 && k < n; k++)
 		r = expunge_one(&c, which[k]);
-	return end(&c, r);
+	r = end(&c, r);
+	if (!moved)
+		quota_give(m->state->account, c.freed, c.gone);
+	return r;
+}
+
+int
+mailbox_expunge(struct mailbox *m, const size_t *which, size_t n)
+{
+	return expunge(m, which, n, false);
+}
+
+int
+expunge_moved(struct mailbox *m, const size_t *which, size_t n)
+{
+	return expunge(m, which, n, true);
 }
 
 /* An atom of RFC 3501 9, so that it can be sent as a flag. */

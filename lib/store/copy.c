@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "store/cache.h"
 #include "store/folder.h"
+#include "store/quota.h"
 #include "store/state.h"
 #include "store/sum.h"
 
@@ -412,12 +413,23 @@ copy_all(struct mailbox *m, const size_t *which, size_t n,
 	return r;
 }
 
+/* The quota counts a hard link like a copy. */
 int
 mailbox_copy(struct mailbox *m, const size_t *which, size_t n,
     const struct account *a, struct span to, uint32_t *uids,
     uint32_t *uidvalidity)
 {
-	return copy_all(m, which, n, a, to, false, uids, uidvalidity);
+	uint64_t bytes = 0;
+	int r;
+
+	for (size_t k = 0; k < n; k++)
+		bytes += m->msgs[which[k]].size;
+	if (quota_take(a, bytes, n) == -1)
+		return -1;
+	r = copy_all(m, which, n, a, to, false, uids, uidvalidity);
+	if (r == -1)
+		quota_give(a->dir, bytes, n);
+	return r;
 }
 
 int
@@ -431,7 +443,7 @@ mailbox_move(struct mailbox *m, const size_t *which, size_t n,
 	}
 	if (copy_all(m, which, n, a, to, true, uids, uidvalidity) == -1)
 		return -1;
-	return mailbox_expunge(m, which, n);
+	return expunge_moved(m, which, n);
 }
 
 /* Readers of the journal wait for the disk before they tell of the message;
@@ -494,9 +506,11 @@ mailbox_append(const struct account *a, struct span name,
 	int peek = cache_peek(d), r = -1;
 	char file[MAILDIR_NAME];
 	struct message msg;
+	bool taken = maildir_finish(d, date) == 0 &&
+		     quota_take(a, d->size, 1) == 0;
 
 	/* Most of the wait for the disk comes before the lock. */
-	if (maildir_finish(d, date) == 0 && durable_settle(&d->file) == 0 &&
+	if (taken && durable_settle(&d->file) == 0 &&
 	    fill_message(&msg, d, flags) == 0 &&
 	    target_begin(&t, a, name, true) == 0) {
 		for (size_t i = 0; i < nkeywords; i++)
@@ -510,8 +524,12 @@ mailbox_append(const struct account *a, struct span name,
 		r = append_settle(&t, file);
 	if (r == 0)
 		cache_arrived(t.m->state->dir, peek, d->base);
-	else if (peek != -1)
-		close(peek);
+	else {
+		if (peek != -1)
+			close(peek);
+		if (taken)
+			quota_give(a->dir, d->size, 1);
+	}
 	target_end(&t, a, name);
 	maildir_abort(d);
 	return r;

@@ -8,8 +8,9 @@ lib_libpostern_a_SOURCES += \
 	%D%/folder.c %D%/folder.h %D%/batch.c %D%/fresh.c %D%/index.c \
 	%D%/index_file.h %D%/index_load.c \
 	%D%/journal.c %D%/load.c %D%/lock.c %D%/lock.h %D%/mailbox.c \
-	%D%/mailbox.h %D%/maildir.c %D%/maildir.h %D%/read.c \
-	%D%/repair.c %D%/scan.c %D%/state.h %D%/sum.c %D%/sum.h %D%/space.c %D%/space.h \
+	%D%/mailbox.h %D%/maildir.c %D%/maildir.h %D%/quota.c %D%/quota.h \
+	%D%/read.c %D%/repair.c %D%/scan.c %D%/state.h %D%/sum.c %D%/sum.h \
+	%D%/space.c %D%/space.h \
 	%D%/sync.c %D%/view.c %D%/watch.c
 check_PROGRAMS += t/unit/store-tool
 t_unit_store_tool_SOURCES = t/unit/store-tool.c
@@ -36,3 +37,5 @@ EXTRA_DIST += t/adopt.t
 TESTS += t/store.t t/store-crash.t t/store-fuzz.t
 EXTRA_DIST += t/store.t t/store-crash.t t/store-fuzz.t
 EXTRA_DIST += t/fuzz/seeds/maildir t/fuzz/seeds/journal
+TESTS += t/quota.t
+EXTRA_DIST += t/quota.t

@@ -128,7 +128,10 @@ mailbox_status(
 		.highestmodseq = m->highestmodseq };
 	for (size_t i = 0; i < m->n; i++) {
 		out->unseen += !(m->msgs[i].flags & FLAG_SEEN);
-		out->deleted += (m->msgs[i].flags & FLAG_DELETED) != 0;
+		if (m->msgs[i].flags & FLAG_DELETED) {
+			out->deleted++;
+			out->deleted_size += m->msgs[i].size;
+		}
 		out->size += m->msgs[i].wire;
 	}
 	mailbox_close(m);

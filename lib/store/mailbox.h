@@ -11,7 +11,9 @@
  * Functions answer 0, or -1 with errno; ETIMEDOUT means that another
  * process held the lock for too long (MAILBOX_LOCK_MS), ESTALE that
  * UIDVALIDITY is another now, so that this view is of no more use, and
- * EROFS that the mailbox (or this session) is read-only.
+ * EROFS that the mailbox (or this session) is read-only.  Whatever adds
+ * messages to the account takes their room from its quota (quota.h), and
+ * answers EDQUOT where there is none.
  */
 #ifndef POSTERN_STORE_MAILBOX_H
 #define POSTERN_STORE_MAILBOX_H
@@ -167,6 +169,7 @@ int mailbox_append(const struct account *a, struct span name,
 struct mailbox_status {
 	uint32_t messages, recent, unseen, uidnext, uidvalidity;
 	uint64_t highestmodseq, size, deleted;
+	uint64_t deleted_size; /* of the files of those marked deleted */
 };
 int mailbox_status(const struct account *a, struct span name,
     struct mailbox_status *out);

@@ -249,6 +249,9 @@ uint32_t read_uid_hint(const struct mailbox *m);
 void change_times(struct mailbox *m, struct batch *f,
     const struct scan_times *before);
 
+/* As mailbox_expunge, for messages that the account has elsewhere now. */
+int expunge_moved(struct mailbox *m, const size_t *which, size_t n);
+
 /* mailbox.c: a view of the mailbox, loaded and not yet synced. */
 struct mailbox *view_open(const struct account *a, struct span name,
     bool read_only, bool light);
