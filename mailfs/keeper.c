@@ -63,7 +63,7 @@ be_daemon(const struct guard *g)
 {
 	const struct keeper *k = g->k;
 	struct fs *fs = k->fs;
-	struct jail j = { .kind = JAIL_SESSION, .folder = k->maildir };
+	struct jail j = { .kind = JAIL_VIEW, .folder = k->maildir };
 	int landlock;
 
 	close_all(g);

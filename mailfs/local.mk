@@ -6,7 +6,7 @@ mailfs_postern_mailfs_SOURCES = %D%/attr.c %D%/content.c %D%/fact.c \
 	%D%/node.c %D%/node.h %D%/notice.c %D%/ops.c %D%/readme.c \
 	%D%/tree.c %D%/tree.h %D%/show.c %D%/show.h %D%/xattr.c
 mailfs_postern_mailfs_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
-mailfs_postern_mailfs_LDADD = lib/libpostern.a $(FUSE_LIBS) $(SECCOMP_LIBS)
+mailfs_postern_mailfs_LDADD = lib/libpostern.a $(FUSE_LIBS)
 dist_man_MANS += %D%/postern-mailfs.1
 TESTS += t/mailfs.t
 EXTRA_DIST += t/mailfs.t

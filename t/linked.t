@@ -14,13 +14,13 @@ needed() { # PROGRAM: the libraries, without libc
 
 allowed() { # PROGRAM: an extended pattern of what it may link besides libc
 	case $1 in
-	imap-login|pop3-login|smtpd|remote) echo 'gnutls|seccomp|cdb|resolv' ;;
-	signer) echo 'gnutls|seccomp' ;;
-	checkpw) echo 'gnutls|crypt|cdb|seccomp' ;;
+	imap-login|pop3-login|smtpd|remote) echo 'gnutls|cdb|resolv' ;;
+	signer) echo gnutls ;;
+	checkpw) echo 'gnutls|crypt|cdb' ;;
 	front) echo 'cdb' ;;
-	imapd|pop3d) echo 'seccomp|unistring' ;;
-	mailfs|postern-mailfs) echo 'fuse3|seccomp|unistring' ;;
-	enqueue|qspawn|qsend|deliver|bounce|sendmail) echo 'cdb|seccomp' ;;
+	imapd|pop3d) echo unistring ;;
+	mailfs|postern-mailfs) echo 'fuse3|unistring' ;;
+	enqueue|qspawn|qsend|deliver|bounce|sendmail) echo cdb ;;
 	postern*) echo 'cdb|crypt|gnutls|unistring' ;;
 	*) echo nothing ;;
 	esac

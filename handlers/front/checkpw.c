@@ -36,7 +36,7 @@ static void
 enter_jail(const struct conf *c)
 {
 	char empty[PATH_MAX];
-	struct jail jail = { .kind = JAIL_NET, .empty = empty };
+	struct jail jail = { .kind = JAIL_SECRET, .empty = empty };
 	int landlock;
 
 	if (conf_path(c, "run/postern/empty", empty) == -1 ||

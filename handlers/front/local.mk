@@ -6,15 +6,13 @@ handlers_front_front_SOURCES = %D%/front.c %D%/front.h %D%/check.c \
 	%D%/listen.c %D%/nursery.c %D%/peer.c %D%/serve.c
 handlers_front_checkpw_SOURCES = %D%/checkpw.c
 handlers_front_checkpw_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
-	$(SECCOMP_LIBS) $(CDB_LIBS) $(CRYPT_LIBS)
+	$(CDB_LIBS) $(CRYPT_LIBS)
 handlers_imap_imap_login_SOURCES = handlers/imap/imap-login.c
-handlers_imap_imap_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
-	$(SECCOMP_LIBS)
+handlers_imap_imap_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 handlers_pop3_pop3_login_SOURCES = handlers/pop3/pop3-login.c
-handlers_pop3_pop3_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
-	$(SECCOMP_LIBS)
+handlers_pop3_pop3_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 handlers_front_signer_SOURCES = %D%/signer.c
-handlers_front_signer_LDADD = lib/libpostern.a $(GNUTLS_LIBS) $(SECCOMP_LIBS)
+handlers_front_signer_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 dist_man_MANS += %D%/front.8 %D%/checkpw.8 %D%/signer.8 handlers/imap/imap-login.8 \
 	handlers/pop3/pop3-login.8
 front_units = %D%/postern@.service \

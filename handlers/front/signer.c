@@ -157,7 +157,7 @@ static void
 enter_jail(const char *root)
 {
 	char error[CONF_ERROR], empty[PATH_MAX];
-	struct jail jail = { .kind = JAIL_NET, .empty = empty };
+	struct jail jail = { .kind = JAIL_SECRET, .empty = empty };
 	struct conf c;
 	int landlock;
 

@@ -8,7 +8,7 @@ imapd_session = \
 	%D%/search.c %D%/search.h %D%/select.c %D%/session.c \
 	%D%/session.h %D%/set.c %D%/set.h %D%/shown.c %D%/shown.h
 handlers_imap_imapd_SOURCES = $(imapd_session) %D%/imapd.c
-handlers_imap_imapd_LDADD = lib/libpostern.a $(SECCOMP_LIBS)
+handlers_imap_imapd_LDADD = lib/libpostern.a
 dist_man_MANS += %D%/imapd.8
 
 check_PROGRAMS += t/fuzz/imap-command t/fuzz/imap-session

@@ -2,7 +2,7 @@
 pkglibexec_PROGRAMS += handlers/pop3/pop3d
 handlers_pop3_pop3d_SOURCES = %D%/pop3d.c %D%/command.c %D%/command.h \
 	%D%/drop.c %D%/drop.h %D%/uidl.c %D%/uidl.h %D%/wire.c %D%/wire.h
-handlers_pop3_pop3d_LDADD = lib/libpostern.a $(SECCOMP_LIBS)
+handlers_pop3_pop3d_LDADD = lib/libpostern.a
 dist_man_MANS += %D%/pop3d.8
 TESTS += t/pop3d.t
 EXTRA_DIST += t/pop3d.t t/fuzz/seeds/pop3/dots t/fuzz/seeds/pop3/top \

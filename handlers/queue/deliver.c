@@ -96,7 +96,7 @@ open_maildir(struct deliver *d)
 static void
 enter_jail(const struct deliver *d)
 {
-	struct jail j = { .kind = JAIL_SESSION, .folder = d->folder };
+	struct jail j = { .kind = JAIL_DELIVER, .folder = d->folder };
 	int landlock;
 
 	if (jail_enter(&j, &landlock) == -1)

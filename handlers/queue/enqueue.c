@@ -244,7 +244,7 @@ static void
 enter_jail(struct enqueue *q)
 {
 	char path[PATH_MAX];
-	struct jail j = { .kind = JAIL_SESSION, .folder = path };
+	struct jail j = { .kind = JAIL_DELIVER, .folder = path };
 	int landlock;
 
 	if (conf_path(&q->conf, QUEUE_FOLDER, path) == -1 ||

@@ -3,14 +3,14 @@ pkglibexec_PROGRAMS += handlers/smtp/smtpd
 handlers_smtp_smtpd_SOURCES = \
 	%D%/smtpd.c %D%/session.c %D%/session.h %D%/commands.c %D%/auth.c \
 	%D%/envelope.c %D%/data.c %D%/header.c %D%/header.h
-handlers_smtp_smtpd_LDADD = lib/libpostern.a $(GNUTLS_LIBS) $(SECCOMP_LIBS) \
+handlers_smtp_smtpd_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(CDB_LIBS)
 dist_man_MANS += %D%/smtpd.8 %D%/remote.8
 
 pkglibexec_PROGRAMS += handlers/smtp/remote
 handlers_smtp_remote_SOURCES = \
 	%D%/remote.c %D%/remote.h %D%/remote-hosts.c %D%/remote-session.c
-handlers_smtp_remote_LDADD = lib/libpostern.a $(GNUTLS_LIBS) $(SECCOMP_LIBS) \
+handlers_smtp_remote_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(RESOLV_LIBS)
 
 TESTS += t/remote.t t/smtpd.t
@@ -34,7 +34,7 @@ t_fuzz_smtp_reply_SOURCES = t/fuzz/smtp-reply.c t/fuzz/driver.c
 t_fuzz_smtp_session_SOURCES = t/fuzz/smtp-session.c t/fuzz/driver.c \
 	%D%/session.c %D%/commands.c %D%/auth.c %D%/envelope.c %D%/data.c \
 	%D%/header.c
-t_fuzz_smtp_session_LDADD = lib/libpostern.a $(GNUTLS_LIBS) $(SECCOMP_LIBS) \
+t_fuzz_smtp_session_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(CDB_LIBS)
 EXTRA_DIST += t/fuzz/seeds/dns t/fuzz/seeds/smtp-data \
 	t/fuzz/seeds/smtp-header t/fuzz/seeds/smtp-path \

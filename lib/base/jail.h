@@ -14,25 +14,20 @@
 #include <stdint.h>
 
 enum jail_kind {
-	JAIL_NET,     /* descriptors only: no file, socket, fork or exec */
-	JAIL_NURSERY, /* as JAIL_NET, and forks children for JAIL_NET */
-	JAIL_SESSION, /* reads and writes below one folder; no network, exec */
-	JAIL_REMOTE   /* connects outwards; no file, fork or exec */
-};
-
-/* A list of system calls, ready to be loaded. */
-enum {
-	JAIL_CODE = 1024 /* instructions */
-};
-struct jail_list {
-	size_t n;
-	uint64_t code[JAIL_CODE];
+	JAIL_LOGIN,   /* imap-login, pop3-login: sockets that are open */
+	JAIL_SMTP,    /* smtpd: and files that are open */
+	JAIL_SECRET,  /* checkpw, signer: frames, and files that are open */
+	JAIL_NURSERY, /* forks children for JAIL_LOGIN or JAIL_SMTP */
+	JAIL_SESSION, /* imapd, pop3d: a connection, and one folder */
+	JAIL_DELIVER, /* deliver, enqueue: one folder */
+	JAIL_VIEW,    /* postern-mailfs: one folder, and /dev/fuse */
+	JAIL_REMOTE   /* remote: connects outwards */
 };
 
 struct jail {
 	enum jail_kind kind;
 	const char *empty;  /* folder to chroot into, or NULL */
-	const char *folder; /* JAIL_SESSION: the Maildir */
+	const char *folder; /* all that can be opened, or NULL: nothing */
 };
 
 /*
@@ -42,10 +37,9 @@ struct jail {
 int jail_enter(const struct jail *j, int *landlock);
 
 /*
- * For the children of a process in JAIL_NURSERY, where all but the list is
- * inherited: it is made once, and loaded in each.  0, or -1 with errno.
+ * For the children of a process in JAIL_NURSERY, which inherit all but the
+ * list of system calls.  0, or -1 with errno.
  */
-int jail_list(struct jail_list *l, enum jail_kind kind);
-int jail_tighten(const struct jail_list *l);
+int jail_tighten(enum jail_kind kind);
 
 #endif

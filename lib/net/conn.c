@@ -132,8 +132,6 @@ be_nursery(struct conn *c, char error[CONF_ERROR])
 	int r = take_ticket_key(c);
 
 	if (r == 0)
-		r = jail_list(&c->list, JAIL_NET);
-	if (r == 0)
 		r = enter(c, JAIL_NURSERY);
 	if (r == 0)
 		r = nursery_run(&c->passed, c->signer);
@@ -168,7 +166,10 @@ conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
 int
 conn_jail(const struct conn *c)
 {
-	return c->nursery ? jail_tighten(&c->list) : enter(c, JAIL_NET);
+	bool smtp = c->service->session == NULL;
+	enum jail_kind kind = smtp ? JAIL_SMTP : JAIL_LOGIN;
+
+	return c->nursery ? jail_tighten(kind) : enter(c, kind);
 }
 
 bool

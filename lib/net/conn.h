@@ -34,7 +34,6 @@ struct conn {
 	bool clear_login;          /* -c */
 	bool nursery;              /* -n: a nursery, or a child of one */
 	struct frame_connection passed;
-	struct jail_list list; /* a nursery's, for its children */
 	bool signer;               /* the keys are with a key holder */
 	struct tls_server *server; /* NULL: no certificate, so no TLS */
 	struct tls *tls;           /* NULL: in clear */
@@ -55,7 +54,7 @@ struct conn {
 int conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
     char error[CONF_ERROR]);
 
-/* Enters JAIL_NET: 0, or -1 with errno (the caller must exit). */
+/* Enters JAIL_LOGIN or JAIL_SMTP: 0, or -1 with errno (the caller must exit). */
 int conn_jail(const struct conn *c);
 
 /*

@@ -35,7 +35,7 @@
  *                caller's uid where front is not root
  *
  * The program reads postern.conf itself (conf_load), loads certificate and
- * key, closes them, and enters JAIL_NET with ROOT/run/postern/empty as
+ * key, closes them, and enters its jail with ROOT/run/postern/empty as
  * the empty folder before it reads a byte of the connection; conn_begin and
  * conn_jail (net/conn.h) are these steps.
  *

@@ -313,7 +313,7 @@ in_jail(enum jail_kind kind, const char *folder, int probe)
 	if (pid == 0) {
 		if (jail_enter(&j, &landlock) == -1)
 			_exit(2);
-		if (probe == 1 && landlock == 0 && kind != JAIL_NET)
+		if (probe == 1 && landlock == 0 && kind != JAIL_LOGIN)
 			_exit(NO_LANDLOCK); /* a container may hide it */
 		if (probe == 0)
 			_exit(open("inside", O_CREAT | O_WRONLY, 0600) == -1);
@@ -355,8 +355,8 @@ test_jail(struct tap *t, const char *tmp)
 	closed(t, JAIL_SESSION, tmp, "and no other");
 	ok(t, in_jail(JAIL_SESSION, tmp, 2) == -SIGSYS, "and no network");
 	ok(t, in_jail(JAIL_SESSION, tmp, 3) == 0, "sorting works in a jail");
-	ok(t, in_jail(JAIL_NET, NULL, 1) == -SIGSYS, "login: no file");
-	ok(t, in_jail(JAIL_NET, NULL, 2) == -SIGSYS, "login: no socket");
+	ok(t, in_jail(JAIL_LOGIN, NULL, 1) == -SIGSYS, "login: no file");
+	ok(t, in_jail(JAIL_LOGIN, NULL, 2) == -SIGSYS, "login: no socket");
 	closed(t, JAIL_REMOTE, NULL, "remote: no file");
 	ok(t, in_jail(JAIL_REMOTE, NULL, 2) == 3, "remote: a socket");
 #endif

@@ -1,0 +1,162 @@
+/*
+ * Each jail, and each system call by its number: which ones end the process.
+ * Prints the counts.
+ */
+#include "base/jail.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	NUMBERS = 512,
+	X32 = 0x40000000, /* the same calls of another ABI */
+	SECONDS = 5       /* a call that blocks was let through */
+};
+
+#ifndef POSTERN_SANITIZE
+
+struct jailed {
+	const char *name;
+	enum jail_kind outer, kind; /* a child's, below a nursery's */
+	size_t goal;
+};
+
+static const struct jailed jails[] = {
+	{ "login programs", JAIL_LOGIN, JAIL_LOGIN, 20 },
+	{ "login programs below a nursery", JAIL_NURSERY, JAIL_LOGIN, 20 },
+	{ "smtpd", JAIL_SMTP, JAIL_SMTP, 26 },
+	{ "smtpd below a nursery", JAIL_NURSERY, JAIL_SMTP, 26 },
+	{ "checkpw and signer", JAIL_SECRET, JAIL_SECRET, 25 },
+	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 40 },
+	{ "sessions", JAIL_SESSION, JAIL_SESSION, 53 },
+	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 42 },
+	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 51 },
+	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
+};
+
+/* What none of them may: other programs, other processes, rights. */
+static const long never[] = { SYS_execve, SYS_execveat, SYS_ptrace, SYS_kill,
+	SYS_tkill, SYS_tgkill, SYS_process_vm_readv, SYS_process_vm_writev,
+	SYS_setuid, SYS_setresuid, SYS_setgid, SYS_setgroups, SYS_capset,
+	SYS_mount, SYS_unshare, SYS_setns, SYS_chroot, SYS_pivot_root,
+	SYS_bpf, SYS_keyctl, SYS_init_module, SYS_io_uring_setup,
+	SYS_userfaultfd, SYS_perf_event_open, SYS_memfd_create, SYS_personality,
+	SYS_pidfd_getfd, SYS_process_madvise, SYS_add_key, SYS_listen,
+	SYS_accept4, SYS_symlinkat, SYS_mknodat, SYS_fchmodat, SYS_fchownat };
+
+/* Is the call let through? */
+static bool
+is_allowed(const struct jailed *j, long number)
+{
+	struct jail jail = { .kind = j->outer };
+	int status, landlock;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(SECONDS);
+		if (jail_enter(&jail, &landlock) == -1 ||
+		    (j->kind != j->outer && jail_tighten(j->kind) == -1))
+			_exit(2);
+		/* No arguments that do anything: -1 is no descriptor, no
+		 * address, no flags. */
+		(void)syscall(number, -1L, -1L, -1L, -1L, -1L, -1L);
+		_exit(0);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		abort();
+	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS;
+}
+
+/* uretprobe and uprobe, which the kernel shows to no filter: they do nothing
+ * but where a probe of its own stands. */
+static bool
+is_probe(long number)
+{
+#ifdef __x86_64__
+	return number == 335 || number == 336;
+#else
+	return number < 0;
+#endif
+}
+
+static size_t
+count_allowed(const struct jailed *j, long from)
+{
+	size_t n = 0;
+
+	for (long i = from; i < from + NUMBERS; i++)
+		n += !is_probe(i) && is_allowed(j, i);
+	return n;
+}
+
+static bool
+is_closed(const struct jailed *j)
+{
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+		if (is_allowed(j, never[i]))
+			return false;
+	return true;
+}
+
+static void
+test_calls(struct tap *t, const struct jailed *j)
+{
+	size_t n = count_allowed(j, 0);
+	char name[128];
+
+	printf("# %s: %zu system calls\n", j->name, n);
+	snprintf(name, sizeof name, "%s: at most %zu system calls", j->name,
+	    j->goal);
+	tap_ok(t, n > 0 && n <= j->goal, name);
+	snprintf(name, sizeof name, "%s: none that reaches others", j->name);
+	tap_ok(t, is_closed(j), name);
+	snprintf(name, sizeof name, "%s: none of another ABI", j->name);
+	tap_ok(t, count_allowed(j, X32) == 0, name);
+}
+
+static void
+test_files(struct tap *t)
+{
+	static const enum jail_kind shut[] = { JAIL_LOGIN, JAIL_SMTP,
+		JAIL_SECRET, JAIL_NURSERY };
+	bool open = false, sockets = false;
+
+	for (size_t i = 0; i < sizeof shut / sizeof *shut; i++) {
+		struct jailed j = { "", shut[i], shut[i], 0 };
+
+		open |= is_allowed(&j, SYS_openat) ||
+			is_allowed(&j, SYS_openat2) ||
+			is_allowed(&j, SYS_unlinkat);
+	}
+	for (int kind = JAIL_LOGIN; kind < JAIL_REMOTE; kind++) {
+		struct jailed j = { "", kind, kind, 0 };
+
+		sockets |= is_allowed(&j, SYS_socket) ||
+			   is_allowed(&j, SYS_connect) ||
+			   is_allowed(&j, SYS_bind);
+	}
+	tap_ok(t, !open, "who reads the network or secrets opens no file");
+	tap_ok(t, !sockets, "only remote makes sockets");
+}
+#endif
+
+int
+main(void)
+{
+#ifdef POSTERN_SANITIZE
+	puts("1..0 # SKIP sanitizers are built in");
+	return 0;
+#else
+	struct tap t = { 0 };
+
+	for (size_t i = 0; i < sizeof jails / sizeof *jails; i++)
+		test_calls(&t, &jails[i]);
+	test_files(&t);
+	return tap_end(&t);
+#endif
+}
