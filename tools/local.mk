@@ -25,5 +25,6 @@ tools_postern_adopt_SOURCES = %D%/adopt.c %D%/adopt.h %D%/adopt_box.c \
 	%D%/progress.c %D%/progress.h
 tools_postern_adopt_LDADD = lib/libpostern.a $(CDB_LIBS)
 dist_man_MANS += %D%/postern-adopt.1
-TESTS += t/adopt-tool.t t/adopt-dovecot.t
-EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-dovecot.py
+TESTS += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t t/adopt-pop3.t
+EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t \
+	t/adopt-mail.py t/adopt-clients.sh t/adopt-pop3.t t/adopt-pop3.py

@@ -1,15 +1,18 @@
-"""IMAP commands that fill an account with messages: adopt-dovecot.py N"""
+"""IMAP commands that fill an account with messages: adopt-mail.py N [courier]"""
 import sys
 
 FLAGS = ["", "\\Seen", "\\Seen \\Flagged", "\\Answered work", "\\Seen $Junk",
          "work home", "\\Draft", "\\Seen $Forwarded"]
+COURIER = "courier" in sys.argv
+OTHERS = ["Lists/golang", "Entw&APw-rfe", "Lists/go1.2"]
+if COURIER:
+    # It has no dots in names, and a namespace.
+    OTHERS = ["INBOX.Lists.golang", "INBOX.Entw&APw-rfe", "INBOX.Lists"]
 
 
 def folder(i):
     """Most in INBOX, every fifth in one of three others."""
-    if i % 5:
-        return "INBOX"
-    return ("Lists/golang", "Entw&APw-rfe", "Lists/go1.2")[i % 3]
+    return "INBOX" if i % 5 else OTHERS[i % 3]
 
 
 def message(i):
@@ -21,12 +24,13 @@ def message(i):
 
 def main():
     out = sys.stdout
-    for name in ("Lists/golang", "Entw&APw-rfe", "Lists/go1.2", "Empty"):
+    for name in OTHERS + ["INBOX.Empty" if COURIER else "Empty"]:
         out.write("c CREATE %s\r\ns SUBSCRIBE %s\r\n" % (name, name))
     for i in range(int(sys.argv[1])):
         text = message(i)
-        out.write("a APPEND %s (%s) {%d+}\r\n%s\r\n"
-                  % (folder(i), FLAGS[i % len(FLAGS)], len(text), text))
+        out.write("a APPEND %s (%s) {%d%s}\r\n%s\r\n"
+                  % (folder(i), FLAGS[i % len(FLAGS)], len(text),
+                     "" if COURIER else "+", text))
     # UIDs with holes, and UIDNEXT above the last of them.
     out.write("e SELECT INBOX\r\nf STORE 2:4,*,9 +FLAGS (\\Deleted)\r\n"
               "g EXPUNGE\r\nh LOGOUT\r\n")
