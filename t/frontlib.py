@@ -100,7 +100,8 @@ class Site:
         for p, text in programs:
             self.program(p, text)
         conf = {"hostname": "mail.example.org", "domain": "example.org",
-                "libexec": self.libexec, "auth_delay_ms": 50, "login_s": 20}
+                "libexec": self.libexec, "auth_delay_ms": 50, "login_s": 20,
+                "auth_free_tries": 1000}
         if ROOT:
             conf.update(USERS)
         conf.update(settings)

@@ -27,6 +27,22 @@ open_below(const struct conf *c, const char *name)
 	return fd;
 }
 
+/* Where there is none, checkpw does without. */
+static int
+open_guard(const struct conf *c)
+{
+	char path[PATH_MAX];
+	int fd = -1;
+
+	if (conf_path(c, "run/postern/guard", path) == 0)
+		fd = open(path,
+		    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		    0600);
+	if (fd == -1)
+		log_error("no-guard", "run/postern/guard", errno);
+	return fd;
+}
+
 /* 0, or -1. */
 static int
 start(struct link *l, int end)
@@ -35,7 +51,7 @@ start(struct link *l, int end)
 	const struct conf *c = &f->conf;
 	int secrets = open_below(c, "secrets.cdb");
 	int users = open_below(c, "users.cdb");
-	int fds[] = { end, -1, 2, secrets, users };
+	int fds[] = { end, -1, 2, secrets, users, open_guard(c) };
 	const char *env[] = { FRONT_ENV NULL };
 	char path[PATH_MAX];
 	const char *argv[6] = { path };
@@ -59,10 +75,9 @@ start(struct link *l, int end)
 	if (secrets != -1 && users != -1 &&
 	    conf_program(c, c->checkpw, path) == 0)
 		pid = proc_spawn(&p);
-	if (secrets != -1)
-		close(secrets);
-	if (users != -1)
-		close(users);
+	for (size_t i = 3; i < p.nfds; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
 	l->check.pid = pid == -1 ? 0 : pid;
 	return pid == -1 ? -1 : 0;
 }

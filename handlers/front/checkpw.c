@@ -3,11 +3,12 @@
  *
  * Reads:   fd 0 the requests of one exchange (net/frame.h), fd 3
  *          secrets.cdb, fd 4 users.cdb, postern.conf
- * Writes:  fd 0 a verdict on each
+ * Writes:  fd 0 a verdict on each; fd 5 counters of failed logins
  * Runs as: postern.conf's auth_user, jailed before it reads a request
  * Exits:   0 a verdict was given, or the exchange was given up; 100 usage;
  *          111 a fault
  */
+#include "auth/guard.h"
 #include "auth/sasl.h"
 #include "auth/secrets.h"
 #include "auth/users.h"
@@ -19,6 +20,7 @@
 #include "net/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +28,9 @@
 struct attempt {
 	struct conf conf;
 	const struct service *service;
+	const char *peer;
+	uint64_t workers; /* passwords hashed at a time */
+	struct guard guard;
 	char key[USERS_ADDRESS]; /* who it is meant to be */
 	struct secrets secrets;
 	struct frame_request q;
@@ -111,10 +116,16 @@ allow(struct attempt *a, size_t which)
 static enum frame_status
 judge(struct attempt *a, enum secrets_verdict proof, size_t which)
 {
+	enum frame_status status;
+
 	if (proof == SECRETS_TEMPFAIL)
 		return FRAME_TEMPFAIL;
-	if (proof == SECRETS_YES)
-		return allow(a, which);
+	if (proof == SECRETS_YES) {
+		status = allow(a, which);
+		if (status == FRAME_OK)
+			guard_success(&a->guard, (int64_t)time(NULL));
+		return status;
+	}
 	return refuse(a, a->secrets.known ? "password" : "unknown");
 }
 
@@ -131,6 +142,24 @@ load_user(struct attempt *a, struct span name)
 	    a->conf.scram_iterations, &a->secrets);
 }
 
+/* After too many failures the next one takes its time, or is not heard. */
+static bool
+is_heard(struct attempt *a)
+{
+	int64_t wait_ms;
+	enum guard_verdict v = guard_begin(&a->guard, span_str(a->key),
+	    span_str(a->peer), (int64_t)time(NULL), &wait_ms);
+	struct timespec t = { .tv_sec = wait_ms / 1000,
+		.tv_nsec = (long)(wait_ms % 1000) * 1000000 };
+
+	while (wait_ms > 0 && nanosleep(&t, &t) == -1 && errno == EINTR)
+		;
+	if (v == GUARD_GO)
+		return true;
+	(void)refuse(a, "limit");
+	return false;
+}
+
 static enum frame_status
 check_plain(struct attempt *a)
 {
@@ -145,6 +174,9 @@ check_plain(struct attempt *a)
 	/* Nobody may act for somebody else (RFC 4616 2: authorization). */
 	if (plain.authzid.n > 0 && !span_eq(plain.authzid, plain.authcid))
 		return refuse(a, "authzid");
+	if (!is_heard(a))
+		return FRAME_TEMPFAIL;
+	guard_place(&a->guard, a->workers);
 	proof = secrets_check(&a->secrets, plain.password, &which);
 	return judge(a, proof, which);
 }
@@ -241,7 +273,7 @@ check_scram(
 		status = refuse(a, "malformed");
 	else if (x.authzid[0] != '\0' && strcmp(x.authzid, x.user) != 0)
 		status = refuse(a, "authzid");
-	else if (load_user(a, span_str(x.user)) == 0 &&
+	else if (load_user(a, span_str(x.user)) == 0 && is_heard(a) &&
 		 challenge(a, &x, &out) == 0) {
 		if (!converse(a, &out))
 			_exit(0);
@@ -280,6 +312,16 @@ check(struct attempt *a)
 	return check_scram(a, m, bindings);
 }
 
+static uint64_t
+count_workers(const struct conf *c)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (c->auth_workers > 0)
+		return c->auth_workers;
+	return n > 0 && n < 1000 ? (uint64_t)n : 1;
+}
+
 static _Noreturn void
 usage(void)
 {
@@ -289,7 +331,7 @@ usage(void)
 int
 main(int argc, char *argv[])
 {
-	struct attempt a = { .v.status = FRAME_TEMPFAIL };
+	struct attempt a = { .v.status = FRAME_TEMPFAIL, .guard.fd = -1 };
 	char error[CONF_ERROR];
 	const char *root = NULL;
 	int option;
@@ -305,12 +347,19 @@ main(int argc, char *argv[])
 	a.service = service_find(argv[optind]);
 	if (a.service == NULL)
 		usage();
+	a.peer = argv[optind + 1];
 	if (conf_load(&a.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
+	a.workers = count_workers(&a.conf);
 	enter_jail(&a.conf);
+	if (fcntl(FRAME_GUARD_FD, F_GETFD) == -1 ||
+	    guard_open(&a.guard, FRAME_GUARD_FD, a.conf.auth_free_tries) == -1)
+		err_warn_sys("guard");
 	if (!receive(&a, FRAME_AUTH))
 		return 0;
 	a.v.status = check(&a);
+	if (a.v.status == FRAME_TEMPFAIL && a.v.why[0] == '\0')
+		guard_take_back(&a.guard, (int64_t)time(NULL));
 	if (a.v.status != FRAME_OK)
 		a.v.uid = a.v.gid = 0;
 	send_verdict(&a);

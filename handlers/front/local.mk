@@ -47,8 +47,9 @@ EXTRA_DIST += %D%/postern@.service.in %D%/postern-each@.service.in \
 	%D%/postern-pop3.socket.in %D%/postern-pop3s.socket.in \
 	%D%/postern-smtp.socket.in %D%/postern-submission.socket.in \
 	%D%/postern-submissions.socket.in
-TESTS += t/front.t t/front-rights.t t/nursery.t
-EXTRA_DIST += t/front.t t/front.py t/front-rights.t t/front-rights.py \
+dist_doc_DATA += %D%/fail2ban.conf
+TESTS += t/front.t t/front-rights.t t/guard.t t/nursery.t
+EXTRA_DIST += t/guard.t t/guard.py t/front.t t/front.py t/front-rights.t t/front-rights.py \
 	t/nursery.t t/nursery.py \
 	t/frontlib.py
 check_PROGRAMS += t/fuzz/imap-login t/fuzz/pop3-login

@@ -31,8 +31,10 @@ struct setting {
 
 static const struct setting settings[] = {
 	{ "auth_delay_ms", NUMBER, AT(auth_delay_ms), 0, 60000 },
+	{ "auth_free_tries", NUMBER, AT(auth_free_tries), 0, 1000000 },
 	{ "auth_tries", NUMBER, AT(auth_tries), 1, 1000 },
 	{ "auth_user", TEXT, AT(auth_user), 0, 0 },
+	{ "auth_workers", NUMBER, AT(auth_workers), 0, 1000 },
 	{ "checkpw", TEXT, AT(checkpw), 0, 0 },
 	{ "clear_login", CLEAR, AT(clear_login), 0, 0 },
 	{ "connections", NUMBER, AT(connections), 1, 1000000 },
@@ -93,7 +95,7 @@ set_defaults(struct conf *c, const char *root)
 		.connections = 1000, .connections_per_source = 50,
 		.listen_idle_s = 60, .login_s = 60, .imap_idle_s = 1800,
 		.pop3_idle_s = 600, .smtp_idle_s = 300, .auth_delay_ms = 2000,
-		.auth_tries = 3, .retry_min_s = 60, .retry_max_s = 14400,
+		.auth_tries = 3, .auth_free_tries = 10, .retry_min_s = 60, .retry_max_s = 14400,
 		.queue_life_s = 5 * 86400, .queue_workers = 20,
 		.arena = arena_new(CONF_SIZE * 4) };
 	c->hostname = arena_copy(&c->arena,

@@ -78,6 +78,8 @@ struct conf {
 	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s;
 	uint64_t auth_delay_ms; /* before a refusal is told */
 	uint64_t auth_tries;    /* of one connection */
+	uint64_t auth_free_tries; /* failures before delays; 0: no delays */
+	uint64_t auth_workers;  /* hash at a time; 0: one for each processor */
 	uint64_t retry_min_s, retry_max_s; /* back-off of the queue */
 	uint64_t queue_life_s;  /* then a bounce */
 	uint64_t queue_workers; /* deliveries at a time */

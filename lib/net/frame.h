@@ -131,7 +131,8 @@ struct frame_verdict {
 
 enum {
 	FRAME_SECRETS_FD = 3, /* checkpw's */
-	FRAME_MAILBOXES_FD = 4
+	FRAME_MAILBOXES_FD = 4,
+	FRAME_GUARD_FD = 5 /* run/postern/guard, to read and write */
 };
 
 /*
