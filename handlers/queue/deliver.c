@@ -2,7 +2,9 @@
  * deliver: puts one message into one mailbox.
  *
  * Reads:   fd 0, a queue file (see QUEUE); postern.conf.
- * Writes:  the Maildir; one report line to fd 1: `0 CLASS CODE TEXT'.
+ * Writes:  the Maildir; one report line to fd 1: `0 CLASS CODE TEXT'; then,
+ *          as far as that goes, what the message's header and parts say, to
+ *          postern.cache.
  * Runs as: the recipient.
  * Exits:   0 it is there, durably; 100 never; 111 try later.
  */
@@ -22,6 +24,7 @@
 #include "queue/envelope.h"
 #include "queue/trace.h"
 #include "store/account.h"
+#include "store/cache.h"
 #include "store/maildir.h"
 #include "store/quota.h"
 
@@ -43,14 +46,20 @@ struct deliver {
 	struct maildir_draft draft;
 };
 
-_Noreturn static void
-report(const char *class, const char *code, const char *text, int status)
+static void
+say(const char *class, const char *code, const char *text)
 {
 	char line[REPORT];
 	int n = snprintf(line, sizeof line, "0 %s %s %s\n", class, code, text);
 
 	if (n > 0 && (size_t)n < sizeof line)
 		(void)io_write(1, line, (size_t)n); /* the exit code counts */
+}
+
+_Noreturn static void
+report(const char *class, const char *code, const char *text, int status)
+{
+	say(class, code, text);
 	exit(status);
 }
 
@@ -240,9 +249,38 @@ log_delivered(const struct deliver *d, const char *name)
 }
 
 static void
+leave(void)
+{
+	_exit(0);
+}
+
+static void
+leave_by_signal(int signal)
+{
+	(void)signal;
+	_exit(0);
+}
+
+/* The message is there, and whoever waits may know.  What is wrong with us
+ * from here on must not bring it a second time, every time it is tried. */
+static void
+learn(const struct deliver *d, int peek)
+{
+	static const int faults[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL,
+		SIGSEGV, SIGSYS, SIGTERM, SIGXCPU };
+
+	say("ok", "2.0.0", "Delivered");
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		signal(faults[i], leave_by_signal);
+	if (atexit(leave) == 0)
+		cache_arrived(d->account.dir, peek, d->draft.base);
+}
+
+static void
 deliver(struct deliver *d)
 {
 	char name[MAILDIR_NAME];
+	int peek;
 
 	if (envelope_load(0, &d->text, &d->arena, &d->envelope, &d->start) ==
 	    -1)
@@ -252,8 +290,10 @@ deliver(struct deliver *d)
 	ask_quota(d, d->envelope.size, quota_look);
 	put_trace(d);
 	copy(d);
+	peek = cache_peek(&d->draft);
 	commit(d, name);
 	log_delivered(d, name);
+	learn(d, peek);
 }
 
 static void
@@ -297,5 +337,5 @@ main(int argc, char **argv)
 	open_maildir(&d);
 	enter_jail(&d);
 	deliver(&d);
-	report("ok", "2.0.0", "Delivered", 0);
+	return 0;
 }

@@ -131,6 +131,9 @@ void cache_rest(struct cache *c);
 /* Writes the cache anew, without records that are of no use, where they are
  * more than half of it.  Where the table was never read, nothing is done. */
 void cache_tidy(struct cache *c, const struct mailbox *m);
+/* Reads the cache for that: so that one that is only written to stays
+ * small, too. */
+void cache_trim(const struct mailbox *m);
 
 /*
  * Makes parts from a message.  A message with a NUL in what is given is

@@ -268,3 +268,15 @@ cache_tidy(struct cache *c, const struct mailbox *m)
 		renew(c, m);
 	cache_forget(c);
 }
+
+void
+cache_trim(const struct mailbox *m)
+{
+	struct cache c;
+	int error = errno;
+
+	cache_open(&c, m);
+	cache_begin(&c, SIZE_MAX);
+	cache_close(&c, m);
+	errno = error;
+}

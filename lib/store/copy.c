@@ -84,7 +84,7 @@ tend(const struct account *a, struct span name)
 		(void)index_write_if_due(m);
 		view_unlock(m);
 	}
-	view_free(m);
+	mailbox_close(m);
 }
 
 static void

@@ -261,6 +261,7 @@ index_write(struct mailbox *m)
 		errno = error;
 		return -1;
 	}
+	s->folded = true;
 	if (take_journal(m, journal, &j) == -1)
 		return -1;
 	index_share(m);

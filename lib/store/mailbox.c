@@ -2,6 +2,7 @@
 #include "store/mailbox.h"
 
 #include "base/io.h"
+#include "store/cache.h"
 #include "store/folder.h"
 #include "store/state.h"
 
@@ -109,6 +110,8 @@ mailbox_open(const struct account *a, struct span name, bool read_only)
 void
 mailbox_close(struct mailbox *m)
 {
+	if (m && m->state->folded && !m->state->stale)
+		cache_trim(m);
 	if (m)
 		view_free(m);
 }

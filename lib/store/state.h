@@ -66,6 +66,7 @@ struct mailbox_state {
 	bool adopting;     /* UIDs are another server's: adopt.h */
 	bool repairing;    /* what contradicts a lost index is no damage */
 	bool stale;        /* UIDVALIDITY changed: this view is dead */
+	bool folded;       /* we wrote a snapshot: the cache's turn, too */
 	uint64_t mailbox_id;
 	uint64_t generation, offset;
 	uint32_t seed;

@@ -309,6 +309,41 @@ test_mailbox(struct tap *tap, const char *path)
 	account_close(&a);
 }
 
+/* As mail is fetched by POP3: nobody reads the cache. */
+static void
+test_fetched(struct tap *tap, const char *path)
+{
+	struct account a;
+	size_t which[20], most = 0;
+
+	if (account_open(&a, path, true) == -1)
+		exit(99);
+	for (unsigned round = 0; round < 45; round++) {
+		struct mailbox *m;
+
+		for (unsigned i = 0; i < 40; i++)
+			deliver(&a, i);
+		m = mailbox_open(&a, span_str("INBOX"), false);
+		if (m == NULL || m->n < 20)
+			exit(99);
+		for (size_t i = 0; i < 20; i++)
+			which[i] = i;
+		while (m->n >= 20) {
+			if (mailbox_expunge(m, which, 20) == -1)
+				exit(99);
+			mailbox_forget(m);
+		}
+		mailbox_close(m);
+		if ((size_t)length(a.dir) > most)
+			most = (size_t)length(a.dir);
+	}
+	tap_ok(tap, most > 0 && most < 120000,
+	    "what is only written to stays small");
+	printf("# %zu bytes at most, %ld in the end\n", most,
+	    (long)length(a.dir));
+	account_close(&a);
+}
+
 int
 main(void)
 {
@@ -325,6 +360,7 @@ main(void)
 	test_many(&tap, dir);
 	test_lock(&tap, dir);
 	test_mailbox(&tap, path);
+	test_fetched(&tap, path);
 	close(dir);
 	bad = tap_end(&tap);
 	fflush(stdout);
