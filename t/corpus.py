@@ -54,8 +54,8 @@ class Server:
         return {'error': line}
 
 
-def postern(corpus):
-    box = maildir('postern')
+def postern(corpus, name='postern'):
+    box = maildir(name)
     fill(box, corpus)
     return Server(Raw(box))
 

@@ -1,6 +1,8 @@
 /* What SEARCH asks for, parsed. */
 #include "search.h"
 
+#include "text/casemap.h"
+#include "text/charset.h"
 #include "text/date.h"
 
 enum argument { NOTHING, DAY, NUMBER, STRING, KEYWORD, FIELD_STRING, UID_SET };
@@ -47,52 +49,15 @@ static const struct key {
 	{ "UNSEEN", SEARCH_FLAG, NOTHING, NULL, FLAG_SEEN, true },
 };
 
-struct parsing {
-	struct parse *p;
-	size_t keys;
+enum {
+	KEY = 65536 /* bytes of a string to look for */
 };
 
-/* U+00C0..DE, but for the multiplication sign. */
-static bool
-is_latin_capital(unsigned char a, unsigned char b)
-{
-	return a == 0xc3 && b >= 0x80 && b <= 0x9e && b != 0x97;
-}
-
-/* Two bytes of UTF-8, of a capital letter, to the small one. */
-static void
-fold_pair(unsigned char *p)
-{
-	if (is_latin_capital(p[0], p[1]))
-		p[1] |= 0x20;
-	else if (p[0] == 0xce && p[1] >= 0x91 && p[1] <= 0x9f)
-		p[1] |= 0x20; /* Greek alpha to omicron */
-	else if (p[0] == 0xce && p[1] >= 0xa0 && p[1] <= 0xa9) {
-		p[0] = 0xcf;
-		p[1] &= 0xdf;
-	} else if (p[0] == 0xd0 && p[1] >= 0x90 && p[1] <= 0x9f)
-		p[1] |= 0x20; /* Cyrillic a to pe */
-	else if (p[0] == 0xd0 && p[1] >= 0xa0 && p[1] <= 0xaf) {
-		p[0] = 0xd1;
-		p[1] &= 0xdf;
-	} else if (p[0] == 0xd0 && p[1] >= 0x80 && p[1] <= 0x8f) {
-		p[0] = 0xd1;
-		p[1] |= 0x10;
-	}
-}
-
-void
-search_fold(char *s, size_t n)
-{
-	unsigned char *p = (unsigned char *)s;
-
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] >= 'A' && p[i] <= 'Z')
-			p[i] |= 0x20;
-		else if (p[i] >= 0xc3 && p[i] <= 0xd0 && i + 1 < n)
-			fold_pair(p + i++);
-	}
-}
+struct parsing {
+	struct parse *p;
+	struct span charset; /* of strings */
+	size_t keys;
+};
 
 static struct search *
 new_key(struct parsing *g, enum search_kind kind)
@@ -124,31 +89,35 @@ days(struct parse *p)
 	return date_seconds(&d) / 86400;
 }
 
-static void
-folded_text(struct parse *p, struct search *key)
+/* A string, as it will be compared. */
+static struct span
+mapped(struct parsing *g, struct span text)
 {
-	key->text = parse_astring(p);
-	if (p->error)
-		return;
-	key->text = arena_copy(p->arena, key->text);
-	if (key->text.p == NULL)
-		parse_fail(p, "too many keys");
-	else {
-		char *to = arena_alloc(p->arena, key->text.n + 1, 1);
+	struct buf utf8 = buf_new(KEY), out = buf_new(KEY);
 
-		if (to == NULL) {
-			parse_fail(p, "too many keys");
-			return;
-		}
-		memcpy(to, key->text.p, key->text.n);
-		search_fold(to, key->text.n);
-		key->text.p = to;
-	}
+	if (charset_to_utf8(g->charset, text, &utf8) == -1 ||
+	    casemap_add(buf_span(&utf8), &out) == -1)
+		parse_fail(g->p, "string is too long");
+	else if ((text = arena_copy(g->p->arena, buf_span(&out))).p == NULL)
+		parse_fail(g->p, "too many keys");
+	buf_free(&utf8);
+	buf_free(&out);
+	return text;
 }
 
 static void
-arguments(struct parse *p, const struct key *k, struct search *key)
+string(struct parsing *g, struct search *key)
 {
+	key->text = parse_astring(g->p);
+	if (g->p->error == NULL)
+		key->text = mapped(g, key->text);
+}
+
+static void
+arguments(struct parsing *g, const struct key *k, struct search *key)
+{
+	struct parse *p = g->p;
+
 	if (k->argument != NOTHING)
 		parse_space(p);
 	switch (k->argument) {
@@ -163,11 +132,11 @@ arguments(struct parse *p, const struct key *k, struct search *key)
 	case FIELD_STRING:
 		key->field = parse_astring(p);
 		parse_space(p);
-		folded_text(p, key);
+		string(g, key);
 		break;
 	case STRING:
 		key->field = span_str(k->field);
-		folded_text(p, key);
+		string(g, key);
 		break;
 	case KEYWORD:
 		key->field = parse_atom(p);
@@ -200,7 +169,7 @@ named_key(struct parsing *g, struct span name)
 		if ((key = new_key(g, keys[i].kind)) == NULL)
 			return NULL;
 		key->flags = keys[i].flag;
-		arguments(g->p, &keys[i], key);
+		arguments(g, &keys[i], key);
 		return keys[i].not ? negate(g, key) : key;
 	}
 	parse_fail(g->p, "no such search key");
@@ -342,14 +311,12 @@ search_reads(const struct search *key)
 struct search *
 search_parse(struct parse *p, enum search_charset *charset)
 {
-	struct parsing g = { .p = p };
+	struct parsing g = { .p = p, .charset = SPAN("us-ascii") };
 
 	*charset = SEARCH_CHARSET_OK;
 	if (parse_try_word(p, "CHARSET ")) {
-		struct span name = parse_astring(p);
-
-		if (!span_is_nocase(name, "US-ASCII") &&
-		    !span_is_nocase(name, "UTF-8"))
+		g.charset = parse_astring(p);
+		if (!charset_is_known(g.charset))
 			*charset = SEARCH_CHARSET_UNKNOWN;
 		parse_space(p);
 	}

@@ -4,6 +4,7 @@
 
 #include "mail/header.h"
 #include "mail/word.h"
+#include "text/casemap.h"
 #include "text/charset.h"
 #include "text/date.h"
 
@@ -17,21 +18,22 @@ enum {
 struct searching {
 	struct imap *s;
 	struct buf raw, text; /* of one part or field */
+	struct buf mapped;    /* the text, to be compared */
 	int error;            /* of a message that could not be read */
 	int64_t end_ms;       /* of processor time */
 	bool late;
 };
 
-/* What is left of the text buffer, against a key in folded case. */
+/* The text buffer, against a key that was mapped likewise. */
 static bool
 has_text(struct searching *g, struct span want)
 {
 	if (want.n == 0)
 		return true;
-	if (g->text.n < want.n)
-		return false;
-	search_fold(g->text.p, g->text.n);
-	return memmem(g->text.p, g->text.n, want.p, want.n) != NULL;
+	buf_reset(&g->mapped);
+	(void)casemap_add(buf_span(&g->text), &g->mapped); /* what fits */
+	return g->mapped.n >= want.n &&
+	       memmem(g->mapped.p, g->mapped.n, want.p, want.n) != NULL;
 }
 
 static bool
@@ -101,12 +103,14 @@ text_part_has(
 static bool
 part_has(struct searching *g, const struct mime_part *part, struct span want)
 {
+	bool message = span_is(part->type, "message");
 	const struct mime_range *r;
 	struct span header;
 
-	if (span_is(part->type, "text"))
+	/* Reports of deliveries and their like are text, too. */
+	if (span_is(part->type, "text") || (message && part->child == NULL))
 		return text_part_has(g, part, want);
-	if (!span_is(part->type, "message") || part->child == NULL)
+	if (!message)
 		return false;
 	r = &part->child->header;
 	if (shown_part(&g->s->shown, r->at, r->n, &header) == -1) {
@@ -328,7 +332,8 @@ static void
 search(struct imap *s, struct search *key)
 {
 	struct searching g = {
-		.s = s, .raw = buf_new(TEXT_BYTES), .text = buf_new(TEXT_BYTES)
+		.s = s, .raw = buf_new(TEXT_BYTES), .text = buf_new(TEXT_BYTES),
+		.mapped = buf_new(TEXT_BYTES)
 	};
 
 	g.end_ms = cpu_ms() + SEARCH_CPU_MS;
@@ -338,6 +343,7 @@ search(struct imap *s, struct search *key)
 	out_str(&s->out, "\r\n");
 	buf_free(&g.raw);
 	buf_free(&g.text);
+	buf_free(&g.mapped);
 	if (g.late)
 		reply_no(s, "LIMIT", "The search takes too long");
 	else if (g.error) {

@@ -42,7 +42,7 @@ struct search {
 	uint32_t number;
 	int64_t day;
 	struct span field; /* a header's name, or a keyword */
-	struct span text;  /* UTF-8, in folded case */
+	struct span text;  /* as casemap_add makes it */
 	struct set set;
 };
 
@@ -54,11 +54,5 @@ struct search *search_parse(struct parse *p, enum search_charset *charset);
 
 /* Whether key reads the message. */
 bool search_reads(const struct search *key);
-
-/*
- * Folds case in place, for comparing: ASCII, and the letters of Latin-1,
- * Greek and Cyrillic, whose two cases take two bytes of UTF-8 each.
- */
-void search_fold(char *p, size_t n);
 
 #endif

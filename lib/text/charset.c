@@ -60,6 +60,7 @@ static const struct {
 	{ "cp866", "CP866" },
 	{ "ibm866", "CP866" },
 	{ "koi8-r", "KOI8-R" },
+	{ "koi8", "KOI8-R" },
 	{ "koi8-u", "KOI8-U" },
 	{ "macintosh", "MACINTOSH" },
 	{ "tis-620", "TIS-620" },
@@ -220,14 +221,22 @@ iconv_name(struct span charset)
 	return NULL;
 }
 
+static const char *const ascii[] = { "us-ascii", "ascii", NULL };
+static const char *const utf8[] = { "utf-8", "utf8", "unicode-1-1-utf-8",
+	NULL };
+static const char *const latin[] = { "iso-8859-1", "iso8859-1", "iso_8859-1",
+	"latin1", "latin-1", "windows-1252", "cp1252", NULL };
+
+bool
+charset_is_known(struct span charset)
+{
+	return is_one_of(charset, ascii) || is_one_of(charset, utf8) ||
+	    is_one_of(charset, latin) || iconv_name(charset) != NULL;
+}
+
 int
 charset_to_utf8(struct span charset, struct span s, struct buf *out)
 {
-	static const char *const utf8[] = { "utf-8", "utf8",
-		"unicode-1-1-utf-8", NULL };
-	static const char *const latin[] = { "iso-8859-1", "iso8859-1",
-		"iso_8859-1", "latin1", "latin-1", "windows-1252", "cp1252",
-		NULL };
 	const char *name;
 	iconv_t cd;
 	int r;

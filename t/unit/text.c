@@ -2,6 +2,7 @@
 #include "tap.h"
 
 #include "text/base64.h"
+#include "text/casemap.h"
 #include "text/charset.h"
 #include "text/date.h"
 #include "text/qp.h"
@@ -201,6 +202,31 @@ test_calendar(struct tap *t)
 	tap_ok(t, good, "every day from 1601 to 2399");
 }
 
+static void
+test_casemap(struct tap *t)
+{
+	static const char *const rows[][2] = {
+		{ "Abc-1", "ABC-1" }, { "\xc3\xa4", "A\xcc\x88" },
+		{ "\xc3\x84", "A\xcc\x88" }, { "\xc3\x9f", "\xc3\x9f" },
+		{ "\xef\xac\x81", "fi" }, /* RFC 5051: mapped, then taken apart */
+		{ "\xe2\x91\xa0", "1" }, { "\xcf\x82", "\xce\xa3" },
+		{ "\xd0\xb9", "\xd0\x98\xcc\x86" },
+		{ "\xea\xb0\x80", "\xe1\x84\x80\xe1\x85\xa1" },
+		{ "a\xff" "b", "A\xef\xbf\xbd" "B" }, { "", "" },
+	};
+	struct buf out = buf_new(1000), little = buf_new(3);
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		buf_reset(&out);
+		(void)casemap_add(span_str(rows[i][0]), &out);
+		tap_is(t, buf_span(&out), rows[i][1], "i;unicode-casemap");
+	}
+	tap_ok(t, casemap_add(span_str("ab\xc3\xa4"), &little) == -1,
+	    "i;unicode-casemap without room");
+	buf_free(&out);
+	buf_free(&little);
+}
+
 int
 main(void)
 {
@@ -212,5 +238,6 @@ main(void)
 	test_mail_dates(&t);
 	test_imap_dates(&t);
 	test_calendar(&t);
+	test_casemap(&t);
 	return tap_end(&t);
 }
