@@ -28,3 +28,16 @@ dist_man_MANS += %D%/postern-adopt.1
 TESTS += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t t/adopt-pop3.t
 EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t \
 	t/adopt-mail.py t/adopt-clients.sh t/adopt-pop3.t t/adopt-pop3.py
+TESTS += t/adopt-tool.t t/adopt-dovecot.t
+EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-dovecot.py
+
+pkglibexec_PROGRAMS += tools/postern-mailbox
+tools_postern_mailbox_SOURCES = %D%/mailbox.c %D%/mailbox.h \
+	%D%/mailbox-export.c %D%/mailbox-import.c %D%/mailbox-known.c \
+	%D%/mailbox-known.h %D%/mailbox-list.c %D%/mailbox-source.c \
+	%D%/mailbox-source.h %D%/common.c %D%/common.h %D%/owner.c \
+	%D%/owner.h
+tools_postern_mailbox_LDADD = lib/libpostern.a $(CDB_LIBS)
+dist_man_MANS += %D%/postern-mailbox.1
+TESTS += t/mailbox-tool.t
+EXTRA_DIST += t/mailbox-tool.t t/mailbox-tool.py

@@ -6,17 +6,6 @@
 
 #include <stdlib.h>
 
-/* RFC 6154, by the names that clients give such mailboxes. */
-static const struct {
-	const char *name, *attribute;
-} special[] = {
-	{ "Archive", "\\Archive" },
-	{ "Drafts", "\\Drafts" },
-	{ "Junk", "\\Junk" },
-	{ "Sent", "\\Sent" },
-	{ "Trash", "\\Trash" },
-};
-
 struct listing {
 	struct imap *s;
 	const char *response;
@@ -84,6 +73,7 @@ matches(const struct listing *l, struct span name)
 static void
 tell(const struct listing *l, struct span name, bool selectable)
 {
+	const char *special = account_special_use(name);
 	struct out *o = &l->s->out;
 
 	out_fmt(o, "* %s (", l->response);
@@ -94,11 +84,10 @@ tell(const struct listing *l, struct span name, bool selectable)
 			out_str(o, " ");
 		out_str(o, is_there(&l->names, name, true) ? "\\HasChildren"
 							   : "\\HasNoChildren");
-		for (size_t i = 0; i < sizeof special / sizeof *special; i++)
-			if (selectable && span_is(name, special[i].name)) {
-				out_str(o, " ");
-				out_str(o, special[i].attribute);
-			}
+		if (selectable && special) {
+			out_str(o, " ");
+			out_str(o, special);
+		}
 	}
 	out_str(o, ") \"/\" ");
 	reply_mailbox(l->s, name);

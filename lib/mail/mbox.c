@@ -359,6 +359,7 @@ begin(struct mbox *b, struct mbox_message *m)
 	n = mbox_fields_own(ahead(b), m->crlf, &b->keywords, &f);
 	take(b, n);
 	b->unended = f.unended;
+	m->own = n > 0;
 	if (n == 0 && begin_foreign(b, &f) == -1)
 		return -1;
 	m->flags = f.flags;

@@ -61,6 +61,7 @@ struct mbox_message {
 	bool crlf;            /* the lines end in CRLF */
 	unsigned flags;       /* enum mbox_flag */
 	struct span keywords; /* with a space between them */
+	bool own;             /* the writer's */
 	bool internal; /* no message, but UW imapd's or Pine's own data */
 };
 

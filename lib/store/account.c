@@ -242,3 +242,16 @@ account_exists(const struct account *a, struct span name)
 	close(fd);
 	return 1;
 }
+
+/* RFC 6154, by the names that clients give such mailboxes. */
+const char *
+account_special_use(struct span name)
+{
+	static const char *const special[] = { "\\Archive", "\\Drafts",
+		"\\Junk", "\\Sent", "\\Trash" };
+
+	for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+		if (span_is(name, special[i] + 1))
+			return special[i];
+	return NULL;
+}

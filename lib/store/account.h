@@ -69,6 +69,9 @@ int account_list(const struct account *a, struct account_list *out);
 int account_subscriptions(const struct account *a, struct account_list *out);
 void account_list_free(struct account_list *l);
 
+/* What a mailbox of this name is for (RFC 6154: "\\Sent"); NULL: nothing. */
+const char *account_special_use(struct span name);
+
 /* 1 it is there, 0 it is not, -1 with errno. */
 int account_exists(const struct account *a, struct span name);
 

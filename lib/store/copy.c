@@ -6,6 +6,7 @@
 #include "store/quota.h"
 #include "store/state.h"
 #include "store/sum.h"
+#include "store/target.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,20 +22,6 @@ enum {
 	NEAR_THE_END = 1000000
 };
 
-/* The target, locked; what goes into it in one frame. */
-struct target {
-	struct mailbox *m;
-	int tmp;
-	struct batch f;
-	struct arena names; /* of the copies */
-	struct scan_times before;
-	uint32_t uid;
-	bool all_at_once, unsettled; /* sources: see settle */
-	uint64_t keyword[MAILBOX_KEYWORDS]; /* of the source, in the target */
-	size_t nkeywords;                   /* with those in f */
-	char fresh[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
-};
-
 /* UIDs that are used up are renewed by a session that has all messages. */
 static int
 renew_uids(const struct account *a, struct span name)
@@ -46,7 +33,7 @@ renew_uids(const struct account *a, struct span name)
 	return m ? 0 : -1;
 }
 
-static int
+int
 target_begin(
     struct target *t, const struct account *a, struct span name, bool light)
 {
@@ -87,7 +74,7 @@ tend(const struct account *a, struct span name)
 	mailbox_close(m);
 }
 
-static void
+void
 target_end(struct target *t, const struct account *a, struct span name)
 {
 	int error = errno;
@@ -110,9 +97,7 @@ target_end(struct target *t, const struct account *a, struct span name)
 	errno = error;
 }
 
-/* The target's bit for a keyword, which is added where it is new; 0 where
- * there is no room. */
-static uint64_t
+uint64_t
 target_keyword(struct target *t, struct span keyword)
 {
 	size_t slot = view_keyword_slot(t->m, keyword);
@@ -147,9 +132,8 @@ translate_keywords(
 	return out;
 }
 
-/* The file name of a message in cur/. */
-static int
-full_name(const char *base, const struct message *msg, char out[MAILDIR_NAME])
+int
+target_name(const char *base, const struct message *msg, char out[MAILDIR_NAME])
 {
 	char plain[MAILDIR_NAME * 2];
 	int n = snprintf(plain, sizeof plain, "%s,S=%llu,W=%llu", base,
@@ -302,7 +286,7 @@ prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
 	msg.in_new = false;
 	msg.keywords = translate_keywords(t, m, msg.keywords);
 	if (choose_base(t, m, i, keep, base) == -1 ||
-	    full_name(base, &msg, full) == -1 || put_link(t, m, i, full) == -1)
+	    target_name(base, &msg, full) == -1 || put_link(t, m, i, full) == -1)
 		return -1;
 	msg.id = sum_id(span_str(base));
 	copy = arena_copy(&t->names, span_str(full));
@@ -367,6 +351,18 @@ publish(struct target *t, char *const *names, size_t n, uint32_t first)
 	return 0;
 }
 
+int
+target_commit(
+    struct target *t, char *const *names, size_t k, size_t n, uint32_t first)
+{
+	if (k == n && (!t->unsettled || syncfs(t->tmp) == 0) &&
+	    durable_sync(t->tmp) == 0 &&
+	    journal_append(t->m, &t->f, true) == 0)
+		return publish(t, names, n, first);
+	drop_links(t, names, k);
+	return -1;
+}
+
 /* names has room for n. */
 static int
 copy_locked(struct target *t, struct mailbox *m, const size_t *which, size_t n,
@@ -379,12 +375,7 @@ copy_locked(struct target *t, struct mailbox *m, const size_t *which, size_t n,
 	for (k = 0; k < n; k++)
 		if (prepare(t, m, which[k], keep, &names[k]) == -1)
 			break;
-	if (k == n && (!t->unsettled || syncfs(t->tmp) == 0) &&
-	    durable_sync(t->tmp) == 0 &&
-	    journal_append(t->m, &t->f, true) == 0)
-		return publish(t, names, n, first);
-	drop_links(t, names, k);
-	return -1;
+	return target_commit(t, names, k, n, first);
 }
 
 static int
@@ -455,7 +446,7 @@ append_locked(struct target *t, struct maildir_draft *d, struct message *msg,
 	struct mailbox *m = t->m;
 	int error;
 
-	if (full_name(d->base, msg, name) == -1 ||
+	if (target_name(d->base, msg, name) == -1 ||
 	    durable_publish(&d->file, m->state->cur, name) == -1)
 		return -1;
 	msg->id = sum_id(span_str(d->base));
@@ -483,8 +474,9 @@ append_settle(struct target *t, const char *name)
 	return -1;
 }
 
-static int
-fill_message(struct message *msg, const struct maildir_draft *d, unsigned flags)
+int
+target_message(
+    struct message *msg, const struct maildir_draft *d, unsigned flags)
 {
 	struct stat st;
 
@@ -511,7 +503,7 @@ mailbox_append(const struct account *a, struct span name,
 
 	/* Most of the wait for the disk comes before the lock. */
 	if (taken && durable_settle(&d->file) == 0 &&
-	    fill_message(&msg, d, flags) == 0 &&
+	    target_message(&msg, d, flags) == 0 &&
 	    target_begin(&t, a, name, true) == 0) {
 		for (size_t i = 0; i < nkeywords; i++)
 			msg.keywords |= target_keyword(&t, keywords[i]);

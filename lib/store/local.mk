@@ -4,7 +4,7 @@ lib_libpostern_a_SOURCES += \
 	%D%/uidlist.h %D%/uidls.c %D%/uidls.h %D%/account.c %D%/account.h %D%/account_change.c \
 	%D%/account_list.c %D%/bytes.h %D%/cache.c %D%/cache.h \
 	%D%/cache_file.h %D%/cache_make.c %D%/cache_record.c \
-	%D%/cache_write.c %D%/change.c %D%/copy.c \
+	%D%/cache_write.c %D%/append.c %D%/change.c %D%/copy.c %D%/target.h \
 	%D%/folder.c %D%/folder.h %D%/batch.c %D%/fresh.c %D%/index.c \
 	%D%/index_file.h %D%/index_load.c \
 	%D%/journal.c %D%/load.c %D%/lock.c %D%/lock.h %D%/mailbox.c \

@@ -165,6 +165,22 @@ int mailbox_append(const struct account *a, struct span name,
     struct maildir_draft *d, unsigned flags, const struct span *keywords,
     size_t nkeywords, int64_t date, uint32_t *uid, uint32_t *uidvalidity);
 
+/*
+ * The same for many: all of them or none, and the disk is waited for once.
+ * They get the UIDs *uid, *uid + 1 and so on.  Each draft has a descriptor
+ * or two.
+ */
+struct mailbox_draft {
+	struct maildir_draft draft;
+	unsigned flags;
+	const struct span *keywords;
+	size_t nkeywords;
+	int64_t date;
+};
+int mailbox_append_all(const struct account *a, struct span name,
+    struct mailbox_draft *drafts, size_t n, uint32_t *uid,
+    uint32_t *uidvalidity);
+
 /* What IMAP STATUS asks, without opening a session's view. */
 struct mailbox_status {
 	uint32_t messages, recent, unseen, uidnext, uidvalidity;

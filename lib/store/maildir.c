@@ -292,13 +292,30 @@ add_pending_cr(struct maildir_draft *d)
 	return add(d, span_of("\r", 1));
 }
 
+/* A line, or a part of one, as it is. */
+static int
+add_raw(struct maildir_draft *d, struct span *s)
+{
+	struct span text = span_head(*s, span_find(*s, '\n'));
+
+	*s = span_skip(*s, text.n);
+	if (text.n == 0) {
+		*s = span_skip(*s, 1);
+		return add_line_end(d);
+	}
+	d->cr_stored = text.p[text.n - 1] == '\r';
+	return add(d, text);
+}
+
 int
 maildir_write(struct maildir_draft *d, struct span s)
 {
 	while (s.n > 0) {
 		int r;
 
-		if (s.p[0] == '\n') {
+		if (d->raw) {
+			r = add_raw(d, &s);
+		} else if (s.p[0] == '\n') {
 			d->after_cr = false;
 			r = add_line_end(d);
 			s = span_skip(s, 1);

@@ -64,12 +64,14 @@ int maildir_create(int parent, const char *dir);
  * then commit: durable, in new/, under a name with the true S= and W=.  0,
  * or -1 with errno.  After a failed write the caller aborts; a failed begin
  * or commit leaves nothing behind.  (To commit with flags: mailbox_append.)
- * wire counts a byte more for each LF that no CR stands before.
+ * wire counts a byte more for each LF that no CR stands before.  With raw
+ * set after begin, nothing is converted.
  */
 struct maildir_draft {
 	int maildir; /* the caller's descriptor of the folder */
 	struct durable file;
 	uint64_t size, wire;
+	bool raw;
 	bool after_cr, cr_stored;
 	char base[MAILDIR_BASE];
 	struct buf out;
