@@ -28,8 +28,6 @@ dist_man_MANS += %D%/postern-adopt.1
 TESTS += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t t/adopt-pop3.t
 EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t \
 	t/adopt-mail.py t/adopt-clients.sh t/adopt-pop3.t t/adopt-pop3.py
-TESTS += t/adopt-tool.t t/adopt-dovecot.t
-EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-dovecot.py
 
 pkglibexec_PROGRAMS += tools/postern-mailbox
 tools_postern_mailbox_SOURCES = %D%/mailbox.c %D%/mailbox.h \
