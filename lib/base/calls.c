@@ -71,10 +71,9 @@
 static const unsigned login_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_SOCKET,
 	CALLS_FRAMES };
 static const unsigned smtp_calls[] = { CALLS_SMTP };
-/* checkpw counts failures in a file, and waits. */
+/* fcntl: checkpw counts failures in a file, under locks. */
 static const unsigned secret_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_FRAMES,
-	CALLS_READ, SYS_clock_nanosleep, SYS_fcntl, SYS_ftruncate, SYS_mremap,
-	SYS_poll, SYS_pwrite64, SYS_sendto };
+	CALLS_READ, SYS_fcntl, SYS_mremap, SYS_poll, SYS_sendto };
 /* What its children need, and to fork and arrange their descriptors. */
 static const unsigned nursery_calls[] = { CALLS_SMTP, SYS_clone, SYS_clone3,
 	SYS_close_range, SYS_dup2, SYS_fcntl, SYS_pidfd_open, SYS_prlimit64,
