@@ -257,7 +257,8 @@ is_lost(const struct report *r)
 		return !r->a.done && r->a.from && r->messages > 0;
 	if (r->a.from == NULL)
 		return r->messages > 0;
-	return r->messages > r->kept + r->arrived || r->a.keywords.refused > 0;
+	return r->messages > r->kept + r->arrived ||
+	       r->a.keywords.refused > 0 || letters_are_used_up(r);
 }
 
 static int

@@ -25,9 +25,11 @@ tools_postern_adopt_SOURCES = %D%/adopt.c %D%/adopt.h %D%/adopt_box.c \
 	%D%/progress.c %D%/progress.h
 tools_postern_adopt_LDADD = lib/libpostern.a $(CDB_LIBS)
 dist_man_MANS += %D%/postern-adopt.1
-TESTS += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t t/adopt-pop3.t
+TESTS += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t t/adopt-pop3.t \
+	t/adopt-variants.t
 EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t \
-	t/adopt-mail.py t/adopt-clients.sh t/adopt-pop3.t t/adopt-pop3.py
+	t/adopt-mail.py t/adopt-clients.sh t/adopt-pop3.t t/adopt-pop3.py \
+	t/adopt-variants.t
 
 pkglibexec_PROGRAMS += tools/postern-mailbox
 tools_postern_mailbox_SOURCES = %D%/mailbox.c %D%/mailbox.h \
