@@ -510,6 +510,37 @@ def test_settings():
        "keys are made for what is offered", text)
 
 
+def test_classic():
+    """A program with the classic interface in place of our own database."""
+    with open(os.environ["POSTERN_SRC"] + "/t/checkpassword") as f:
+        text = f.read()
+    site = Site("classic", programs=[("other", text)], checkpassword="other")
+    os.unlink(site.root + "/etc/postern/secrets.cdb")
+    server = Server(site)
+    for p in SERVICES:
+        w = server.wire(p)
+        got = w.mechanisms()
+        ok(got == ["PLAIN", "LOGIN"], p + ": checkpassword: no SCRAM", got)
+        got = []
+        for user, word in (("alice", "wrong"), ("nobody", "open"),
+                           ("alice", "open sesame")):
+            got.append(w.verdict(w.begin("PLAIN", "\0%s\0%s" % (user, word))))
+        ok(got == ["no", "no", "yes"], p + ": its verdict counts", got)
+        w = server.wire(p)
+        got = [w.verdict(w.begin("PLAIN", "\0alice\0" + word)) for word in
+               ("later", "misused", "killed")]
+        ok(got == ["later"] * 3, p + ": its faults are not refusals", got)
+    site.program("other", "#!/bin/sh\nexit 0\n")
+    w = server.wire("imap")
+    got = w.verdict(w.begin("PLAIN", b"\0nobody\0x"))
+    ok(got == "no", "it makes no mailbox of a name", got)
+    os.unlink(site.libexec + "/other")
+    w = server.wire("imap")
+    got = w.verdict(w.begin("PLAIN", b"\0alice\0open"))
+    ok(got == "later", "no such program: later", got)
+    server.stop()
+
+
 def peer(name, program, args, want, **kw):
     if not shutil.which(program):
         skip(name, program + " is not installed")
@@ -604,6 +635,7 @@ def main():
     test_gsasl(server)
     server.stop()
     test_settings()
+    test_classic()
     test_peers(Site("peers", stubs=False))
 
 

@@ -49,7 +49,7 @@ start(struct link *l, int end)
 {
 	const struct front *f = l->front;
 	const struct conf *c = &f->conf;
-	int secrets = open_below(c, "secrets.cdb");
+	int secrets = c->checkpassword ? -1 : open_below(c, "secrets.cdb");
 	int users = open_below(c, "users.cdb");
 	int fds[] = { end, -1, 2, secrets, users, open_guard(c) };
 	const char *env[] = { FRONT_ENV NULL };
@@ -72,7 +72,7 @@ start(struct link *l, int end)
 	}
 	argv[n++] = f->service->name;
 	argv[n++] = l->peer;
-	if (secrets != -1 && users != -1 &&
+	if ((secrets != -1 || c->checkpassword) && users != -1 &&
 	    conf_program(c, c->checkpw, path) == 0)
 		pid = proc_spawn(&p);
 	for (size_t i = 3; i < p.nfds; i++)

@@ -4,10 +4,14 @@
  * Reads:   fd 0 the requests of one exchange (net/frame.h), fd 3
  *          secrets.cdb, fd 4 users.cdb, postern.conf
  * Writes:  fd 0 a verdict on each; fd 5 counters of failed logins
- * Runs as: postern.conf's auth_user, jailed before it reads a request
+ * Runs as: postern.conf's auth_user, jailed before it reads a request; where
+ *          postern.conf says checkpassword, a child outside of the jail runs
+ *          that program
  * Exits:   0 a verdict was given, or the exchange was given up; 100 usage;
  *          111 a fault
  */
+#include "classic.h"
+
 #include "auth/guard.h"
 #include "auth/sasl.h"
 #include "auth/secrets.h"
@@ -32,6 +36,7 @@ struct attempt {
 	const char *peer;
 	uint64_t workers; /* passwords hashed at a time */
 	struct guard guard;
+	struct classic classic;
 	char key[USERS_ADDRESS]; /* who it is meant to be */
 	struct secrets secrets;
 	struct frame_request q;
@@ -122,12 +127,15 @@ judge(struct attempt *a, enum secrets_verdict proof, size_t which)
 	if (proof == SECRETS_TEMPFAIL)
 		return FRAME_TEMPFAIL;
 	if (proof == SECRETS_YES) {
-		status = allow(a, which);
+		status = a->conf.checkpassword ? find_mailbox(a)
+					       : allow(a, which);
 		if (status == FRAME_OK)
 			guard_success(&a->guard, (int64_t)time(NULL));
 		return status;
 	}
-	return refuse(a, a->secrets.known ? "password" : "unknown");
+	return refuse(a, a->secrets.known || a->conf.checkpassword
+			     ? "password"
+			     : "unknown");
 }
 
 /* -1: a fault. */
@@ -139,6 +147,8 @@ load_user(struct attempt *a, struct span name)
 	/* A name that cannot be one costs the same as an unknown one. */
 	if (users_login(name, a->conf.domain, a->key) == -1)
 		(void)snprintf(a->key, sizeof a->key, "-");
+	if (a->conf.checkpassword)
+		return 0;
 	return secrets_load(FRAME_SECRETS_FD, span_str(a->key),
 	    a->conf.scram_iterations, &a->secrets);
 }
@@ -177,7 +187,10 @@ check_plain(struct attempt *a)
 	if (!is_heard(a))
 		return FRAME_TEMPFAIL;
 	guard_place(&a->guard, a->workers);
-	proof = secrets_check(&a->secrets, plain.password, &which);
+	proof = a->conf.checkpassword
+		    ? classic_check(
+			  &a->classic, span_str(a->key), plain.password)
+		    : secrets_check(&a->secrets, plain.password, &which);
 	return judge(a, proof, which);
 }
 
@@ -351,6 +364,9 @@ main(int argc, char *argv[])
 	if (conf_load(&a.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	a.workers = count_workers(&a.conf);
+	if (a.conf.checkpassword &&
+	    classic_start(&a.conf, a.service->name, a.peer, &a.classic) == -1)
+		err_die_sys(EXIT_LATER, "start %s", a.conf.checkpassword);
 	enter_jail(&a.conf);
 	if (fcntl(FRAME_GUARD_FD, F_GETFD) == -1 ||
 	    guard_open(&a.guard, FRAME_GUARD_FD, a.conf.auth_free_tries) == -1)

@@ -35,6 +35,7 @@ static const struct setting settings[] = {
 	{ "auth_tries", NUMBER, AT(auth_tries), 1, 1000 },
 	{ "auth_user", TEXT, AT(auth_user), 0, 0 },
 	{ "auth_workers", NUMBER, AT(auth_workers), 0, 1000 },
+	{ "checkpassword", TEXT, AT(checkpassword), 0, 0 },
 	{ "checkpw", TEXT, AT(checkpw), 0, 0 },
 	{ "clear_login", CLEAR, AT(clear_login), 0, 0 },
 	{ "connections", NUMBER, AT(connections), 1, 1000000 },
@@ -358,6 +359,9 @@ conf_load(struct conf *c, const char *root, char error[CONF_ERROR])
 	}
 	r = r == 1 ? parse(c, buf_span(&text), path, error) : 0;
 	buf_free(&text);
+	/* Such a program has no keys for SCRAM. */
+	if (c->checkpassword)
+		c->mechanisms &= CONF_PLAIN | CONF_LOGIN;
 	return r;
 }
 

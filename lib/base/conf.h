@@ -63,6 +63,7 @@ struct conf {
 	const char *auth_user;  /* who reads credentials */
 	const char *queue_user; /* who owns the queue */
 	const char *checkpw;    /* program that checks a password */
+	const char *checkpassword; /* the classic kind, or NULL */
 	const char *pop3_uidl;  /* form of POP3's unique ids */
 	const char *resolver;   /* ADDRESS[@PORT]; NULL: resolv.conf says */
 	enum conf_clear clear_login;

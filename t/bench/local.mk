@@ -5,4 +5,4 @@ t_bench_load_SOURCES = %D%/load.c
 t_bench_load_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 t_bench_floor_SOURCES = %D%/floor.c
 t_bench_floor_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
-EXTRA_DIST += %D%/imap-mailbox %D%/idle %D%/login %D%/servers.py
+EXTRA_DIST += %D%/imap-mailbox %D%/idle %D%/login %D%/servers.py %D%/timing
