@@ -57,7 +57,8 @@ refused() { # refused DIR REGEX
 # Converts it as the man page says, and takes it over.
 convert() { # convert BOX...
 	view "$@" >"$tmp/dovecot.view"
-	as doveadm -c "$tmp/dovecot.conf" backup "maildir:$tmp/new" 2>"$tmp/said"
+	# shellcheck disable=SC2086
+	as doveadm -c "$tmp/dovecot.conf" ${convert_with:-} backup "maildir:$tmp/new" 2>"$tmp/said"
 	is "$?" 0 'doveadm backup converts it'
 	adopt "$tmp/new"
 	is "$status" 0 'then all is kept'
@@ -82,6 +83,15 @@ refused "$md" 'mbox files'
 adopt "$tmp/inbox"
 like "$status $out" '^100 .*postern mailbox import' 'so is its INBOX'
 convert INBOX Lists/golang 'Entw&APw-rfe'
+
+# Compressed messages.
+begin "maildir:$md" 'separator = /'
+printf 'mail_plugins = zlib\nplugin {\n  zlib_save = gz\n}\n' >>"$tmp/dovecot.conf"
+fill Lists/golang 'Entw&APw-rfe' 'a compressed Maildir'
+refused "$md" '4 messages are compressed or encrypted by Dovecot'
+convert_with='-o plugin/zlib_save= -o maildir_copy_with_hardlinks=no'
+convert INBOX Lists/golang 'Entw&APw-rfe'
+is "$(imap 'a EXAMINE INBOX' 'b UID FETCH 1 BODY.PEEK[TEXT]' | grep -c '^x')" 1 'as mail'
 
 # A namespace with a prefix, whose subscriptions have it, too.
 begin "maildir:$md" 'separator = .' 'prefix = INBOX.' 'subscriptions = no'

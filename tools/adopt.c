@@ -92,8 +92,13 @@ adopt_account(struct job *j)
 {
 	char why[ADOPT_NOTE];
 
+	char packed[ADOPT_NOTE];
+
 	if (!adopt_layout(j->a.dir, why))
 		return refuse(j, why);
+	progress_show(&j->progress, "%s: looking through it", j->path);
+	if (adopt_packed(j, packed))
+		return refuse(j, packed);
 	if (why[0])
 		print_fact(j, "besides", why);
 	if (adopt_folders(j) == -1)

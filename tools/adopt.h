@@ -62,6 +62,12 @@ int adopt_box(struct job *j, const char *name);
  */
 bool adopt_layout(int dir, char why[ADOPT_NOTE]);
 
+/* --- adopt_packed.c */
+
+/* Says in why that there are messages which are no mail as they lie, for
+ * Dovecot compressed or encrypted them; false: there are none. */
+bool adopt_packed(struct job *j, char why[ADOPT_NOTE]);
+
 /* --- adopt_tree.c */
 
 /* Prints the folders that do not show under the names that they had, renames

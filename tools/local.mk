@@ -20,8 +20,8 @@ EXTRA_DIST += t/users.t
 
 pkglibexec_PROGRAMS += tools/postern-adopt
 tools_postern_adopt_SOURCES = %D%/adopt.c %D%/adopt.h %D%/adopt_box.c \
-	%D%/adopt_layout.c %D%/adopt_print.c %D%/adopt_tree.c %D%/common.c \
-	%D%/common.h %D%/names.c %D%/names.h %D%/owner.c %D%/owner.h \
+	%D%/adopt_layout.c %D%/adopt_packed.c %D%/adopt_print.c \
+	%D%/adopt_tree.c %D%/common.c %D%/common.h %D%/names.c %D%/names.h %D%/owner.c %D%/owner.h \
 	%D%/progress.c %D%/progress.h
 tools_postern_adopt_LDADD = lib/libpostern.a $(CDB_LIBS)
 dist_man_MANS += %D%/postern-adopt.1
