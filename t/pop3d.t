@@ -296,6 +296,11 @@ is "$(ids x%u)" "UID8-1234 UID5 1000000003.M1P1Q1.h,S=2+2Bx " "Courier's own ids
 printf '3 V5 N6\n1 Pone W2 :1000000001.M1P1Q1.h\n2 W2 :1000000002.M1P1Q1.h\n3 P\001 :1000000003.M1P1Q1.h\n' \
     >"$box/dovecot-uidlist"
 is "$(ids x%u)" "one UID5 1000000003.M1P1Q1.h,S=2+2Bx " "and Dovecot's, from elsewhere"
+long=$(printf %0100d 7)
+printf '3 V5 N6\n1 P%s :1000000001.M1P1Q1.h\n2 P%s%s%s%s%s :1000000002.M1P1Q1.h\n' \
+    "$long" "$long" "$long" "$long" "$long" "$long" >"$box/dovecot-uidlist"
+is "$(ids x%u | cut -d ' ' -f 1,2)" "$long UID5" 'long ones, too, unless they fill a line'
+printf '3 V5 N6\n1 Pone W2 :1000000001.M1P1Q1.h\n' >"$box/dovecot-uidlist"
 rm "$box/courierpop3dsizelist"
 like "$(ids x%u)" "^one x2 x[0-9]* $" 'all others have the form of the setting'
 rm "$box/dovecot-uidlist"

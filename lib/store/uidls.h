@@ -11,7 +11,8 @@
 #include "base/span.h"
 
 enum {
-	UIDLS_ID = 70 /* bytes of an id (RFC 1939 section 7) */
+	UIDLS_ID = 490 /* bytes: more than the 70 of RFC 1939 section 7, as
+			  Courier's once were, but a line (RFC 2449 4) */
 };
 
 struct uidls {
