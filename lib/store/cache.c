@@ -103,7 +103,8 @@ bool
 cache_look(struct cache *c, uint64_t at, size_t n, struct span *out)
 {
 	uint64_t end = c->window_at + c->window.n;
-	bool onwards = at >= c->window_at && at < end + NEAR;
+	bool onwards = c->window.n > 0 && at >= c->window_at &&
+	    at < end + NEAR;
 
 	if (at < c->window_at || at + n > end)
 		read_window(c, at, onwards ? WINDOW : n > NEAR ? n : NEAR);

@@ -32,6 +32,7 @@ enum {
 	CACHE_RECORD = 65536,        /* and of a record */
 	CACHE_HEADER = 65536,        /* a message with a longer header, */
 	CACHE_MESSAGE = 16777216,    /* or longer, is not looked at on arrival */
+	CACHE_TAIL = 4096,           /* most records are shorter */
 	CACHE_BATCH = 262144,        /* bytes that are written at once */
 	CACHE_COST = 65536,          /* of cache that are read as fast as one
 	                                message is */

@@ -73,7 +73,7 @@ lock(struct cache *c, bool create, uint64_t *size)
 static bool
 ends_well(struct cache *c, uint64_t size)
 {
-	size_t n = size < CACHE_RECORD ? (size_t)size : CACHE_RECORD;
+	size_t n = size < CACHE_TAIL ? (size_t)size : CACHE_TAIL;
 	struct span s;
 	bool good;
 
@@ -85,6 +85,11 @@ ends_well(struct cache *c, uint64_t size)
 	good = cache_look(c, 0, CACHE_FILE_HEAD, &s) && cache_is_file_head(s);
 	if (!good || size == CACHE_FILE_HEAD)
 		return good;
+	if (!cache_look(c, size - n, n, &s))
+		return false;
+	if (cache_last(s) > 0)
+		return true;
+	n = size < CACHE_RECORD ? (size_t)size : CACHE_RECORD;
 	return cache_look(c, size - n, n, &s) && cache_last(s) > 0;
 }
 
