@@ -5,7 +5,9 @@ lib_libpostern_a_SOURCES += \
 	%D%/lex.c %D%/lex.h %D%/mime.c %D%/mime.h %D%/mime_field.c \
 	%D%/mime_field.h %D%/mime_line.c %D%/mime_line.h %D%/source.c \
 	%D%/source.h
-lib_libpostern_a_SOURCES += %D%/mime_value.c %D%/word.c %D%/word.h
+lib_libpostern_a_SOURCES += \
+	%D%/mime_value.c %D%/msgid.c %D%/msgid.h %D%/subject.c \
+	%D%/subject.h %D%/word.c %D%/word.h
 lib_libpostern_a_SOURCES += \
 	%D%/attach.c %D%/attach.h %D%/html.c %D%/html.h %D%/render.c \
 	%D%/render.h

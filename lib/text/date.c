@@ -241,6 +241,32 @@ take_year(struct span *s, int *year)
 	return true;
 }
 
+/* "AM" and "PM", which a few programs write. */
+static void
+take_half(struct span *s, struct date *d)
+{
+	struct span rest = *s, word;
+
+	skip_between(&rest, "");
+	word = take_letters(&rest);
+	if (d->hour > 12 || d->hour == 0 ||
+	    !(span_is_nocase(word, "AM") || span_is_nocase(word, "PM")))
+		return;
+	*s = rest;
+	d->hour = d->hour % 12 + (span_is_nocase(word, "PM") ? 12 : 0);
+}
+
+static bool
+take_seconds(struct span *s, struct date *d)
+{
+	skip_between(s, "");
+	d->second = 0;
+	if (span_at(*s, 0) != ':' && span_at(*s, 0) != '.')
+		return true;
+	skip_between(s, ":.");
+	return take_int(s, 60, &d->second);
+}
+
 static bool
 take_time(struct span *s, struct date *d)
 {
@@ -252,15 +278,25 @@ take_time(struct span *s, struct date *d)
 	skip_between(s, ":.");
 	if (!take_int(s, 59, &d->minute))
 		return false;
-	skip_between(s, "");
-	d->second = 0;
-	if (span_at(*s, 0) != ':' && span_at(*s, 0) != '.')
-		return true;
-	skip_between(s, ":.");
-	return take_int(s, 60, &d->second);
+	if (!take_seconds(s, d))
+		return false;
+	take_half(s, d);
+	return true;
 }
 
-/* "Jul 17 02:44:25 1996", the rest of a date as asctime writes it. */
+/* A time and its zone; none is midnight UTC. */
+static void
+take_time_zone(struct span *s, struct date *d)
+{
+	/* A date without a time: seen from old list servers. */
+	if (is_digit(span_at(*s, 0)) && take_time(s, d))
+		d->zone = take_zone(s);
+	else
+		d->hour = d->minute = d->second = 0;
+}
+
+/* "Jul 17 02:44:25 1996", the rest of a date as asctime writes it; or
+ * "July 17, 1996 2:44 AM". */
 static bool
 parse_asctime(struct span s, int month, struct date *d)
 {
@@ -269,6 +305,13 @@ parse_asctime(struct span s, int month, struct date *d)
 	if (!take_int(&s, 31, &d->day))
 		return false;
 	skip_between(&s, ",");
+	if (is_digit(span_at(s, 2)) && is_digit(span_at(s, 3))) {
+		if (!take_year(&s, &d->year))
+			return false;
+		skip_between(&s, ",");
+		take_time_zone(&s, d);
+		return is_date(d);
+	}
 	if (!take_time(&s, d))
 		return false;
 	d->zone = 0;
@@ -303,12 +346,7 @@ date_parse_mail(struct span s, struct date *d)
 	if (!take_year(&s, &got.year))
 		return false;
 	skip_between(&s, ",");
-	/* A date without a time is midnight; seen from old list servers. */
-	if (is_digit(span_at(s, 0))) {
-		if (!take_time(&s, &got))
-			return false;
-		got.zone = take_zone(&s);
-	}
+	take_time_zone(&s, &got);
 	if (!is_date(&got))
 		return false;
 	*d = got;

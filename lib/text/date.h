@@ -22,7 +22,8 @@ struct date {
 int64_t date_seconds(const struct date *d);
 struct date date_civil(int64_t seconds, int zone);
 
-/* A Date: field's value, with obsolete forms; false: no date. */
+/* A Date: field's value, with obsolete forms; a time that is none is midnight
+ * UTC (RFC 5256 2.2).  False: no date. */
 bool date_parse_mail(struct span s, struct date *d);
 /* "17-Jul-1996 02:44:25 -0700" (RFC 3501 date-time); false: not one. */
 bool date_parse_imap(struct span s, struct date *d);

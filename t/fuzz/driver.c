@@ -2,10 +2,13 @@
  * Runs a fuzz target on its seeds and on mutations of them.
  *
  * Usage: TARGET [-t SECONDS] [-n RUNS] [-s SEED] [FILE | FOLDER]...
- * Reads the files; prints nothing and exits 0 when all is well.  A crash or
- * an input that takes longer than a second ends the process by a signal,
- * after the input was written to `crash-PID' in the current folder.  Exits
- * 100 for wrong arguments, 111 where a seed cannot be read.
+ * Reads the files; prints nothing and exits 0 when all is well.  A crash, or
+ * an input that takes more time of the processor than its size allows, ends
+ * the process by a signal, after the input was written to `crash-PID' in the
+ * current folder.  Exits 100 for wrong arguments, 111 where a seed cannot be
+ * read.
+ *
+ * The targets run under libFuzzer, too, which finds more: t/fuzz/libfuzzer.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -35,7 +39,9 @@ enum {
 	SEEDS = 4096,
 	RUNS = 2000,         /* mutations where nothing is said */
 	STEPS = 8,           /* changes to one input, at most */
-	LIMIT_S = 1
+	LIMIT_MS = 300,      /* of processor time for one input, */
+	LIMIT_US_BYTE = 10,  /* and for each byte of it: 0.95 s for the longest */
+	WAIT_S = 60          /* for one that does not even use the processor */
 };
 
 struct fuzz {
@@ -92,11 +98,22 @@ on_signal(int sig)
 {
 	static const char slow[] = "too slow: ";
 
-	if (sig == SIGALRM)
+	if (sig == SIGALRM || sig == SIGPROF)
 		(void)io_write(2, slow, sizeof slow - 1);
 	keep_input();
 	signal(SIGABRT, SIG_DFL);
 	abort();
+}
+
+/* Starts, or with 0 stops, the clocks. */
+static void
+limit_time(int64_t us)
+{
+	struct itimerval t = { .it_value = { .tv_sec = (time_t)(us / 1000000),
+		.tv_usec = (suseconds_t)(us % 1000000) } };
+
+	setitimer(ITIMER_PROF, &t, NULL);
+	alarm(us > 0 ? WAIT_S : 0);
 }
 
 static void
@@ -111,9 +128,9 @@ run(struct span s)
 		memcpy(copy, s.p, s.n);
 	current.p = s.p;
 	current.n = s.n;
-	alarm(LIMIT_S);
+	limit_time(LIMIT_MS * 1000 + (int64_t)s.n * LIMIT_US_BYTE);
 	(void)LLVMFuzzerTestOneInput(copy, s.n);
-	alarm(0);
+	limit_time(0);
 	free(copy);
 }
 
@@ -288,6 +305,7 @@ catch_signals(void)
 	struct sigaction act = { .sa_handler = on_signal };
 
 	sigaction(SIGALRM, &act, NULL);
+	sigaction(SIGPROF, &act, NULL);
 	sigaction(SIGABRT, &act, NULL);
 	act.sa_flags = (int)SA_RESETHAND;
 #if defined(__SANITIZE_ADDRESS__)

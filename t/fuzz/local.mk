@@ -1,5 +1,5 @@
 # t/fuzz
-EXTRA_DIST += %D%/driver.c t/fuzz.t
+EXTRA_DIST += %D%/driver.c %D%/libfuzzer t/fuzz.t
 TESTS += t/fuzz.t
 
 # Bodies, dates, headers, structure and views of messages.

@@ -13,7 +13,9 @@
 #include "mail/header.h"
 #include "mail/html.h"
 #include "mail/imap.h"
+#include "mail/msgid.h"
 #include "mail/render.h"
+#include "mail/subject.h"
 #include "mail/word.h"
 #include "text/date.h"
 
@@ -79,6 +81,21 @@ run_date(struct span text, struct buf *out)
 	struct date d;
 
 	(void)date_parse_mail(text, &d);
+}
+
+static void
+run_subject(struct span text, struct buf *out)
+{
+	bool reply;
+
+	(void)subject_base(text, out, &reply);
+}
+
+static void
+run_msgid(struct span text, struct buf *out)
+{
+	while (msgid_next(&text, out) == 1)
+		;
 }
 
 /* A start, n times a piece ("%zu" in it is a number), and an end. */
@@ -155,6 +172,17 @@ static const struct bomb {
 	{ "newlines in pre", run_html, "<pre>", "\n", "x", 500000 },
 	{ "comments in a date", run_date, "", "()", "", 500000 },
 	{ "open comments in a date", run_date, "", "(", "", 1000000 },
+	{ "blobs in a subject", run_subject, "", "[a]", "", 300000 },
+	{ "open blobs in a subject", run_subject, "", "[", "", 500000 },
+	{ "replies", run_subject, "", "Re: [a] ", "", 200000 },
+	{ "forwards", run_subject, "", "[fwd: ", "]", 200000 },
+	{ "trailers", run_subject, "x", " (fwd)", "", 200000 },
+	{ "identifiers", run_msgid, "", "<a@b>", "", 300000 },
+	{ "open identifiers", run_msgid, "", "<a@", "", 300000 },
+	{ "open quotes before identifiers", run_msgid, "\"", "\\\"", "",
+	    300000 },
+	{ "open comments before identifiers", run_msgid, "", "(<a@b>", "",
+	    200000 },
 	{ "quoted lines", run_render,
 	    "Content-Type: text/plain; format=flowed\n\n", "> > a \n", "",
 	    200000 },

@@ -1,9 +1,10 @@
 /*
  * Prints what lib/mail makes of message files, for tests.
  *
- * Usage: mailtree [-p] [-t | -d | -e | -b | -s | -r] FILE...
+ * Usage: mailtree [-p] [-t | -d | -e | -b | -s | -r | -f] FILE...
  * -t the tree of parts, -d the parts decoded (in hexadecimal), -e ENVELOPE,
- * -b BODYSTRUCTURE, -s BODY, -r the text view.  With -p, for -t, -b and -s,
+ * -b BODYSTRUCTURE, -s BODY, -r the text view, -f the first Date in seconds,
+ * the first Subject and From decoded.  With -p, for -t, -b and -s,
  * the file is read piece by piece, as large messages are.
  * Exits 100 for wrong arguments, 111 where a file cannot be read.
  */
@@ -17,6 +18,8 @@
 #include "mail/header.h"
 #include "mail/imap.h"
 #include "mail/render.h"
+#include "mail/word.h"
+#include "text/date.h"
 
 enum {
 	FILE_LIMIT = 1 << 30
@@ -104,6 +107,28 @@ print_file(int mode, const char *path, struct arena *a, struct buf *out)
 }
 
 static void
+print_fields(struct span header)
+{
+	static const char *const decoded[] = { "Subject", "From" };
+	struct buf b = buf_new(FILE_LIMIT);
+	struct header_field f;
+	struct date d;
+
+	if (header_get(header, "Date", &f) && date_parse_mail(f.value, &d))
+		printf("date %lld\n", (long long)date_seconds(&d));
+	for (size_t i = 0; i < sizeof decoded / sizeof *decoded; i++) {
+		buf_reset(&b);
+		if (!header_get(header, decoded[i], &f))
+			continue;
+		printf("%s ", decoded[i]);
+		(void)word_decode(f.value, &b);
+		print_hex(buf_span(&b));
+		putchar('\n');
+	}
+	buf_free(&b);
+}
+
+static void
 print(int mode, struct span text, struct arena *a, struct buf *out)
 {
 	struct mime_part *part = mime_parse(text, a);
@@ -115,7 +140,9 @@ print(int mode, struct span text, struct arena *a, struct buf *out)
 		print_part(part, 0);
 	if (mode == 'd')
 		print_decoded(text, part, 0);
-	if (mode == 't' || mode == 'd')
+	if (mode == 'f')
+		print_fields(span_head(text, header_length(text)));
+	if (mode == 't' || mode == 'd' || mode == 'f')
 		return;
 	if (mode == 'r')
 		r = render_text(text, span_str("PARTS"), out);
@@ -138,7 +165,7 @@ main(int argc, char **argv)
 	bool pieces = false;
 
 	err_program("mailtree");
-	while ((c = getopt(argc, argv, "ptdebsr")) != -1) {
+	while ((c = getopt(argc, argv, "ptdebsrf")) != -1) {
 		if (c == '?')
 			return EXIT_NEVER;
 		if (c == 'p')
