@@ -70,7 +70,7 @@ list_one(struct mailbox_tool *t, const char *name, void *ctx)
 	struct listing *l = ctx;
 	struct mailbox_status s;
 
-	if (mailbox_status(&t->a, span_str(name), &s) == -1) {
+	if (mailbox_status(&t->a, span_str(name), true, &s) == -1) {
 		err_warn_sys("%s", name);
 		return EXIT_LATER;
 	}

@@ -25,6 +25,7 @@ static int
 prepare_item(struct imap *s, const struct fetch_item *item, size_t i)
 {
 	struct span header;
+	uint64_t wire = 0;
 
 	switch (item->kind) {
 	case FETCH_BODY:
@@ -39,8 +40,10 @@ prepare_item(struct imap *s, const struct fetch_item *item, size_t i)
 			   ? 0
 			   : shown_split(&s->shown);
 	case FETCH_SIZE:
-		return shown_measure(
-		    &s->shown, 0, s->shown.size, &s->box->msgs[i].wire);
+		if (shown_measure(&s->shown, 0, s->shown.size, &wire) == -1)
+			return -1;
+		mailbox_measured(s->box, i, wire);
+		return 0;
 	case FETCH_DATE:
 	case FETCH_FLAGS:
 	case FETCH_UID:
@@ -101,6 +104,10 @@ static int
 prepare(struct imap *s, const struct fetch *f, size_t i)
 {
 	for (size_t k = 0; k < f->n; k++) {
+		if (f->item[k].kind != FETCH_FLAGS &&
+		    f->item[k].kind != FETCH_UID &&
+		    mailbox_learn(s->box, i) == -1)
+			return -1;
 		if (!needs_file(s, &f->item[k], i))
 			continue;
 		if (shown_open(&s->shown, s->box, i) == -1 ||

@@ -189,7 +189,8 @@ cmd_status(struct imap *s, struct parse *p)
 	}
 	errno = EINVAL;
 	if (name.p == NULL ||
-	    mailbox_status(&s->account, name, &status) == -1) {
+	    mailbox_status(&s->account, name,
+		(items & 1U << STATUS_DELETED_STORAGE) != 0, &status) == -1) {
 		reply_errno(s);
 		return;
 	}

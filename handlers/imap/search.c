@@ -191,6 +191,14 @@ cpu_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* One that was expunged meanwhile is no error. */
+static void
+unreadable(struct searching *g)
+{
+	if (errno != ENOENT)
+		g->error = errno;
+}
+
 static bool
 reading_key_holds(struct searching *g, const struct search *key, size_t i)
 {
@@ -200,8 +208,7 @@ reading_key_holds(struct searching *g, const struct search *key, size_t i)
 	if (g->late)
 		return false;
 	if (shown_open(&g->s->shown, g->s->box, i) == -1) {
-		if (errno != ENOENT)
-			g->error = errno;
+		unreadable(g);
 		return false;
 	}
 	if (key->kind == SEARCH_HEADER)
@@ -222,18 +229,18 @@ reading_key_holds(struct searching *g, const struct search *key, size_t i)
 static uint64_t
 wire_size(struct searching *g, size_t i)
 {
-	struct message *m = &g->s->box->msgs[i];
-
-	if (m->wire == 0 && (shown_open(&g->s->shown, g->s->box, i) == -1 ||
-				shown_measure(&g->s->shown, 0, g->s->shown.size,
-				    &m->wire) == -1))
-		g->error = errno;
-	return m->wire;
+	if (mailbox_measure(g->s->box, i) == -1)
+		unreadable(g);
+	return g->s->box->msgs[i].wire;
 }
 
 static int64_t
-local_day(const struct message *m)
+local_day(struct searching *g, size_t i)
 {
+	const struct message *m = &g->s->box->msgs[i];
+
+	if (mailbox_learn(g->s->box, i) == -1)
+		unreadable(g);
 	return day_of(m->date + (int64_t)date_zone(m->date) * 60);
 }
 
@@ -278,11 +285,11 @@ holds(struct searching *g, const struct search *key, size_t i)
 	case SEARCH_SMALLER:
 		return wire_size(g, i) < key->number;
 	case SEARCH_BEFORE:
-		return local_day(m) < key->day;
+		return local_day(g, i) < key->day;
 	case SEARCH_ON:
-		return local_day(m) == key->day;
+		return local_day(g, i) == key->day;
 	case SEARCH_SINCE:
-		return local_day(m) >= key->day;
+		return local_day(g, i) >= key->day;
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE:

@@ -55,7 +55,7 @@ open_mailbox(struct imap *s, struct parse *p, bool read_only)
 	session_unselect(s);
 	errno = EINVAL;
 	if (name.p && span_copy(name, s->box_name, sizeof s->box_name) == 0)
-		s->box = mailbox_open(&s->account, name, read_only);
+		s->box = mailbox_open_vague(&s->account, name, read_only);
 	if (s->box == NULL) {
 		reply_errno(s);
 		return;

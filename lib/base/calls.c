@@ -54,8 +54,9 @@
 #define CALLS_SMTP \
 	CALLS_BASE, CALLS_LOG, CALLS_SOCKET, CALLS_FRAMES, CALLS_READ, \
 	    SYS_mremap
-/* Files below a folder; mprotect, for the modules of iconv; sysinfo, for
- * qsort; uname, for the names of files. */
+/* Files below a folder; mprotect, for the modules of iconv and for memory
+ * that grows where it is (store/space.h); sysinfo, for qsort; uname, for the
+ * names of files. */
 #define CALLS_FILES \
 	SYS_clock_nanosleep, SYS_dup, SYS_fallocate, SYS_fchmod, SYS_fcntl, \
 	    SYS_fdatasync, SYS_fstatfs, SYS_fsync, SYS_ftruncate, \

@@ -16,7 +16,9 @@ enum {
 	RECORD_KEYWORD = 5,
 	RECORD_TIMES = 6,
 	RECORD_UIDNEXT = 7,
+	RECORD_FACTS = 8,
 	BIT_IN_NEW = 1, /* NEW and NAME */
+	BIT_VAGUE = 2,  /* NEW */
 	BIT_PROVEN = 1, /* TIMES */
 	NEW_BODY = 52,  /* and the name */
 	FLAGS_BODY = 14,
@@ -25,6 +27,7 @@ enum {
 	KEYWORD_BODY = 1, /* and the keyword */
 	TIMES_BODY = 24,
 	UIDNEXT_BODY = 4,
+	FACTS_BODY = 28,
 	ALIGN = 8
 };
 
@@ -69,7 +72,8 @@ batch_new(struct batch *f, const struct message *msg, const char *name)
 	put64(body + 28, (uint64_t)msg->date);
 	put64(body + 36, msg->size);
 	put64(body + 44, msg->wire);
-	add_record(f, RECORD_NEW, msg->in_new ? BIT_IN_NEW : 0,
+	add_record(f, RECORD_NEW,
+	    (msg->in_new ? BIT_IN_NEW : 0) | (msg->vague ? BIT_VAGUE : 0),
 	    span_of(body, sizeof body), span_str(name));
 	f->counts = true;
 }
@@ -85,6 +89,19 @@ batch_flags(struct batch *f, uint32_t uid, unsigned flags, uint64_t keywords)
 	add_record(
 	    f, RECORD_FLAGS, 0, span_of(body, sizeof body), span_of(NULL, 0));
 	f->counts = true;
+}
+
+void
+batch_facts(struct batch *f, const struct message *msg)
+{
+	char body[FACTS_BODY];
+
+	put32(body, msg->uid);
+	put64(body + 4, (uint64_t)msg->date);
+	put64(body + 12, msg->size);
+	put64(body + 20, msg->wire);
+	add_record(
+	    f, RECORD_FACTS, 0, span_of(body, sizeof body), span_of(NULL, 0));
 }
 
 void
@@ -194,7 +211,8 @@ apply_new(struct mailbox *m, int bits, struct span body, uint64_t modseq)
 {
 	struct span name = span_skip(body, NEW_BODY);
 	struct message msg = { .modseq = modseq,
-		.in_new = (bits & BIT_IN_NEW) != 0 };
+		.in_new = (bits & BIT_IN_NEW) != 0,
+		.vague = (bits & BIT_VAGUE) != 0 };
 
 	if (body.n < NEW_BODY || !is_name(name))
 		return damaged();
@@ -247,6 +265,20 @@ apply_name(struct mailbox *m, int bits, struct span body)
 	if (i == SIZE_MAX)
 		return 0;
 	return view_set_name(m, i, name, (bits & BIT_IN_NEW) != 0);
+}
+
+static int
+apply_facts(struct mailbox *m, struct span body)
+{
+	size_t i;
+
+	if (body.n != FACTS_BODY)
+		return damaged();
+	i = view_at(m, get32(body.p));
+	if (i != SIZE_MAX)
+		facts_take(m, i, (int64_t)get64(body.p + 4),
+		    get64(body.p + 12), get64(body.p + 20));
+	return 0;
 }
 
 static int
@@ -303,6 +335,8 @@ apply_record(
 		return apply_flags(m, body, modseq);
 	case RECORD_NAME:
 		return apply_name(m, bits, body);
+	case RECORD_FACTS:
+		return apply_facts(m, body);
 	case RECORD_GONE:
 		return apply_gone(m, body, modseq);
 	case RECORD_KEYWORD:

@@ -263,7 +263,8 @@ cache_tidy(struct cache *c, const struct mailbox *m)
 {
 	uint64_t size;
 
-	if (!c->reading || c->closed || c->fd == -1 ||
+	/* What is vague may have a record that is not found yet. */
+	if (m->state->vague || !c->reading || c->closed || c->fd == -1 ||
 	    c->records <= CACHE_SPARE + 2 * count_live(c, m))
 		return;
 	if (!lock(c, false, &size))

@@ -274,14 +274,15 @@ choose_base(const struct target *t, const struct mailbox *m, size_t i,
 static int
 prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
 {
-	struct message msg = m->msgs[i];
+	struct message msg;
 	char base[MAILDIR_NAME], full[MAILDIR_NAME];
 	struct span copy;
 
-	if (msg.gone) {
-		errno = EIDRM;
+	if (m->msgs[i].gone || mailbox_measure(m, i) == -1) {
+		errno = m->msgs[i].gone || errno == ENOENT ? EIDRM : errno;
 		return -1;
 	}
+	msg = m->msgs[i];
 	msg.uid = t->uid;
 	msg.in_new = false;
 	msg.keywords = translate_keywords(t, m, msg.keywords);

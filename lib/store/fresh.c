@@ -12,79 +12,62 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { MANY = 1000 };
+
 static int
 folder_of(const struct mailbox *m, const struct sighting *at)
 {
 	return at->in_new ? m->state->fresh : m->state->cur;
 }
 
-/* A longer file is no message: IMAP counts bytes in 32 bits (RFC 3501 9,
- * number). */
-static const uint64_t largest = UINT32_MAX;
-
-/* A byte more for each LF that no CR stands before. */
-static int
-count_wire(int fd, uint64_t *size, uint64_t *wire)
-{
-	char chunk[32768], last = '\0';
-	ssize_t n;
-
-	*size = *wire = 0;
-	while ((n = io_read_full(fd, chunk, sizeof chunk)) > 0) {
-		*size += (uint64_t)n;
-		*wire += (uint64_t)n;
-		for (ssize_t i = 0; i < n; i++) {
-			*wire += chunk[i] == '\n' && last != '\r';
-			last = chunk[i];
-		}
-		if (*size > largest)
-			break;
-	}
-	return n == -1 ? -1 : 0;
-}
-
-/* The numbers in the name, where they fit; else those of the bytes. */
+/* The numbers in the name, where they fit; else those of the bytes, for
+ * which nobody waits where there are many. */
 static void
 fill_size(const struct mailbox *m, struct sighting *at,
-    const struct maildir_name *name, uint64_t size)
+    const struct maildir_name *name, uint64_t size, bool many)
 {
 	struct stat st;
 	int fd;
 
-	at->msg.size = at->msg.wire = size;
-	if (name->size == size && name->wire >= size &&
-	    name->wire / 2 <= size) {
-		at->msg.wire = name->wire;
+	at->msg.size = size;
+	at->msg.wire = facts_wire(name, size);
+	if (at->msg.wire > 0 || many)
 		return;
-	}
+	at->msg.wire = size;
 	fd = folder_file(folder_of(m, at), at->name, &st);
 	if (fd == -1)
 		return;
-	if (count_wire(fd, &at->msg.size, &at->msg.wire) == -1)
+	if (facts_count(fd, &at->msg.size, &at->msg.wire) == -1)
 		at->msg.size = at->msg.wire = size;
 	close(fd);
 }
 
-/* 1; 0: no message; -1. */
+/* 1; 0: no message; -1.  Of many, no file is asked for that says itself that
+ * it is no longer than it may be. */
 static int
-fill(const struct mailbox *m, struct scan *s, struct sighting *at)
+fill(const struct mailbox *m, struct scan *s, struct sighting *at, bool many)
 {
 	struct maildir_name name;
 	struct stat st;
 
+	if (!maildir_parse(span_str(at->name), &name))
+		return 0;
+	at->msg = (struct message){ .flags = name.flags & FLAG_ALL,
+		.id = sum_id(name.base),
+		.in_new = at->in_new };
+	if (many && at->regular && name.size > 0 && facts_fits(name.size)) {
+		at->msg.vague = true;
+		return 1;
+	}
 	if (fstatat(folder_of(m, at), at->name, &st, AT_SYMLINK_NOFOLLOW) ==
 	    -1) {
 		s->dirty = true;
 		return errno == ENOENT ? 0 : -1;
 	}
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > largest ||
-	    !maildir_parse(span_str(at->name), &name))
+	if (!S_ISREG(st.st_mode) || !facts_fits((uint64_t)st.st_size))
 		return 0;
-	at->msg = (struct message){ .flags = name.flags & FLAG_ALL,
-		.date = st.st_mtime,
-		.id = sum_id(name.base),
-		.in_new = at->in_new };
-	fill_size(m, at, &name, (uint64_t)st.st_size);
+	at->msg.date = st.st_mtime;
+	fill_size(m, at, &name, (uint64_t)st.st_size, many);
 	return 1;
 }
 
@@ -110,24 +93,48 @@ compare_bases(const char *a, const char *b)
 	return r ? r : (x.n > y.n) - (x.n < y.n);
 }
 
+/* What a new file is sorted by. */
+struct turn {
+	uint64_t sec, usec;
+	const struct sighting *at;
+};
+
 /* Names with one base stand together, those in cur/ first. */
 static int
 by_arrival(const void *a, const void *b)
 {
-	const struct sighting *x = a, *y = b;
-	uint64_t xs, xu, ys, yu;
+	const struct turn *x = a, *y = b;
 	int r;
 
-	arrival(x->name, &xs, &xu);
-	arrival(y->name, &ys, &yu);
-	if (xs != ys)
-		return xs < ys ? -1 : 1;
-	if (xu != yu)
-		return xu < yu ? -1 : 1;
-	r = compare_bases(x->name, y->name);
+	if (x->sec != y->sec)
+		return x->sec < y->sec ? -1 : 1;
+	if (x->usec != y->usec)
+		return x->usec < y->usec ? -1 : 1;
+	r = compare_bases(x->at->name, y->at->name);
 	if (r == 0)
-		r = x->in_new - y->in_new;
-	return r ? r : strcmp(x->name, y->name);
+		r = x->at->in_new - y->at->in_new;
+	return r ? r : strcmp(x->at->name, y->at->name);
+}
+
+static void
+sort(struct scan *s)
+{
+	size_t n;
+	struct sighting *at = sightings(&s->fresh, &n);
+	struct buf turns = buf_new(SIZE_MAX / 2), sorted = turns;
+	struct turn *turn = (void *)buf_room(&turns, n * sizeof *turn);
+
+	(void)buf_room(&sorted, n * sizeof *at); /* once */
+	for (size_t i = 0; i < n; i++) {
+		turn[i].at = &at[i];
+		arrival(at[i].name, &turn[i].sec, &turn[i].usec);
+	}
+	qsort(turn, n, sizeof *turn, by_arrival);
+	for (size_t i = 0; i < n; i++)
+		(void)buf_add(&sorted, turn[i].at, sizeof *at);
+	buf_free(&turns);
+	buf_free(&s->fresh);
+	s->fresh = sorted;
 }
 
 static bool
@@ -206,15 +213,17 @@ scan_fill(struct mailbox *m, struct scan *s)
 	struct sighting *at = sightings(&s->fresh, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		int r = fill(m, s, &at[i]);
+		int r = fill(m, s, &at[i], n > MANY);
 
 		if (r == -1)
 			return -1;
 		if (r == 1)
 			at[good++] = at[i];
 	}
+	s->fresh.n = good * sizeof *at;
 	if (good > 0)
-		qsort(at, good, sizeof *at, by_arrival);
+		sort(s);
+	at = sightings(&s->fresh, &good);
 	for (size_t i = 0; i < good; i++)
 		if (kept == 0 || !is_double(m, s, &at[kept - 1], &at[i]))
 			at[kept++] = at[i];

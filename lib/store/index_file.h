@@ -13,7 +13,8 @@ enum {
 	INDEX_GONE = 16,
 	INDEX_RECORD = 64, /* and where the records begin is a multiple */
 	INDEX_PROVEN = 1,
-	INDEX_IN_NEW = 0x8000 /* in a record's flags */
+	INDEX_VAGUE = 0x0800, /* in a record's flags */
+	INDEX_IN_NEW = 0x8000
 };
 
 struct index_head {

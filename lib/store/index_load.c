@@ -101,6 +101,7 @@ index_get_record(const char in[INDEX_RECORD])
 	return (struct message){ .uid = get32(in),
 		.flags = bits & FLAG_ALL,
 		.in_new = (bits & INDEX_IN_NEW) != 0,
+		.vague = (bits & INDEX_VAGUE) != 0,
 		.name_size = get16(in + 6),
 		.keywords = get64(in + 8),
 		.modseq = get64(in + 16),
@@ -116,6 +117,7 @@ struct look {
 	uint32_t sum, last;
 	unsigned odd;  /* bits that no file has, in any record */
 	bool disorder; /* UIDs do not grow */
+	bool vague;
 	size_t in_new, n;
 	size_t seen; /* no record before this one is unseen */
 };
@@ -128,7 +130,8 @@ look_at(struct look *l, const char *p)
 
 	l->disorder |= uid <= l->last;
 	l->last = uid;
-	l->odd |= bits & ~(unsigned)(FLAG_ALL | INDEX_IN_NEW);
+	l->odd |= bits & ~(unsigned)(FLAG_ALL | INDEX_VAGUE | INDEX_IN_NEW);
+	l->vague |= (bits & INDEX_VAGUE) || get64(p + 48) == 0;
 	l->in_new += (bits & INDEX_IN_NEW) != 0;
 	l->seen += l->seen == l->n && (bits & FLAG_SEEN);
 	l->n++;
@@ -200,6 +203,7 @@ take_records(struct mailbox *m, const struct index_head *h,
 	s->first = (size_t)index_first(h);
 	s->in_new = l->in_new;
 	s->seen = l->seen;
+	s->vague = l->vague;
 	view_take_table(m, h->j.count);
 }
 
@@ -340,7 +344,8 @@ index_share(struct mailbox *m)
 	struct look l;
 	int fd;
 
-	if (s->light || s->memory || m->ngone || m->nchanged || m->nrecent)
+	if (s->light || s->memory || m->ngone || m->nchanged || m->nrecent ||
+	    s->nlearned)
 		return;
 	if (peek(m, &h, &fd) == 1 && is_view(m, &h, NULL) &&
 	    map_records(fd, &h, &table, &l) == 0) {

@@ -5,7 +5,8 @@ lib_libpostern_a_SOURCES += \
 	%D%/account_list.c %D%/bytes.h %D%/cache.c %D%/cache.h \
 	%D%/cache_file.h %D%/cache_make.c %D%/cache_record.c \
 	%D%/cache_write.c %D%/append.c %D%/change.c %D%/copy.c %D%/target.h \
-	%D%/folder.c %D%/folder.h %D%/batch.c %D%/fresh.c %D%/index.c \
+	%D%/folder.c %D%/folder.h %D%/batch.c %D%/facts.c %D%/fresh.c \
+	%D%/index.c \
 	%D%/index_file.h %D%/index_load.c \
 	%D%/journal.c %D%/load.c %D%/lock.c %D%/lock.h %D%/mailbox.c \
 	%D%/mailbox.h %D%/maildir.c %D%/maildir.h %D%/quota.c %D%/quota.h \
@@ -35,6 +36,8 @@ EXTRA_DIST += t/fuzz/seeds/uidlist t/fuzz/seeds/kwlist t/fuzz/seeds/uidls
 TESTS += t/adopt.t
 EXTRA_DIST += t/adopt.t
 TESTS += t/store.t t/store-crash.t t/store-fuzz.t
+TESTS += t/large.t
+EXTRA_DIST += t/large.t t/large.py
 EXTRA_DIST += t/store.t t/store-crash.t t/store-fuzz.t
 EXTRA_DIST += t/fuzz/seeds/maildir t/fuzz/seeds/journal
 TESTS += t/quota.t

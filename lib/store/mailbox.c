@@ -77,14 +77,16 @@ sweep_tmp(const struct mailbox *m)
 	closedir(dir);
 }
 
-struct mailbox *
-mailbox_open(const struct account *a, struct span name, bool read_only)
+static struct mailbox *
+open_view(
+    const struct account *a, struct span name, bool read_only, bool vague)
 {
 	struct mailbox *m = view_open(a, name, read_only, false);
 	int r, error;
 
 	if (m == NULL)
 		return NULL;
+	m->state->may_be_vague = vague;
 	r = mailbox_sync(m);
 	if (r == -1 && errno == ESTALE) {
 		/* Renumbered just now. */
@@ -92,6 +94,7 @@ mailbox_open(const struct account *a, struct span name, bool read_only)
 		m = view_open(a, name, read_only, false);
 		if (m == NULL)
 			return NULL;
+		m->state->may_be_vague = vague;
 		r = mailbox_sync(m);
 	}
 	if (r == -1) {
@@ -107,20 +110,34 @@ mailbox_open(const struct account *a, struct span name, bool read_only)
 	return m;
 }
 
+struct mailbox *
+mailbox_open(const struct account *a, struct span name, bool read_only)
+{
+	return open_view(a, name, read_only, false);
+}
+
+struct mailbox *
+mailbox_open_vague(const struct account *a, struct span name, bool read_only)
+{
+	return open_view(a, name, read_only, true);
+}
+
 void
 mailbox_close(struct mailbox *m)
 {
-	if (m && m->state->folded && !m->state->stale)
+	if (m == NULL)
+		return;
+	facts_keep(m, true);
+	if (m->state->folded && !m->state->stale)
 		cache_trim(m);
-	if (m)
-		view_free(m);
+	view_free(m);
 }
 
 int
-mailbox_status(
-    const struct account *a, struct span name, struct mailbox_status *out)
+mailbox_status(const struct account *a, struct span name, bool size,
+    struct mailbox_status *out)
 {
-	struct mailbox *m = mailbox_open(a, name, true);
+	struct mailbox *m = open_view(a, name, true, !size);
 
 	if (m == NULL)
 		return -1;

@@ -41,14 +41,16 @@ struct message {
 	bool gone : 1;       /* expunged; forgotten by mailbox_forget */
 	bool looked_up : 1;  /* lib/store's: name is newer than flags */
 	bool own_name : 1;   /* lib/store's: not in the index's names */
-	uint16_t unused : 4;
+	bool vague : 1;      /* date and size are not known: mailbox_learn */
+	bool learned : 1;    /* lib/store's: the journal knows less */
+	uint16_t unused : 2;
 	bool in_new : 1;     /* it lies in new/, not in cur/ */
 	uint16_t name_size;  /* bytes of the name */
 	uint64_t keywords;   /* bit i: mailbox->keyword[i] */
 	uint64_t modseq;
 	uint64_t id;         /* instance id, kept by a move */
 	int64_t date;        /* INTERNALDATE, seconds */
-	uint64_t size, wire; /* as stored; with CRLF line ends */
+	uint64_t size, wire; /* as stored; with CRLF line ends (0: unknown) */
 	uint64_t name;       /* lib/store's: where; mailbox_file() */
 };
 _Static_assert(sizeof(struct message) == 64, "a record of the index");
@@ -72,6 +74,21 @@ struct mailbox {
 struct mailbox *mailbox_open(const struct account *a, struct span name,
     bool read_only);
 void mailbox_close(struct mailbox *m);
+
+/*
+ * The same, and mailbox_sync, leave messages vague that came in large numbers
+ * (a folder that was never opened): who uses date, size and wire calls
+ * mailbox_learn before, and mailbox_measure where wire is 0.  With
+ * mailbox_open they are known of all messages that are there.
+ */
+struct mailbox *mailbox_open_vague(const struct account *a, struct span name,
+    bool read_only);
+/* Date and size become known.  0, or -1 with errno as mailbox_read. */
+int mailbox_learn(struct mailbox *m, size_t i);
+/* So does wire, for which the file may have to be read; or the caller, who
+ * has read it, says what it is. */
+int mailbox_measure(struct mailbox *m, size_t i);
+void mailbox_measured(struct mailbox *m, size_t i, uint64_t wire);
 
 /*
  * Takes in what happened since: other sessions' changes from the journal,
@@ -181,13 +198,14 @@ int mailbox_append_all(const struct account *a, struct span name,
     struct mailbox_draft *drafts, size_t n, uint32_t *uid,
     uint32_t *uidvalidity);
 
-/* What IMAP STATUS asks, without opening a session's view. */
+/* What IMAP STATUS asks, without opening a session's view.  The size only
+ * where it is wanted: all messages may have to be looked at for it. */
 struct mailbox_status {
 	uint32_t messages, recent, unseen, uidnext, uidvalidity;
 	uint64_t highestmodseq, size, deleted;
 	uint64_t deleted_size; /* of the files of those marked deleted */
 };
-int mailbox_status(const struct account *a, struct span name,
+int mailbox_status(const struct account *a, struct span name, bool size,
     struct mailbox_status *out);
 
 #endif

@@ -126,10 +126,12 @@ look_up(const struct mailbox *m, const struct scan *s, struct span base)
 
 /* The first pass takes in everything, later ones what was missing. */
 static int
-see(const struct mailbox *m, struct scan *s, const char *file, bool in_new,
-    bool first)
+see(const struct mailbox *m, struct scan *s, const struct dirent *e,
+    bool in_new, bool first)
 {
-	struct sighting got = { .in_new = in_new };
+	struct sighting got = { .in_new = in_new,
+		.regular = e->d_type == DT_REG };
+	const char *file = e->d_name;
 	struct maildir_name name;
 
 	if (!maildir_parse(span_str(file), &name))
@@ -175,7 +177,7 @@ read_folder(const struct mailbox *m, struct scan *s, bool in_new, bool first)
 	}
 	while (errno = 0, (e = readdir(dir)) != NULL)
 		if ((e->d_type == DT_REG || e->d_type == DT_UNKNOWN) &&
-		    see(m, s, e->d_name, in_new, first) == -1)
+		    see(m, s, e, in_new, first) == -1)
 			break;
 	error = errno;
 	closedir(dir);

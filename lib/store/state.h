@@ -87,6 +87,9 @@ struct mailbox_state {
 	size_t names_used;
 	size_t names_dead; /* bytes in names that nobody uses */
 	size_t seen;       /* no message before this one is unseen */
+	size_t nlearned;   /* messages with the mark */
+	bool vague;        /* of some messages not all is known */
+	bool may_be_vague; /* who opened it knows */
 	size_t in_new;     /* messages not gone that lie in new/ */
 	/* EXPUNGE records of messages that were not there: repair.c */
 	uint64_t lost_digest;
@@ -132,6 +135,8 @@ void batch_new(
     struct batch *f, const struct message *msg, const char *name);
 void batch_flags(struct batch *f, uint32_t uid, unsigned flags,
     uint64_t keywords);
+/* What became known of it. */
+void batch_facts(struct batch *f, const struct message *msg);
 void batch_name(struct batch *f, uint32_t uid, const char *name, bool in_new);
 void batch_gone(struct batch *f, const struct message *msg);
 void batch_keyword(struct batch *f, size_t slot, struct span name);
@@ -202,6 +207,7 @@ struct sighting {
 	size_t i;         /* the message, SIZE_MAX for a new one */
 	const char *name; /* in the scan's arena */
 	bool in_new;
+	bool regular;       /* a file, without a question */
 	struct message msg; /* of a new one */
 };
 struct scan {
@@ -234,6 +240,25 @@ sightings(const struct buf *b, size_t *n)
 	*n = b->n / sizeof(struct sighting);
 	return (struct sighting *)(void *)b->p;
 }
+
+/* facts.c */
+/* A longer file is no message: IMAP counts bytes in 32 bits (RFC 3501 9,
+ * number). */
+static inline bool
+facts_fits(uint64_t size)
+{
+	return size <= UINT32_MAX;
+}
+int facts_count(int fd, uint64_t *size, uint64_t *wire);
+/* What the name says, where it can be believed; or 0. */
+uint64_t facts_wire(const struct maildir_name *name, uint64_t size);
+void facts_learn_all(struct mailbox *m);
+void facts_take(struct mailbox *m, size_t i, int64_t date, uint64_t size,
+    uint64_t wire);
+/* Puts what was learned into the journal: all, or only much. */
+void facts_keep(struct mailbox *m, bool all);
+/* It is in the index. */
+void facts_kept(struct mailbox *m);
 
 /* read.c */
 int read_dir_of(const struct mailbox *m, const struct message *msg);

@@ -368,6 +368,9 @@ mailbox_sync(struct mailbox *m)
 		r = m->state->stale ? -1 : 0;
 	if (r == 0 && !m->state->times.proven)
 		watch_again(m);
+	if (r == 0 && !m->state->may_be_vague)
+		facts_learn_all(m);
+	facts_keep(m, false);
 	view_tidy(m);
 	return r;
 }

@@ -84,6 +84,8 @@ view_clear(struct mailbox *m)
 	space_free(&s->names);
 	s->first = s->file_names = s->file_names_size = 0;
 	s->names_used = s->names_dead = s->in_new = s->seen = 0;
+	s->nlearned = 0;
+	s->vague = false;
 	m->msgs = NULL;
 	m->n = m->ngone = m->nchanged = m->nrecent = 0;
 }
@@ -195,7 +197,9 @@ view_add(struct mailbox *m, const struct message *msg, struct span name)
 		return -1;
 	view_take_table(m, m->n + 1);
 	m->msgs[m->n - 1] = *msg;
+	s->vague |= msg->vague || msg->wire == 0;
 	m->msgs[m->n - 1].own_name = false;
+	m->msgs[m->n - 1].learned = false;
 	m->msgs[m->n - 1].recent = false;
 	m->msgs[m->n - 1].in_new = false;
 	if (view_set_name(m, m->n - 1, name, in_new) == 0)
@@ -359,6 +363,7 @@ mailbox_forget(struct mailbox *m)
 		}
 		m->nchanged -= msg->changed;
 		m->nrecent -= msg->recent;
+		m->state->nlearned -= msg->learned;
 		drop_name(m, msg);
 	}
 	m->n = kept;
@@ -373,11 +378,20 @@ by_uid(const void *a, const void *b)
 	return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
+static bool
+is_sorted(const struct mailbox *m)
+{
+	for (size_t i = 1; i < m->n; i++)
+		if (m->msgs[i].uid < m->msgs[i - 1].uid)
+			return false;
+	return true;
+}
+
 void
 view_sort(struct mailbox *m)
 {
 	mailbox_forget(m);
 	m->state->seen = 0;
-	if (m->n > 0)
+	if (!is_sorted(m))
 		qsort(m->msgs, m->n, sizeof *m->msgs, by_uid);
 }

@@ -9,6 +9,7 @@
  *   add|remove|set UID FLAGS [KEYWORD]     expunge UID
  *   copy UID NAME   move UID NAME   read UID   wait MS
  *   status NAME     validity        exhaust NAME (UIDs: few are left)
+ *   fold NAME (into a new snapshot)
  *   modseq (the highest, and the expunge record's floor)
  *   vanished MODSEQ (UIDs expunged since)
  *
@@ -280,7 +281,7 @@ status(struct tool *t, struct span name)
 {
 	struct mailbox_status s;
 
-	if (mailbox_status(&t->a, name, &s) == -1)
+	if (mailbox_status(&t->a, name, true, &s) == -1)
 		answer(-1);
 	else
 		printf("messages=%lu recent=%lu unseen=%lu uidnext=%lu "
@@ -288,6 +289,21 @@ status(struct tool *t, struct span name)
 		    (unsigned long)s.messages, (unsigned long)s.recent,
 		    (unsigned long)s.unseen, (unsigned long)s.uidnext,
 		    (unsigned long long)s.size);
+}
+
+static void
+fold(struct tool *t, struct span name)
+{
+	struct mailbox *m = view_open(&t->a, name, true, false);
+	int r = m ? view_lock(m) : -1;
+
+	if (r == 0) {
+		r = index_write(m);
+		view_unlock(m);
+	}
+	answer(r);
+	if (m)
+		view_free(m);
 }
 
 /* A journal of an empty mailbox that has given out nearly all UIDs. */
@@ -332,6 +348,8 @@ do_account(struct tool *t, struct span verb, struct span args)
 		answer(account_subscribe(&t->a, args, false));
 	else if (span_is(verb, "rename"))
 		answer(account_rename(&t->a, span_take(&args, ' '), args));
+	else if (span_is(verb, "fold"))
+		fold(t, args);
 	else if (span_is(verb, "exhaust"))
 		exhaust(t, args);
 	else if (!span_is(verb, "folder"))

@@ -1,0 +1,199 @@
+/*
+ * Dates and sizes of messages that were taken in by their names: learned
+ * when somebody asks, and put into the journal.
+ */
+#include "base/io.h"
+#include "store/folder.h"
+#include "store/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { MANY = 4096 }; /* are kept at the next sync */
+
+/* A byte more for each LF that no CR stands before. */
+int
+facts_count(int fd, uint64_t *size, uint64_t *wire)
+{
+	char chunk[32768], last = '\0';
+	ssize_t n;
+
+	*size = *wire = 0;
+	while ((n = io_read_full(fd, chunk, sizeof chunk)) > 0) {
+		*size += (uint64_t)n;
+		*wire += (uint64_t)n;
+		for (ssize_t i = 0; i < n; i++) {
+			*wire += chunk[i] == '\n' && last != '\r';
+			last = chunk[i];
+		}
+		if (!facts_fits(*size))
+			break;
+	}
+	return n == -1 ? -1 : 0;
+}
+
+uint64_t
+facts_wire(const struct maildir_name *name, uint64_t size)
+{
+	return name->size == size && name->wire >= size &&
+		       name->wire / 2 <= size
+		   ? name->wire
+		   : 0;
+}
+
+static void
+mark_learned(struct mailbox *m, struct message *msg)
+{
+	m->state->nlearned += !msg->learned;
+	msg->learned = true;
+}
+
+/* The file may have another name by now. */
+static int
+look(struct mailbox *m, size_t i, struct stat *st)
+{
+	uint64_t size;
+	int fd, r, error;
+
+	if (fstatat(read_dir_of(m, &m->msgs[i]), mailbox_file(m, i), st,
+		AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st->st_mode))
+		return 0;
+	fd = mailbox_read(m, i, &size);
+	if (fd == -1)
+		return -1;
+	r = fstat(fd, st);
+	error = errno;
+	close(fd);
+	errno = error;
+	return r;
+}
+
+int
+mailbox_learn(struct mailbox *m, size_t i)
+{
+	struct message *msg = &m->msgs[i];
+	struct maildir_name name;
+	struct stat st;
+
+	if (!msg->vague)
+		return 0;
+	if (look(m, i, &st) == -1)
+		return -1;
+	msg->vague = false;
+	msg->date = st.st_mtime;
+	msg->size = (uint64_t)st.st_size;
+	msg->wire = 0;
+	if (maildir_parse(span_str(mailbox_file(m, i)), &name))
+		msg->wire = facts_wire(&name, msg->size);
+	mark_learned(m, msg);
+	return 0;
+}
+
+void
+mailbox_measured(struct mailbox *m, size_t i, uint64_t wire)
+{
+	if (m->msgs[i].wire == wire)
+		return;
+	m->msgs[i].wire = wire;
+	mark_learned(m, &m->msgs[i]);
+}
+
+int
+mailbox_measure(struct mailbox *m, size_t i)
+{
+	uint64_t size, wire;
+	int fd, r, error;
+
+	if (mailbox_learn(m, i) == -1)
+		return -1;
+	if (m->msgs[i].wire > 0 || m->msgs[i].size == 0)
+		return 0;
+	fd = mailbox_read(m, i, &size);
+	if (fd == -1)
+		return -1;
+	r = facts_count(fd, &size, &wire);
+	error = errno;
+	close(fd);
+	errno = error;
+	if (r == 0)
+		mailbox_measured(m, i, wire);
+	return r;
+}
+
+void
+facts_learn_all(struct mailbox *m)
+{
+	bool all = true;
+
+	if (!m->state->vague)
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		if (!m->msgs[i].gone)
+			all &= mailbox_measure(m, i) == 0;
+	m->state->vague = !all;
+}
+
+void
+facts_take(struct mailbox *m, size_t i, int64_t date, uint64_t size,
+    uint64_t wire)
+{
+	struct message *msg = &m->msgs[i];
+
+	msg->vague = false;
+	msg->date = date;
+	msg->size = size;
+	msg->wire = wire;
+	m->state->nlearned -= msg->learned;
+	msg->learned = false;
+}
+
+static int
+write_learned(struct mailbox *m, struct batch *f)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		if (!m->msgs[i].learned || m->msgs[i].gone)
+			continue;
+		batch_facts(f, &m->msgs[i]);
+		if (f->b.n < JOURNAL_BATCH)
+			continue;
+		if (journal_append(m, f, false) == -1)
+			return -1;
+		batch_free(f);
+		*f = batch_begin();
+	}
+	return journal_append(m, f, false);
+}
+
+void
+facts_kept(struct mailbox *m)
+{
+	for (size_t i = 0; m->state->nlearned > 0 && i < m->n; i++)
+		if (m->msgs[i].learned)
+			m->msgs[i].learned = false;
+	m->state->nlearned = 0;
+}
+
+/* What is lost of it is learned again. */
+void
+facts_keep(struct mailbox *m, bool all)
+{
+	struct mailbox_state *s = m->state;
+	struct batch f;
+	int error = errno;
+
+	if (s->nlearned == 0 || (!all && s->nlearned < MANY) || s->stale ||
+	    s->memory || !s->writable || view_lock(m) == -1) {
+		errno = error;
+		return;
+	}
+	f = batch_begin();
+	if (write_learned(m, &f) == 0) {
+		facts_kept(m);
+		(void)index_write_if_due(m);
+	}
+	batch_free(&f);
+	view_unlock(m);
+	errno = error;
+}

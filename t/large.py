@@ -1,0 +1,282 @@
+"""Large mailboxes over IMAP.
+
+  large.py FOLDER [MESSAGES]
+
+The index of the first one (100,000 messages) is written here, as STORE 4 has
+it, without any files: sessions must take it as it is, and share it.  The
+second one has files that nobody ever saw, of which a session learns only what
+it is asked for.
+"""
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from storelib import AS, STAGE, Imap  # noqa: E402
+from tap import finish, ok  # noqa: E402
+
+TMP = sys.argv[1]
+N = int(sys.argv[2]) if len(sys.argv) > 2 else 100000
+SHARED = 5000  # with files
+FEW = 1500  # more than the store looks at by itself
+M64 = (1 << 64) - 1
+PRIVATE_KB = 1024
+with open(os.environ["POSTERN_BUILD"] + "/config.h") as f:
+    SANITIZED = "#define POSTERN_SANITIZE 1" in f.read()
+
+
+def crc_table():
+    table = []
+    for i in range(256):
+        for _ in range(8):
+            i = i >> 1 ^ (0x82f63b78 if i & 1 else 0)
+        table.append(i)
+    return table
+
+
+TABLE = crc_table()
+
+
+def crc(data):
+    """CRC-32C"""
+    c = 0xffffffff
+    for byte in data:
+        c = TABLE[(c ^ byte) & 255] ^ c >> 8
+    return c ^ 0xffffffff
+
+
+def rotate(v, n):
+    return (v << n | v >> 64 - n) & M64
+
+
+def siphash(data):
+    """SipHash-2-4 under the key zero"""
+    v = [0x736f6d6570736575, 0x646f72616e646f6d, 0x6c7967656e657261,
+         0x7465646279746573]
+
+    def rounds(n):
+        a, b, c, d = v
+        for _ in range(n):
+            a = a + b & M64
+            b = rotate(b, 13) ^ a
+            a = rotate(a, 32)
+            c = c + d & M64
+            d = rotate(d, 16) ^ c
+            a = a + d & M64
+            d = rotate(d, 21) ^ a
+            c = c + b & M64
+            b = rotate(b, 17) ^ c
+            c = rotate(c, 32)
+        v[:] = a, b, c, d
+
+    last = len(data) % 256 << 56
+    whole = len(data) // 8 * 8
+    words = list(struct.unpack("<%dQ" % (whole // 8), data[:whole]))
+    for i, byte in enumerate(data[whole:]):
+        last |= byte << 8 * i
+    for word in words + [last]:
+        v[3] ^= word
+        rounds(2)
+        v[0] ^= word
+    v[2] ^= 255
+    rounds(4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def make_folder(box):
+    for sub in "", "/cur", "/new", "/tmp":
+        os.mkdir(box + sub)
+    for sub in "cur", "new":
+        os.utime(box + "/" + sub, ns=(10 ** 18, 10 ** 18 + 5))
+
+
+def write_index(box, n, files):
+    """Both files, in generation 2; the first messages have files."""
+    names, records = bytearray(), bytearray()
+    for i in range(n):
+        name = b"%d.M%dP1.large,S=100,W=104,U=%d:2,S" % (
+            1700000000 + i, i, i + 1)
+        base = name.split(b",")[0]
+        ident = siphash(base) >> 4 if i < files else i + 1
+        records += struct.pack(
+            "<IHHQQQqQQQ", i + 1, 8, len(name), 0, 3, ident,
+            1700000000 + i, 100, 104, len(names))
+        names += name + b"\0"
+        if i < files:
+            with open(box + "/cur/" + name.decode(), "w") as f:
+                f.write("Subject: %d\n\n" % i + "x" * 80 + "\n")
+            os.truncate(box + "/cur/" + name.decode(), 100)
+    make_times = os.stat(box + "/cur"), os.stat(box + "/new")
+    head = b"PSTNIDX2" + struct.pack(
+        "<IIIIQQQIII I", 2, 128, 1700000000, n + 1, 2, 77, 3, n, 0, 0, 1)
+    cur, new = (t.st_mtime_ns for t in make_times)
+    head += struct.pack("<QIIQ", cur // 10 ** 9, cur % 10 ** 9,
+                        new % 10 ** 9, new // 10 ** 9)
+    head += struct.pack("<QQQ", len(names), 0, 3)
+    head += struct.pack("<III", crc(b""), crc(records), 0)
+    head += struct.pack("<I", crc(head))
+    body = head + names
+    body += bytes(-len(body) % 64) + records
+    with open(box + "/postern.index", "wb") as f:
+        f.write(body)
+    journal = b"PSTNJRN1" + struct.pack(
+        "<IIQQIIQQI", 1, 64, 2, 77, 1700000000, n + 1, 3, 0, n)
+    with open(box + "/postern.journal", "wb") as f:
+        f.write(journal + struct.pack("<I", crc(journal)))
+
+
+def give(box):
+    if AS:
+        subprocess.run(["chown", "-R", "%d:%d" % (AS["user"], AS["group"]),
+                        box], check=True)
+
+
+def memory(session):
+    found = {}
+    with open("/proc/%d/smaps_rollup" % session.child.pid) as rollup:
+        for line in rollup:
+            m = re.match(r"(\w+): +(\d+) kB", line)
+            if m:
+                found[m[1]] = int(m[2])
+    return found
+
+
+def selected(session, command="SELECT INBOX"):
+    status, lines = session.send(command)
+    return status.startswith("OK") and [
+        int(m[1]) for m in (re.match(r"\* (\d+) EXISTS", line)
+                            for line in lines) if m][0]
+
+
+def sharing():
+    """An index of N messages, most of them without files."""
+    box = TMP + "/large"
+    make_folder(box)
+    write_index(box, N, 3)
+    give(box)
+    one = Imap(box)
+    start = time.perf_counter()
+    n = selected(one)
+    took = (time.perf_counter() - start) * 1000
+    ok(n == N, "an index that another program wrote (%.1f ms)" % took)
+    own = memory(one)["Anonymous"]
+    ok(SANITIZED or own < PRIVATE_KB,
+       "a session on %d messages has %d KiB of its own" % (N, own))
+    status, lines = one.send("UID FETCH 1:* (FLAGS)")
+    ok(len(lines) == N and "(\\Seen)" in lines[-1], "flags of all")
+    status, lines = one.send("FETCH 3 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    ok("Subject: 2" in "".join(lines), "a message is read")
+    one.close()
+
+
+def folding():
+    """Another session expunges and compacts; those that are open go on."""
+    box = TMP + "/shared"
+    make_folder(box)
+    write_index(box, SHARED, SHARED)
+    give(box)
+    one, two = Imap(box), Imap(box)
+    ok(selected(one) == SHARED and selected(two) == SHARED, "two sessions")
+    two.send("STORE 5,9 +FLAGS.SILENT (\\Deleted)")
+    status, lines = two.send("EXPUNGE")
+    ok(lines == ["* 5 EXPUNGE", "* 8 EXPUNGE"], "two are expunged")
+    before = os.stat(box + "/postern.index").st_ino
+    subprocess.run([os.environ["POSTERN_BUILD"] + "/t/unit/store-tool", box],
+                   input=b"fold INBOX\n", check=True, **AS,
+                   stdout=subprocess.DEVNULL)
+    ok(os.stat(box + "/postern.index").st_ino != before, "a new snapshot")
+    three = Imap(box)
+    ok(selected(three) == SHARED - 2, "opened anew")
+    status, lines = one.send("NOOP")
+    gone = [line for line in lines if line.endswith("EXPUNGE")]
+    ok(gone == ["* 5 EXPUNGE", "* 8 EXPUNGE"], "the idle session hears of it")
+    two.send("NOOP")
+    uids = []
+    for session in one, two, three:
+        status, lines = session.send("FETCH 1:%d (UID)" % (SHARED - 2))
+        uids.append([int(re.search(r"UID (\d+)", line)[1])
+                     for line in lines])
+    wanted = [u for u in range(1, SHARED + 1) if u not in (5, 9)]
+    ok(uids == [wanted] * 3, "all see the same UIDs")
+    status, lines = three.send("FETCH 18 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    ok("Subject: 19" in "".join(lines), "and the right message")
+    for session, who in (two, "who expunged"), (three, "who came later"):
+        own = memory(session)["Anonymous"]
+        ok(SANITIZED or own < SHARED * 64 / 1024 / 2 + 256,
+           "%s shares the new snapshot (%d KiB)" % (who, own))
+    for session in one, two, three:
+        session.close()
+
+
+def late():
+    """Files that say little, and whose dates are asked for late."""
+    box = TMP + "/late"
+    make_folder(box)
+    facts = []
+    for i in range(FEW):
+        text = "Subject: %d\n\n" % i + "line\n" * (i % 50)
+        name = "%d.M1P1.late%s%s:2,%s" % (
+            1600000000 + i, ",S=%d" % len(text) if i % 3 else "",
+            ",W=%d" % (len(text) + 2 + i % 50) if i % 4 == 1 else "",
+            "S" * (i % 2))
+        if i == 7:  # a hint that lies
+            name = name.replace(",S=", ",S=9")
+        with open(box + "/cur/" + name, "w") as f:
+            f.write(text)
+        date = 10 ** 9 + i * 1000
+        os.utime(box + "/cur/" + name, (date, date))
+        facts.append((name, len(text) + 2 + i % 50, date))
+    give(box)
+    one = Imap(box)
+    ok(selected(one) == FEW, "opened")
+    ok(sizes(one, "1:9") == [f[1] for f in facts[:9]], "sizes when asked")
+    first = dates(one, "1:20")
+    ok(first == [f[2] for f in facts[:20]], "dates when asked")
+    status, lines = one.send("SEARCH LARGER %d" % facts[45][1])
+    wanted = [str(i + 1) for i, f in enumerate(facts) if f[1] > facts[45][1]]
+    ok(lines[0].split()[2:] == wanted, "a search by size")
+    status, lines = one.send("SEARCH SINCE 20-Sep-2001")
+    wanted = [str(i + 1) for i, f in enumerate(facts)
+              if time.localtime(f[2])[:3] >= (2001, 9, 20)]
+    ok(lines[0].split()[2:] == wanted and 0 < len(wanted) < FEW,
+       "a search by date")
+    one.send("CREATE other")
+    ok(one.send("COPY 1000:1001 other")[0].startswith("OK"), "copies")
+    one.close()
+    # What a session was told once stays: the journal has it now.
+    for name, _, _ in facts:
+        os.utime(box + "/cur/" + name, (1, 1))
+    two = Imap(box)
+    selected(two)
+    ok(dates(two, "1:20") == first, "a date that was told once stays")
+    ok(sizes(two, "1:*") == [f[1] for f in facts], "sizes of all")
+    selected(two, "SELECT other")
+    ok(sizes(two, "1:2") == [f[1] for f in facts[999:1001]], "of the copies")
+    ok(dates(two, "1:2") == [f[2] for f in facts[999:1001]], "and their dates")
+    two.close()
+
+
+def sizes(session, which):
+    status, lines = session.send("FETCH %s (RFC822.SIZE)" % which)
+    return [int(re.search(r"RFC822.SIZE (\d+)", line)[1]) for line in lines]
+
+
+def dates(session, which):
+    status, lines = session.send("FETCH %s (INTERNALDATE)" % which)
+    found = []
+    for line in lines:
+        text = re.search(r'INTERNALDATE "(.*?)"', line)[1].strip()
+        found.append(int(time.mktime(time.strptime(
+            text[:-6], "%d-%b-%Y %H:%M:%S"))) - time.timezone -
+            (int(text[-5:-2]) * 60 + int(text[-2:])) * 60)
+    return found
+
+
+os.chmod(TMP, 0o755)
+sharing()
+folding()
+late()
+finish()
