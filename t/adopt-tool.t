@@ -200,6 +200,18 @@ adopt "$a"
 is "$status" 1 'a list that comes too late'
 like "$out" 'was opened by Postern before there was a list of UIDs' 'is not kept, in words'
 
+rm -rf "$a"; make_folder "$a"; echo x >"$a/cur/1700000001.M1P1.h:2,"
+printf '3 V1600000000 N60\n7 :1700000001.M1P1.h\n8 :1700000002.M1P1.h\n' >"$a/dovecot-uidlist"
+if truncate -s 4200M "$a/cur/1700000002.M1P1.h:2," 2>/dev/null; then
+	own "$a"
+	adopt "$a"
+	is "$status" 1 'a file that is no message'
+	like "$out" '^    1 files are too large, or gone, or wait for room$' 'is not passed over in silence'
+	rm "$a/cur/1700000002.M1P1.h:2,"
+else
+	skip 'a file that is no message' 'no sparse files'
+fi
+
 # --- users
 root=$tmp/root
 mkdir -p "$root/etc/postern" "$root/var/mail"

@@ -39,6 +39,7 @@ struct report {
 	struct uidls ids;               /* of POP3 */
 	size_t with_id;                 /* messages that keep one */
 	size_t arrived;                 /* came after the list was written */
+	size_t unshown;                 /* files that did not become messages */
 	size_t strange;                 /* in cur and new, but no messages */
 	char example[MAILDIR_NAME + 8]; /* of a strange one */
 	uint32_t uidvalidity;           /* 0: a new one, not known yet */

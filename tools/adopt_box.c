@@ -108,6 +108,7 @@ carry_out(struct job *j, struct report *r)
 
 	if (m == NULL)
 		return -1;
+	r->unshown = r->messages > m->n ? r->messages - m->n : 0;
 	r->messages = m->n;
 	r->kept = 0;
 	r->uidvalidity = m->uidvalidity;
@@ -188,8 +189,9 @@ explain_list(struct report *r)
 	const struct uidlist *l = &r->a.uids;
 	size_t listed = uidlist_count(l);
 
-	note_count(r, r->messages - r->kept - r->arrived,
-	    "messages are not in the list: their UIDs are new");
+	if (r->messages > r->kept + r->arrived)
+		note_count(r, r->messages - r->kept - r->arrived,
+		    "messages are not in the list: their UIDs are new");
 	note_count(r, r->arrived,
 	    "messages came after the list was written: their UIDs are new");
 	if (listed > r->kept)
@@ -232,6 +234,8 @@ explain(struct report *r, int dir)
 		explain_list(r);
 	else
 		explain_none(r);
+	note_count(
+	    r, r->unshown, "files are too large, or gone, or wait for room");
 	note_count(r, r->with_id, "messages keep a POP3 id of their own");
 	note_count(r, r->a.keywords.refused, "keywords cannot be kept");
 	note(r, !r->ours && letters_are_used_up(r),
@@ -253,6 +257,8 @@ explain(struct report *r, int dir)
 static bool
 is_lost(const struct report *r)
 {
+	if (r->unshown > 0)
+		return true;
 	if (r->ours)
 		return !r->a.done && r->a.from && r->messages > 0;
 	if (r->a.from == NULL)

@@ -127,29 +127,22 @@ tell(struct job *j, const struct foreign *f, const char *fmt_end)
 	print_folder(j, f->folder, text);
 }
 
-/* The subscription goes with the name. */
 static int
-resubscribe(struct job *j, const struct foreign *f)
+is_subscribed(struct job *j, const char *name)
 {
 	struct account_list l;
-	bool was = false;
+	bool is = false;
 
-	if (!f->shows)
-		return 0;
 	if (account_subscriptions(&j->a, &l) == -1)
 		return -1;
 	for (size_t i = 0; i < l.n; i++)
-		was |= strcmp(l.name[i], f->shown) == 0;
+		is |= strcmp(l.name[i], name) == 0;
 	account_list_free(&l);
-	if (!was)
-		return 0;
-	if (account_subscribe(&j->a, span_str(f->meant), true) == -1)
-		return -1;
-	return account_subscribe(&j->a, span_str(f->shown), false);
+	return is;
 }
 
 static int
-rename_folder(struct job *j, const struct foreign *f)
+move_folder(struct job *j, const struct foreign *f)
 {
 	int lock = lock_account(j->a.dir), r, error;
 
@@ -161,7 +154,27 @@ rename_folder(struct job *j, const struct foreign *f)
 	error = errno;
 	close(lock);
 	errno = error;
-	return r == -1 ? -1 : resubscribe(j, f);
+	return r;
+}
+
+/* The subscription goes with the name; who dies half-way leaves one too many.
+ */
+static int
+rename_folder(struct job *j, const struct foreign *f)
+{
+	int was = f->shows ? is_subscribed(j, f->shown) : 0;
+
+	if (was == -1)
+		return -1;
+	if (was && account_exists(&j->a, span_str(f->meant)) == 1) {
+		errno = EEXIST;
+		return -1;
+	}
+	if (was && account_subscribe(&j->a, span_str(f->meant), true) == -1)
+		return -1;
+	if (move_folder(j, f) == -1)
+		return -1;
+	return was ? account_subscribe(&j->a, span_str(f->shown), false) : 0;
 }
 
 static int
