@@ -33,11 +33,15 @@ EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t \
 
 pkglibexec_PROGRAMS += tools/postern-mailbox
 tools_postern_mailbox_SOURCES = %D%/mailbox.c %D%/mailbox.h \
+	%D%/mailbox-check.c %D%/mailbox-check.h %D%/mailbox-check-account.c \
+	%D%/mailbox-rebuild.c \
+	%D%/names.c %D%/names.h %D%/progress.c %D%/progress.h \
 	%D%/mailbox-export.c %D%/mailbox-import.c %D%/mailbox-known.c \
 	%D%/mailbox-known.h %D%/mailbox-list.c %D%/mailbox-source.c \
 	%D%/mailbox-source.h %D%/common.c %D%/common.h %D%/owner.c \
 	%D%/owner.h
 tools_postern_mailbox_LDADD = lib/libpostern.a $(CDB_LIBS)
 dist_man_MANS += %D%/postern-mailbox.1
-TESTS += t/mailbox-tool.t
-EXTRA_DIST += t/mailbox-tool.t t/mailbox-tool.py
+TESTS += t/mailbox-tool.t t/mailbox-check.t
+EXTRA_DIST += t/mailbox-tool.t t/mailbox-tool.py t/mailbox-check.t \
+	t/mailbox-check.py

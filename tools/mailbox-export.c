@@ -222,7 +222,7 @@ export_messages(struct mailbox_tool *t, struct export *e, const char *name)
 	if (r == NULL)
 		err_nomem();
 	for (size_t i = 0; i < e->m->n && got == 0; i++) {
-		progress_show(&t->progress, name, i, e->m->n);
+		progress_show(&t->progress, "%s: %zu of %zu", name, i, e->m->n);
 		if (is_wanted(e, &e->m->msgs[i]))
 			got = export_message(e, i, r);
 		if (got == -1)
@@ -238,7 +238,7 @@ report(struct mailbox_tool *t, const struct export *e, const char *name)
 {
 	FILE *to = strcmp(e->to, "-") == 0 ? stderr : stdout;
 
-	progress_end(&t->progress);
+	progress_hide(&t->progress);
 	if (t->json && to == stdout) {
 		putchar('{');
 		mailbox_json("mailbox", span_str(name));

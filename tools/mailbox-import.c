@@ -5,7 +5,6 @@
 #include "mailbox-source.h"
 
 #include "base/err.h"
-#include "mail/header.h"
 #include "store/mailbox.h"
 
 #include <errno.h>
@@ -17,7 +16,6 @@
 enum {
 	BATCH = 128,           /* messages that are made durable together */
 	BATCH_BYTES = 1 << 24, /* or so many bytes */
-	LARGEST = 2147483647,  /* bytes of a message */
 	WORDS = BATCH * MBOX_KEYWORDS
 };
 
@@ -69,7 +67,7 @@ flush(struct filling *f)
 static void
 refuse(struct filling *f, const char *why)
 {
-	progress_end(&f->t->progress);
+	progress_hide(&f->t->progress);
 	err_warn("%s: %s: %s: not imported", f->s->name, f->message.where, why);
 	f->refused++;
 }
@@ -90,21 +88,6 @@ take_keywords(struct filling *f, struct mailbox_draft *d)
 	}
 }
 
-/* A header's field comes first, perhaps behind an mbox's "From " line. */
-static bool
-is_mail(struct span head)
-{
-	struct span line = span_head(head, span_find(head, '\n'));
-
-	if (span_starts(line, "From ") || span_starts(line, ">From ")) {
-		head = span_skip(head, line.n + 1);
-		line = span_head(head, span_find(head, '\n'));
-	}
-	head = span_head(head, header_length(head));
-	return line.n > 0 && line.p[0] != ' ' && line.p[0] != '\t' &&
-	       header_is_field(line) && span_find(head, '\0') == head.n;
-}
-
 /* All bytes into the draft, the first ones to be looked at, too: 1; 0: too
  * many; -1. */
 static int
@@ -117,7 +100,7 @@ copy(struct filling *f, struct maildir_draft *d)
 	while ((r = source_read(f->s, &bytes)) == 1) {
 		(void)buf_add_span(
 		    &f->head, span_head(bytes, KNOWN_HEADER - f->head.n));
-		if (d->size + bytes.n > LARGEST)
+		if (d->size + bytes.n > UINT32_MAX)
 			return 0;
 		if (maildir_write(d, bytes) == -1)
 			return -1;
@@ -130,7 +113,7 @@ static bool
 is_wanted(struct filling *f, const struct maildir_draft *d, int r)
 {
 	if (r == 0) {
-		refuse(f, "longer than 2 GiB");
+		refuse(f, "longer than 4 GiB");
 		return false;
 	}
 	if (f->message.internal) {
@@ -138,7 +121,7 @@ is_wanted(struct filling *f, const struct maildir_draft *d, int r)
 		return false;
 	}
 	if (!f->message.trusted && !f->options->any &&
-	    !is_mail(buf_span(&f->head))) {
+	    !mailbox_is_mail(buf_span(&f->head))) {
 		refuse(f, "no header: this is not mail");
 		return false;
 	}
@@ -183,8 +166,9 @@ fill(struct filling *f)
 	int r;
 
 	while ((r = source_next(f->s, &f->message)) == 1) {
-		progress_show(&f->t->progress, f->name, source_position(f->s),
-		    f->s->size);
+		progress_show(&f->t->progress, "%s: %llu of %llu", f->name,
+		    (unsigned long long)source_position(f->s),
+		    (unsigned long long)f->s->size);
 		if (take_one(f) == -1)
 			return -1;
 	}
@@ -197,7 +181,7 @@ report_failure(struct filling *f, int error)
 {
 	for (size_t k = 0; k < f->n; k++)
 		maildir_abort(&f->drafts[k].draft);
-	progress_end(&f->t->progress);
+	progress_hide(&f->t->progress);
 	if (error == EBADMSG)
 		err_warn("%s: this is no mbox", f->s->name);
 	else
@@ -214,7 +198,7 @@ report_failure(struct filling *f, int error)
 static void
 report(const struct filling *f)
 {
-	progress_end(&f->t->progress);
+	progress_hide(&f->t->progress);
 	if (f->t->json) {
 		putchar('{');
 		mailbox_json("mailbox", span_str(f->name));

@@ -133,7 +133,7 @@ known_read(struct known *k, struct mailbox_tool *t, const char *name)
 	if (m == NULL)
 		return errno == ENOENT ? 0 : -1;
 	for (size_t i = 0; i < m->n && r != -1; i++) {
-		progress_show(&t->progress, name, i, m->n);
+		progress_show(&t->progress, "%s: %zu of %zu", name, i, m->n);
 		r = read_one(k, m, i, &head);
 	}
 	buf_free(&head);

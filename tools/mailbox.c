@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "mail/header.h"
 #include "text/utf8.h"
 
 #include <errno.h>
@@ -29,6 +30,9 @@
 
 static const struct tool_command commands[] = {
 	{ "list", "[--json] USER|-d DIR", mailbox_list },
+	{ "check", "[--quick] [--json] USER|-d DIR [MAILBOX]", mailbox_check },
+	{ "rebuild", "[--json] USER|-d DIR [MAILBOX]",
+	    mailbox_rebuild_command },
 	{ "import",
 	    "[-R] [--skip-known] [--any] [--format KIND] [--json] USER|-d DIR "
 	    "MAILBOX FILE|DIR|-",
@@ -39,8 +43,6 @@ static const struct tool_command commands[] = {
 	    mailbox_export },
 	{ NULL, NULL, NULL },
 };
-
-enum { PROGRESS_MS = 200 };
 
 void
 mailbox_usage(const char *command)
@@ -99,7 +101,7 @@ mailbox_user(struct mailbox_tool *t, int *argc, char ***argv)
 
 	*argc -= optind;
 	*argv += optind;
-	t->progress.on = isatty(2) != 0;
+	t->progress = progress_new();
 	if (t->path[0] != '\0')
 		return;
 	if (*argc == 0)
@@ -108,6 +110,27 @@ mailbox_user(struct mailbox_tool *t, int *argc, char ***argv)
 	find_user(t, t->user);
 	--*argc;
 	++*argv;
+}
+
+void
+mailbox_some(struct mailbox_tool *t, int argc, char **argv)
+{
+	static const struct option options[] = { MAILBOX_OPTIONS,
+		{ "quick", no_argument, NULL, 'q' }, { NULL, 0, NULL, 0 } };
+	const char *command = argv[0];
+	int o;
+
+	while (
+	    (o = getopt_long(argc, argv, MAILBOX_SHORT, options, NULL)) != -1) {
+		t->quick |= o == 'q';
+		if ((o != 'q' || strcmp(command, "check") != 0) &&
+		    !mailbox_option(t, o, optarg))
+			mailbox_usage(command);
+	}
+	mailbox_user(t, &argc, &argv);
+	if (argc > 1)
+		mailbox_usage(command);
+	t->name = argc ? argv[0] : NULL;
 }
 
 struct owned {
@@ -131,7 +154,7 @@ run_owned(void *ctx)
 	}
 	t->a.limits = t->limits;
 	code = o->command(t, o->ctx);
-	progress_end(&t->progress);
+	progress_hide(&t->progress);
 	account_close(&t->a);
 	return code;
 }
@@ -200,32 +223,18 @@ mailbox_json(const char *key, struct span value)
 	tool_json(value);
 }
 
-void
-progress_show(struct progress *p, const char *name, uint64_t done, uint64_t all)
+bool
+mailbox_is_mail(struct span head)
 {
-	int64_t now_ms;
+	struct span line = span_head(head, span_find(head, '\n'));
 
-	if (!p->on)
-		return;
-	now_ms = io_now_ms();
-	if (now_ms < p->next_ms)
-		return;
-	p->next_ms = now_ms + PROGRESS_MS;
-	p->shown = true;
-	if (all > 0)
-		fprintf(stderr, "\r\033[K%s: %llu of %llu", name,
-		    (unsigned long long)done, (unsigned long long)all);
-	else
-		fprintf(
-		    stderr, "\r\033[K%s: %llu", name, (unsigned long long)done);
-}
-
-void
-progress_end(struct progress *p)
-{
-	if (p->shown)
-		fputs("\r\033[K", stderr);
-	p->shown = false;
+	if (span_starts(line, "From ") || span_starts(line, ">From ")) {
+		head = span_skip(head, line.n + 1);
+		line = span_head(head, span_find(head, '\n'));
+	}
+	head = span_head(head, header_length(head));
+	return line.n > 0 && line.p[0] != ' ' && line.p[0] != '\t' &&
+	       header_is_field(line) && span_find(head, '\0') == head.n;
 }
 
 int

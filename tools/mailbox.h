@@ -2,17 +2,13 @@
 #ifndef POSTERN_TOOLS_MAILBOX_H
 #define POSTERN_TOOLS_MAILBOX_H
 
+#include "progress.h"
+
 #include "base/conf.h"
-#include "store/account.h"
+#include "store/mailbox.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* One line on a terminal, now and then, of what is being done. */
-struct progress {
-	bool on, shown;
-	int64_t next_ms;
-};
 
 /* Whose mailboxes, and how to answer. */
 struct mailbox_tool {
@@ -45,7 +41,7 @@ int mailbox_subscribe(const struct account *from, const struct account *to);
 /* The commands, from their options on. */
 int mailbox_list(struct conf *c, int argc, char **argv);
 int mailbox_check(struct conf *c, int argc, char **argv);
-int mailbox_rebuild(struct conf *c, int argc, char **argv);
+int mailbox_rebuild_command(struct conf *c, int argc, char **argv);
 int mailbox_import(struct conf *c, int argc, char **argv);
 int mailbox_export(struct conf *c, int argc, char **argv);
 
@@ -66,6 +62,10 @@ bool mailbox_option(struct mailbox_tool *t, int option, const char *value);
  */
 void mailbox_user(struct mailbox_tool *t, int *argc, char ***argv);
 
+/* All of this for a command with a user and perhaps a mailbox, and for
+ * `check' the option --quick. */
+void mailbox_some(struct mailbox_tool *t, int argc, char **argv);
+
 /* Prints how the command is used, and exits with 100. */
 _Noreturn void mailbox_usage(const char *command);
 
@@ -73,8 +73,8 @@ _Noreturn void mailbox_usage(const char *command);
  * UTF-8 text. */
 void mailbox_json(const char *key, struct span value);
 
-void progress_show(
-    struct progress *p, const char *name, uint64_t done, uint64_t all);
-void progress_end(struct progress *p);
+/* Does it begin with a header's field, perhaps behind an mbox's "From "
+ * line?  head: the message's first bytes. */
+bool mailbox_is_mail(struct span head);
 
 #endif

@@ -20,7 +20,7 @@ static const char help[] =
     "  domain   add, delete and list domains that mail is taken for\n"
     "  user     add, delete and list mailboxes; set passwords\n"
     "  alias    add, delete and list aliases\n"
-    "  mailbox  list mailboxes, import and export mail\n"
+    "  mailbox  list, check and rebuild mailboxes, import and export mail\n"
     "  adopt    take over Maildirs that Dovecot or Courier kept\n"
     "\n"
     "postern COMMAND --help says more; so do the pages postern-COMMAND(1).\n";

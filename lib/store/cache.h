@@ -160,6 +160,10 @@ void cache_make_all(struct cache_maker *k, struct span message);
 /* Adds what was made to *r; good until the maker is used again. */
 void cache_made(const struct cache_maker *k, struct cache_record *r);
 
+/* Makes the record of the message that fd can be read from, and keeps it.  A
+ * size of 0 in the key: size and date are the file's. */
+void cache_keep(struct cache *c, int fd, struct cache_key key);
+
 /*
  * A message arrives: peek opens the draft for reading before it is committed
  * (-1 where it cannot be); arrived makes its record and keeps it, and closes

@@ -209,9 +209,8 @@ keep(struct cache *c, struct cache_key key, struct span message)
 	cache_maker_free(&k);
 }
 
-/* A size of 0: size and date are the file's. */
-static void
-keep_file(struct cache *c, int fd, struct cache_key key)
+void
+cache_keep(struct cache *c, int fd, struct cache_key key)
 {
 	struct buf message = buf_new(CACHE_MESSAGE);
 	struct stat st;
@@ -240,7 +239,7 @@ cache_arrived(int maildir, int fd, const char *base)
 	if (fd == -1)
 		return;
 	cache_open_dir(&c, maildir);
-	keep_file(&c, fd, key);
+	cache_keep(&c, fd, key);
 	cache_close(&c, NULL);
 	close(fd);
 	errno = error;
@@ -255,7 +254,7 @@ keep_copy(struct cache *c, int maildir, const char *name, struct cache_key key)
 	if (cur != -1)
 		fd = folder_file(cur, name, &st);
 	if (fd != -1) {
-		keep_file(c, fd, key);
+		cache_keep(c, fd, key);
 		close(fd);
 	}
 	if (cur != -1)

@@ -37,12 +37,8 @@ begin_generation(struct mailbox *m, const struct journal_head *h)
 	m->state->vanished_floor = h->modseq;
 }
 
-/*
- * The open journal and the index: 1 they make a view; 0 they do not (which
- * means damage only when it stays so under the lock); -1.
- */
-static int
-load_pair(struct mailbox *m)
+int
+view_load_pair(struct mailbox *m)
 {
 	struct mailbox_state *s = m->state;
 	struct journal_head h;
@@ -106,7 +102,7 @@ load_or_repair(struct mailbox *m)
 	if (lock_current(m) == -1)
 		return -1;
 	m->state->locked = true;
-	r = load_pair(m);
+	r = view_load_pair(m);
 	if (r == 0)
 		r = repair_view(m);
 	error = errno;
@@ -156,7 +152,7 @@ view_load(struct mailbox *m)
 	m->read_only |= !s->writable;
 	/* A pair can be torn apart by a new generation in between. */
 	for (unsigned i = 0; i < 3; i++) {
-		r = load_pair(m);
+		r = view_load_pair(m);
 		if (r == -1)
 			return -1;
 		if (r == 1)

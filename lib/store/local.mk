@@ -42,3 +42,4 @@ EXTRA_DIST += t/store.t t/store-crash.t t/store-fuzz.t
 EXTRA_DIST += t/fuzz/seeds/maildir t/fuzz/seeds/journal
 TESTS += t/quota.t
 EXTRA_DIST += t/quota.t
+lib_libpostern_a_SOURCES += %D%/inspect.c %D%/inspect.h %D%/rebuild.c

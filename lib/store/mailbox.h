@@ -198,6 +198,15 @@ int mailbox_append_all(const struct account *a, struct span name,
     struct mailbox_draft *drafts, size_t n, uint32_t *uid,
     uint32_t *uidvalidity);
 
+/*
+ * Reads the folder anew, whatever the times of its folders say, and writes a
+ * new index; UIDs stay, and sessions go on.  What is damaged was repaired
+ * when the mailbox was opened (STORE 6).  Then the cache is made anew from all
+ * messages; step is called for each of them.
+ */
+typedef void mailbox_step(void *ctx, size_t done, size_t all);
+int mailbox_rebuild(struct mailbox *m, mailbox_step *step, void *ctx);
+
 /* What IMAP STATUS asks, without opening a session's view.  The size only
  * where it is wanted: all messages may have to be looked at for it. */
 struct mailbox_status {

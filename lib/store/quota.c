@@ -558,6 +558,19 @@ quota_read(const struct account *a, struct quota_usage *out)
 	return has_limits(out) ? 1 : 0;
 }
 
+int
+quota_recount(const struct account *a, struct quota_usage *out)
+{
+	struct size_file f;
+
+	if (size_load(a, &f) == -1 ||
+	    (has_limits(&f.use) && recount(a, &f) == -1))
+		return -1;
+	*out = f.use;
+	size_close(&f);
+	return has_limits(out) ? 1 : 0;
+}
+
 /* Where nothing reads the file it must not grow for ever. */
 void
 quota_give(int maildir, uint64_t bytes, uint64_t n)

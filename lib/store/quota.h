@@ -34,6 +34,9 @@ struct quota_usage {
 /* 1 and what is used; 0: there are no limits; -1 with errno. */
 int quota_read(const struct account *a, struct quota_usage *out);
 
+/* The same, and all is counted anew. */
+int quota_recount(const struct account *a, struct quota_usage *out);
+
 /*
  * Is there room for n messages of so many bytes?  0; or -1 with errno:
  * EDQUOT where there is none.  quota_take also counts them: who then cannot

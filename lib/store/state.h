@@ -193,6 +193,9 @@ int index_finish(struct mailbox *m);
 
 /* load.c: from the files to the view, and keeping up with them. */
 int view_load(struct mailbox *m);
+/* The open journal and the index: 1 they make a view; 0 they do not (which
+ * means damage only when it stays so under the lock); -1. */
+int view_load_pair(struct mailbox *m);
 int view_follow(struct mailbox *m);
 /* The lock, and everything known up to now. */
 int view_lock(struct mailbox *m);
