@@ -244,7 +244,7 @@ if sys.argv[3] == "-n":
 channel = socket.socket(fileno=3)
 def frame(kind, tls=0, data=b"", tag=b"t", n=None, mechanism=4,
           bindings=b""):
-    return struct.pack("=IIII64s1024s204s", kind, tls, mechanism,
+    return struct.pack("=IIII64s1024s272s", kind, tls, mechanism,
         len(data) if n is None else n, tag, data, bindings)
 def ask(packet, fds=()):
     channel.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
@@ -313,7 +313,7 @@ def test_hostile():
         ("a mechanism that is none", "imap",
          "ask(frame(AUTH, data=GOOD, mechanism=99))"),
         ("a channel binding past its end", "imap",
-         "ask(frame(AUTH, data=GOOD, bindings=b'\\xff' * 204))"),
+         "ask(frame(AUTH, data=GOOD, bindings=b'\\xff' * 272))"),
         ("a fourth exchange", "imap",
          "[ask(frame(AUTH, data=FIRST, mechanism=2)) for i in range(4)]"),
         ("a fourth attempt", "imap",

@@ -192,26 +192,30 @@ class Front:
         return self.process.wait(10)
 
 
-def context(alpn=None):
+def context(alpn=None, cert=None, version=None):
     c = ssl.create_default_context()
     c.check_hostname = False
     c.verify_mode = ssl.CERT_NONE
+    if version:
+        c.maximum_version = version
+    if cert:
+        c.load_cert_chain(cert + ".crt", cert + ".key")
     if alpn:
         c.set_alpn_protocols(alpn)
     return c
 
 
 class Client:
-    def __init__(self, sock, tls=False, greeting=True, alpn=None):
+    def __init__(self, sock, tls=False, greeting=True, **kw):
         self.sock, self.buf = sock, b""
         sock.settimeout(15)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
-            self.tls(alpn)
+            self.tls(**kw)
         self.greeting = self.line() if greeting else None
 
-    def tls(self, alpn=None):
-        self.sock = context(alpn).wrap_socket(
+    def tls(self, **kw):
+        self.sock = context(**kw).wrap_socket(
             self.sock, server_hostname="mail.example.org")
 
     def send(self, data):

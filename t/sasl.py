@@ -5,6 +5,7 @@ import hmac
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import time
 
@@ -152,12 +153,12 @@ class Server:
         self.site = site
         self.fronts = {}
 
-    def wire(self, protocol, tls=True, clear=None):
+    def wire(self, protocol, tls=True, **kw):
         service = SERVICES[protocol] if tls else {
             "smtp": "submission"}.get(protocol, protocol)
         if service not in self.fronts:
             self.fronts[service] = Front(self.site, service)
-        return Wire(protocol, self.fronts[service].client(tls=tls))
+        return Wire(protocol, self.fronts[service].client(tls=tls, **kw))
 
     def logged(self, pattern):
         got = []
@@ -328,6 +329,13 @@ def test_binding(server):
            p + ": p with the plain mechanism")
         w = server.wire(p)
         ok(scram(w, plus, flag="n") == "no", p + ": n with -PLUS")
+        for flag in ("tls-unique", "tls-exporter", "tls-server-end-point"):
+            w = server.wire(p, version=ssl.TLSVersion.TLSv1_2)
+            data = {"tls-exporter": exporter, "tls-server-end-point":
+                    end_point}.get(flag, lambda w: w.c.sock.
+                                   get_channel_binding("tls-unique"))(w)
+            got = scram(w, plus, flag="p=" + flag, binding=data)
+            ok(got == "yes", p + ": TLS 1.2, " + flag, got)
         ok(scram(server.wire(p), flag="n") == "yes", p + ": n without")
         w = server.wire(p, tls=False)
         ok(scram(w, flag="y") == "yes", p + ": y in clear")
@@ -510,6 +518,113 @@ def test_settings():
        "keys are made for what is offered", text)
 
 
+def make_client(name):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+         "/CN=" + name, "-keyout", TMP + "/%s.key" % name, "-out",
+         TMP + "/%s.crt" % name], check=True, stderr=subprocess.DEVNULL)
+
+
+def test_external():
+    """Certificates of clients."""
+    for name in ("one", "two", "other"):
+        make_client(name)
+    site = Site("external", tls_clients="yes")
+    root = site.root
+    run("add", "--uid", str(site.owner), "--gid", str(site.owner), "dora",
+        stdin="x\n", root=root)
+    one = run("cert", "add", "alice", TMP + "/one.crt", root=root)
+    ok(re.fullmatch("cert:[0-9a-f]{64}\n", one.stdout),
+       "a certificate is recorded", one)
+    print_ = subprocess.run(
+        ["openssl", "x509", "-in", TMP + "/one.crt", "-noout", "-sha256",
+         "-fingerprint"], capture_output=True, text=True).stdout
+    ok(print_.split("=")[1].strip().replace(":", "").lower() ==
+       one.stdout[5:].strip(), "by its fingerprint", print_)
+    got = run("cert", "add", "dora", TMP + "/one.crt", root=root)
+    ok(got.returncode == 1 and "already" in got.stderr, "for one user", got)
+    got = run("cert", "add", "dora", TMP + "/cert.pem.none", root=root)
+    ok(got.returncode == 100, "no file", got)
+    run("cert", "add", "--services", "imap", "--expires", "2099-01-01",
+        "dora", TMP + "/two.crt", root=root)
+    got = run("cert", "list", "dora", root=root).stdout
+    ok(got.endswith(" login=dora@example.org services=imap "
+                    "expires=2099-01-01\n"), "listed", got)
+    server = Server(site)
+
+    def wire(p, name):
+        return server.wire(p, cert=name and TMP + "/" + name)
+
+    for p in SERVICES:
+        got = wire(p, None).mechanisms()
+        ok(got == ALL, p + ": no certificate, no EXTERNAL", got)
+        got = wire(p, "one").mechanisms()
+        ok(got == ALL + ["EXTERNAL"], p + ": with one it is offered", got)
+        w = wire(p, None)
+        got = w.verdict(w.begin("EXTERNAL", b""))
+        ok(got == "bad", p + ": nor taken without one", got)
+        for name, initial, want in (
+                ("one", b"", "yes"), ("one", b"alice", "yes"),
+                ("one", b"alice@example.org", "yes"), ("one", b"dora", "no"),
+                ("other", b"", "no"), ("other", b"alice", "no"),
+                ("two", b"", "yes" if p == "imap" else "no")):
+            w = wire(p, name)
+            got = w.verdict(w.begin("EXTERNAL", initial))
+            ok(got == want, "%s: certificate %s as %r: %s" % (
+                p, name, initial, want), got)
+        w = wire(p, "one")
+        ok(w.challenge(w.begin("EXTERNAL")) == b"" and
+           w.verdict(w.say("")) == "yes", p + ": without initial response")
+        ok(scram(wire(p, "other")) == "yes",
+           p + ": a password is as good as before")
+        w = server.wire(p, tls=False)
+        ok("EXTERNAL" not in w.mechanisms() and
+           w.verdict(w.begin("EXTERNAL", b"alice")) == "bad",
+           p + ": not in clear")
+    ok(wait_for(lambda: server.logged(
+        r" login service=imaps .* user=alice@example\.org tls=1 "
+        r"mechanism=EXTERNAL credential=certificate\n")), "the log")
+    ok(server.logged("user=cert:[0-9a-f]{64} .* why=certificate\n"),
+       "and whose is unknown")
+    smtps = server.fronts["submissions"].address[1]
+    conf = TMP + "/msmtprc"
+    with open(conf, "w") as f:
+        f.write("account default\nhost 127.0.0.1\nport %d\ntls on\n"
+                "tls_starttls off\ntls_certcheck off\nauth external\n"
+                "user alice\nfrom alice@example.org\ntls_cert_file %s.crt\n"
+                "tls_key_file %s.key\n" % (smtps, TMP + "/one", TMP + "/one"))
+    os.chmod(conf, 0o600)
+    before = len(server.logged(" login .* mechanism=EXTERNAL "))
+    peer("msmtp: external", "msmtp", ["-C", conf, "bob@example.org"],
+         lambda r: len(server.logged(" login .* mechanism=EXTERNAL ")) >
+         before, input="Subject: x\n\nx\n")
+    imap = Front(site, "imap")
+    peer("gsasl: EXTERNAL", "gsasl",
+         ["--imap", "-m", "EXTERNAL", "-z", "alice", "--x509-ca-file=",
+          "--x509-cert-file=" + TMP + "/one.crt",
+          "--x509-key-file=" + TMP + "/one.key", "127.0.0.1",
+          str(imap.address[1])],
+         lambda r: imap.logged(" login .* mechanism=EXTERNAL "),
+         stdin=subprocess.DEVNULL)
+    imap.stop()
+    run("disable", "alice", root=root)
+    w = wire("imap", "one")
+    got = w.verdict(w.begin("EXTERNAL", b""))
+    ok(got == "no", "disabled", got)
+    run("enable", "alice", root=root)
+    ok(run("cert", "del", "dora", one.stdout.strip(), root=root
+           ).returncode == 1, "nobody else takes it away")
+    ok(run("cert", "del", "alice", one.stdout.strip(), root=root
+           ).returncode == 0, "it is taken away")
+    w = wire("imap", "one")
+    ok(w.verdict(w.begin("EXTERNAL", b"")) == "no", "and opens nothing")
+    run("del", "dora", root=root)
+    ok("cert:" not in open(root + "/etc/postern/users").read(),
+       "a user's go with the user")
+    server.stop()
+
+
 def test_classic():
     """A program with the classic interface in place of our own database."""
     with open(os.environ["POSTERN_SRC"] + "/t/checkpassword") as f:
@@ -635,6 +750,7 @@ def main():
     test_gsasl(server)
     server.stop()
     test_settings()
+    test_external()
     test_classic()
     test_peers(Site("peers", stubs=False))
 

@@ -5,6 +5,7 @@ pkglibexec_PROGRAMS += tools/postern-user tools/postern-domain \
 	tools/postern-alias
 tools_postern_SOURCES = %D%/postern.c
 tools_postern_user_SOURCES = %D%/user.c %D%/common.c %D%/common.h \
+	%D%/certificate.c %D%/certificate.h \
 	%D%/credential.c %D%/credential.h \
 	%D%/home.c %D%/home.h
 tools_postern_user_LDADD = lib/libpostern.a $(CDB_LIBS) $(GNUTLS_LIBS) \

@@ -8,6 +8,7 @@
  *          uids of their own
  * Exits:   0 done, 1 the answer is no, 100 misuse, 111 try again
  */
+#include "certificate.h"
 #include "common.h"
 #include "credential.h"
 #include "home.h"
@@ -32,6 +33,7 @@ static int list(struct conf *c, int argc, char **argv);
 static int show(struct conf *c, int argc, char **argv);
 static int disable(struct conf *c, int argc, char **argv);
 static int app(struct conf *c, int argc, char **argv);
+static int cert(struct conf *c, int argc, char **argv);
 
 static const struct tool_command commands[] = {
 	{ "add",
@@ -49,6 +51,10 @@ static const struct tool_command commands[] = {
 	    "add [--services imap,pop3,smtp] [--expires YYYY-MM-DD] ADDRESS "
 	    "NAME | list [--json] ADDRESS | del ADDRESS NAME",
 	    app },
+	{ "cert",
+	    "add [--services imap,pop3,smtp] [--expires YYYY-MM-DD] ADDRESS "
+	    "FILE | list ADDRESS | del ADDRESS FINGERPRINT",
+	    cert },
 	{ NULL, NULL, NULL },
 };
 
@@ -255,6 +261,7 @@ del(struct conf *c, int argc, char **argv)
 	db = tool_open(c, "users", NULL);
 	u = need_mailbox(&db, address);
 	userdb_remove(&db, span_str(address));
+	certificate_remove_all(&db, address);
 	secrets = tool_open(c, "secrets", &db);
 	while (remove_secret(&secrets, span_str(address)))
 		continue;
@@ -381,7 +388,8 @@ struct app_options {
 };
 
 static void
-parse_app(int argc, char **argv, struct app_options *out)
+parse_app(int argc, char **argv, struct app_options *out,
+    const struct tool_command *command)
 {
 	static const struct option options[] = {
 		{ "services", required_argument, NULL, 's' },
@@ -408,8 +416,38 @@ parse_app(int argc, char **argv, struct app_options *out)
 				err_die(EXIT_NEVER, "%s: not YYYY-MM-DD",
 				    optarg);
 		} else
-			tool_usage(&commands[7]);
+			tool_usage(command);
 	}
+}
+
+static int
+cert(struct conf *c, int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	bool lists = strcmp(what, "list") == 0;
+	struct app_options o;
+	char address[USERS_ADDRESS];
+	struct userdb db;
+
+	argc--;
+	argv++;
+	parse_app(argc, argv, &o, &commands[8]);
+	if (argc - optind != (lists ? 1 : 2))
+		tool_usage(&commands[8]);
+	tool_address(c, argv[optind], false, address);
+	db = tool_open(c, "users", NULL);
+	need_mailbox(&db, address);
+	if (strcmp(what, "add") == 0)
+		certificate_add(
+		    &db, address, argv[optind + 1], o.services, o.expires);
+	else if (strcmp(what, "del") == 0)
+		certificate_remove(&db, address, argv[optind + 1]);
+	else if (lists)
+		certificate_list(&db, address);
+	else
+		tool_usage(&commands[8]);
+	userdb_close(&db);
+	return 0;
 }
 
 /* app add, list and del. */
@@ -425,7 +463,7 @@ app(struct conf *c, int argc, char **argv)
 
 	argc--;
 	argv++;
-	parse_app(argc, argv, &o);
+	parse_app(argc, argv, &o, &commands[7]);
 	if (argc - optind != (lists ? 1 : 2))
 		tool_usage(&commands[7]);
 	tool_address(c, argv[optind], false, address);

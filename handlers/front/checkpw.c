@@ -12,6 +12,7 @@
  */
 #include "classic.h"
 
+#include "auth/cdbfile.h"
 #include "auth/guard.h"
 #include "auth/sasl.h"
 #include "auth/secrets.h"
@@ -104,10 +105,8 @@ service_bit(const struct attempt *a)
 
 /* May this credential, which is proved, be used here and now? */
 static enum frame_status
-allow(struct attempt *a, size_t which)
+allow(struct attempt *a, const struct secret *c)
 {
-	const struct secret *c = &a->secrets.list[which];
-
 	(void)span_copy(
 	    span_str(c->name), a->v.credential, sizeof a->v.credential);
 	if (a->secrets.disabled)
@@ -128,7 +127,8 @@ judge(struct attempt *a, enum secrets_verdict proof, size_t which)
 		return FRAME_TEMPFAIL;
 	if (proof == SECRETS_YES) {
 		status = a->conf.checkpassword ? find_mailbox(a)
-					       : allow(a, which);
+					       : allow(a,
+						     &a->secrets.list[which]);
 		if (status == FRAME_OK)
 			guard_success(&a->guard, (int64_t)time(NULL));
 		return status;
@@ -192,6 +192,62 @@ check_plain(struct attempt *a)
 			  &a->classic, span_str(a->key), plain.password)
 		    : secrets_check(&a->secrets, plain.password, &which);
 	return judge(a, proof, which);
+}
+
+static int
+find_certificate(
+    struct attempt *a, struct secret *c, char login[USERS_ADDRESS])
+{
+	const struct frame_binding *b = &a->q.bindings[FRAME_CLIENT];
+	char key[SECRETS_CERT], value[SECRETS_VALUE];
+	struct span unused;
+	bool disabled;
+	size_t n = 0;
+	int r;
+
+	if (!a->q.tls || b->n != 32)
+		return 0;
+	secrets_cert(b->data, key);
+	(void)span_copy(span_str(key), a->v.user, sizeof a->v.user);
+	r = cdbfile_get(FRAME_MAILBOXES_FD, span_str(key), value,
+	    sizeof value, &n);
+	if (r != 1)
+		return r;
+	if (!secrets_parse(span_of(value, n), c, &disabled, &unused) ||
+	    span_copy(secrets_login(span_of(value, n)), login,
+		USERS_ADDRESS) == -1 ||
+	    login[0] == '\0')
+		return -1;
+	(void)span_copy(span_of("certificate", 11), c->name, sizeof c->name);
+	return disabled ? 0 : 1;
+}
+
+/*
+ * EXTERNAL (RFC 4422 A): the message is a name to act as, or nothing.  What is
+ * believed is the program that has the keys of TLS: it says which certificate
+ * the client has proved to hold.
+ */
+static enum frame_status
+check_external(struct attempt *a)
+{
+	struct span name = span_of(a->q.data, a->q.n);
+	char login[USERS_ADDRESS], as[USERS_ADDRESS];
+	enum frame_status status;
+	struct secret c = { 0 };
+	int r = find_certificate(a, &c, login);
+
+	if (r == -1)
+		return FRAME_TEMPFAIL;
+	if (r == 0)
+		return refuse(a, "certificate");
+	if (load_user(a, span_str(login)) == -1)
+		return FRAME_TEMPFAIL;
+	if (name.n > 0 && (users_login(name, a->conf.domain, as) == -1 ||
+			      strcmp(as, a->key) != 0))
+		return refuse(a, "authzid");
+	status = allow(a, &c);
+	explicit_bzero(&c, sizeof c);
+	return status;
 }
 
 static void
@@ -311,6 +367,8 @@ check(struct attempt *a)
 
 	if ((m->setting & a->conf.mechanisms) == 0)
 		return refuse(a, "mechanism");
+	if (m->id == SASL_EXTERNAL)
+		return check_external(a);
 	if (!m->scram)
 		return check_plain(a);
 	/* Of the first request, which the next one replaces. */

@@ -298,7 +298,8 @@ pop3_noop(struct pop3 *p, const struct command *c)
 	return ok(p, "+OK");
 }
 
-/* Those with -PLUS, of TLS alone, are left out: who would take them has. */
+/* EXTERNAL and those with -PLUS, of TLS alone, are left out: who would take
+ * them has. */
 static void
 offer_logins(struct pop3 *p)
 {
@@ -309,7 +310,7 @@ offer_logins(struct pop3 *p)
 	for (enum sasl_id id = 0; id < SASL_MECHANISMS; id++) {
 		const struct sasl_mechanism *m = sasl_mechanism(id);
 
-		if (m->plus || (m->setting & p->mechanisms) == 0)
+		if (m->plus || id == SASL_EXTERNAL || (m->setting & p->mechanisms) == 0)
 			continue;
 		out_str(&p->out, before);
 		out_str(&p->out, m->name);

@@ -184,6 +184,32 @@ secrets_put_services(unsigned set, struct buf *out)
 		}
 }
 
+void
+secrets_cert(const unsigned char print[32], char out[SECRETS_CERT])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t n = 5;
+
+	memcpy(out, "cert:", n);
+	for (size_t i = 0; i < 32; i++) {
+		out[n++] = digits[print[i] / 16];
+		out[n++] = digits[print[i] % 16];
+	}
+	out[n] = '\0';
+}
+
+struct span
+secrets_login(struct span value)
+{
+	while ((value = span_trim(value)).n > 0) {
+		struct span field = span_take(&value, ' ');
+
+		if (span_is(span_take(&field, '='), "login"))
+			return field;
+	}
+	return span_of(NULL, 0);
+}
+
 bool
 secrets_day(struct span day, int64_t *seconds)
 {

@@ -14,6 +14,7 @@ static const struct sasl_mechanism mechanisms[SASL_MECHANISMS] = {
 	    SCRAM_SHA_1 },
 	{ "PLAIN", SASL_PLAIN, CONF_PLAIN, false, false, 0 },
 	{ "LOGIN", SASL_LOGIN, CONF_LOGIN, false, false, 0 },
+	{ "EXTERNAL", SASL_EXTERNAL, CONF_EXTERNAL, false, false, 0 },
 };
 
 const struct sasl_mechanism *

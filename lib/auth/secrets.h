@@ -88,6 +88,17 @@ bool secrets_is_name(struct span name);
 unsigned secrets_services(struct span names);
 void secrets_put_services(unsigned services, struct buf *out);
 
+/*
+ * Certificates of clients are records of users: `cert:HEX', with the SHA-256
+ * of the certificate, and `login=ADDRESS [services=...] [expires=...]'.
+ * secrets_cert makes the key, secrets_login finds the address in the value.
+ */
+enum {
+	SECRETS_CERT = 70 /* bytes of such a key with its NUL */
+};
+void secrets_cert(const unsigned char print[32], char out[SECRETS_CERT]);
+struct span secrets_login(struct span value);
+
 /* YYYY-MM-DD to its first second, UTC; false: no such day. */
 bool secrets_day(struct span day, int64_t *seconds);
 

@@ -14,6 +14,7 @@ enum kind {
 	NUMBER, /* from min to max, with K, M or G */
 	UIDL,   /* %u %v %f %08Xu %08Xv and other bytes */
 	CLEAR,  /* never, loopback, always */
+	CLIENTS, /* no, yes */
 	SASL,   /* names of mechanisms, with commas */
 	QUOTA,  /* SIZE[,COUNT] */
 	FULL,   /* later, refuse */
@@ -67,6 +68,7 @@ static const struct setting settings[] = {
 	{ "smtp_idle_s", NUMBER, AT(smtp_idle_s), 1, 86400 },
 	{ "tls_cert", TEXT, AT(tls_cert), 0, 0 },
 	{ "tls_cert2", TEXT, AT(tls_cert2), 0, 0 },
+	{ "tls_clients", CLIENTS, 0, 0, 0 },
 	{ "tls_key", TEXT, AT(tls_key), 0, 0 },
 	{ "tls_key2", TEXT, AT(tls_key2), 0, 0 },
 	{ "tls_ticket_s", NUMBER, AT(tls_ticket_s), 0, 86400 * 7 },
@@ -174,6 +176,16 @@ set_clear(struct conf *c, struct span value)
 }
 
 static const char *
+set_clients(struct conf *c, struct span value)
+{
+	if (span_is(value, "yes"))
+		c->mechanisms |= CONF_EXTERNAL;
+	else if (!span_is(value, "no"))
+		return "yes or no is expected";
+	return NULL;
+}
+
+static const char *
 set_mechanisms(struct conf *c, struct span value)
 {
 	static const struct {
@@ -187,7 +199,7 @@ set_mechanisms(struct conf *c, struct span value)
 	};
 	enum { NAMES = sizeof names / sizeof *names };
 
-	c->mechanisms = 0;
+	c->mechanisms &= CONF_EXTERNAL;
 	while (value.n > 0) {
 		struct span word = span_trim(span_take(&value, ','));
 		size_t i = 0;
@@ -287,6 +299,8 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return set_uidl(c, &settings[i], value);
 	case CLEAR:
 		return set_clear(c, value);
+	case CLIENTS:
+		return set_clients(c, value);
 	case SASL:
 		return set_mechanisms(c, value);
 	case QUOTA:
@@ -361,7 +375,7 @@ conf_load(struct conf *c, const char *root, char error[CONF_ERROR])
 	buf_free(&text);
 	/* Such a program has no keys for SCRAM. */
 	if (c->checkpassword)
-		c->mechanisms &= CONF_PLAIN | CONF_LOGIN;
+		c->mechanisms &= CONF_PLAIN | CONF_LOGIN | CONF_EXTERNAL;
 	return r;
 }
 

@@ -33,7 +33,8 @@ enum conf_mechanism {
 	CONF_PLAIN = 1,
 	CONF_LOGIN = 2,
 	CONF_SCRAM_SHA_1 = 4,
-	CONF_SCRAM_SHA_256 = 8
+	CONF_SCRAM_SHA_256 = 8,
+	CONF_EXTERNAL = 16 /* by another setting */
 };
 
 /* Mail for a mailbox that is full. */

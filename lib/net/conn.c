@@ -94,6 +94,8 @@ load_credentials(struct conn *c)
 	load_pair(c, 0, FRAME_CERT_FD, FRAME_KEY_FD, c->conf.tls_cert);
 	load_pair(c, 1, FRAME_CERT2_FD, FRAME_KEY2_FD,
 	    c->conf.tls_cert2 ? c->conf.tls_cert2 : "tls_cert2");
+	if (c->server && (c->conf.mechanisms & CONF_EXTERNAL) != 0)
+		tls_server_ask(c->server);
 }
 
 static int
@@ -120,7 +122,7 @@ take_ticket_key(struct conn *c)
 		errno = EPROTO;
 		return -1;
 	}
-	if (c->server)
+	if (c->server && (c->conf.mechanisms & CONF_EXTERNAL) == 0)
 		r = tls_server_tickets(c->server, key, c->conf.tls_ticket_s);
 	explicit_bzero(key, sizeof key);
 	return r;

@@ -14,6 +14,9 @@ exchange_offers(const struct conn *c, const struct sasl_mechanism *m)
 
 	if (!conn_may_login(c) || (m->setting & c->conf.mechanisms) == 0)
 		return false;
+	/* RFC 4422 A: only where there is something outside to go by. */
+	if (m->id == SASL_EXTERNAL)
+		return c->tls && tls_client_print(c->tls, data) > 0;
 	/* Where a connection lacks the best binding, the mechanism is not
 	 * announced: clients would choose it and fail. */
 	return !m->plus || (c->tls && tls_bind(c->tls, TLS_EXPORTER, data) > 0);
@@ -44,16 +47,21 @@ exchange_find(const struct conn *c, struct span name)
 static void
 add_bindings(const struct conn *c, struct frame_request *q)
 {
-	static const enum tls_binding types[FRAME_BINDINGS] = {
+	static const enum tls_binding types[] = {
 		[FRAME_EXPORTER] = TLS_EXPORTER,
 		[FRAME_ENDPOINT] = TLS_END_POINT,
 		[FRAME_UNIQUE] = TLS_UNIQUE,
 	};
 
 	_Static_assert((int)FRAME_BINDING == (int)TLS_BINDING, "one size");
-	for (size_t i = 0; c->tls && i < FRAME_BINDINGS; i++)
+	if (c->tls == NULL)
+		return;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		q->bindings[i].n = (uint32_t)tls_bind(
 		    c->tls, types[i], q->bindings[i].data);
+	if (c->conf.mechanisms & CONF_EXTERNAL)
+		q->bindings[FRAME_CLIENT].n = (uint32_t)tls_client_print(
+		    c->tls, q->bindings[FRAME_CLIENT].data);
 }
 
 /* What stands between a client and another session is front's answer. */

@@ -65,11 +65,13 @@ enum frame_status {
 	FRAME_MORE = 3
 };
 
-/* Channel bindings that the connection has (RFC 5929, RFC 9266). */
+/* Channel bindings that the connection has (RFC 5929, RFC 9266), and who the
+ * client is by its certificate. */
 enum frame_binding_type {
 	FRAME_EXPORTER, /* tls-exporter */
 	FRAME_ENDPOINT, /* tls-server-end-point */
 	FRAME_UNIQUE,   /* tls-unique: not with TLS 1.3 */
+	FRAME_CLIENT,   /* SHA-256 of the certificate that the client has */
 	FRAME_BINDINGS
 };
 

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
@@ -55,6 +56,7 @@ struct tls_server {
 	gnutls_certificate_credentials_t cred;
 	gnutls_priority_t priority;
 	unsigned ticket_life_s; /* 0: no tickets */
+	bool ask;               /* for the client's certificate */
 	unsigned char ticket_key[TLS_TICKET_KEY];
 };
 
@@ -328,6 +330,13 @@ tls_server_tickets(struct tls_server *s,
 	return 0;
 }
 
+void
+tls_server_ask(struct tls_server *s)
+{
+	s->ask = true;
+	s->ticket_life_s = 0;
+}
+
 struct tls_client *
 tls_client_new(bool verify)
 {
@@ -509,7 +518,8 @@ tls_accept(
 		free_tls(t);
 		return NULL;
 	}
-	gnutls_certificate_server_set_request(t->session, GNUTLS_CERT_IGNORE);
+	gnutls_certificate_server_set_request(t->session,
+	    s->ask ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE);
 	if (shake(t, deadline_ms) == 0)
 		return t;
 	free_tls(t);
@@ -655,6 +665,20 @@ tls_bind(const struct tls *t, enum tls_binding type,
 	}
 	gnutls_free(d.data);
 	return n;
+}
+
+size_t
+tls_client_print(const struct tls *t, unsigned char out[TLS_CLIENT])
+{
+	unsigned n = 0;
+	const gnutls_datum_t *certs =
+	    gnutls_certificate_get_peers(t->session, &n);
+
+	if (certs == NULL || n == 0 ||
+	    gnutls_hash_fast(
+		GNUTLS_DIG_SHA256, certs[0].data, certs[0].size, out) != 0)
+		return 0;
+	return TLS_CLIENT;
 }
 
 void

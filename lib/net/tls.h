@@ -106,6 +106,19 @@ enum tls_binding {
 size_t tls_bind(const struct tls *t, enum tls_binding type,
     unsigned char out[TLS_BINDING]);
 
+enum {
+	TLS_CLIENT = 32 /* bytes of SHA-256 */
+};
+
+/* From now on clients are asked for a certificate, and nobody comes back by a
+ * ticket.  Any certificate is taken: its holder has proved to have its key,
+ * and nothing else. */
+void tls_server_ask(struct tls_server *s);
+
+/* The fingerprint of the client's certificate: the number of bytes, 0 where
+ * it showed none. */
+size_t tls_client_print(const struct tls *t, unsigned char out[TLS_CLIENT]);
+
 /* close_notify (best effort, by the deadline) and free; the descriptor
  * stays open. */
 void tls_close(struct tls *t, int64_t deadline_ms);

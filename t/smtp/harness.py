@@ -11,7 +11,7 @@ import threading
 import time
 
 STAGE = os.environ["POSTERN_STAGE"]
-REQUEST = struct.Struct("=IIII64s1024s204s")
+REQUEST = struct.Struct("=IIII64s1024s272s")
 REPLY = struct.Struct("=II320s768s")
 TEMPFAIL, REJECT, OK = 0, 1, 2
 
