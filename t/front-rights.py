@@ -194,7 +194,7 @@ def test_rights(site):
         return "\t".join([str(n)] * 4)
 
     listener = front.process.pid
-    signer, nursery, monitor = sorted(children(listener))
+    signer, nursery, checkers, monitor = sorted(children(listener))
     child = children(nursery)[0]
     caps = sum(1 << n for n in (5, 6, 7, 18))
     for name, pid in (("listener", listener), ("front", monitor)):
@@ -214,6 +214,12 @@ def test_rights(site):
        s["Seccomp"] == "2" and os.readlink("/proc/%d/root" % nursery) ==
        site.root + "/run/postern/empty",
        "its nursery: the same, but that it forks", s)
+    s = status(checkers)
+    ok(s["Uid"] == four(64002) and int(s["CapPrm"], 16) == 0 and
+       int(s["CapAmb"], 16) == 0 and s["NoNewPrivs"] == "1" and
+       s["Seccomp"] == "2" and os.readlink("/proc/%d/root" % checkers) ==
+       site.root + "/run/postern/empty",
+       "checkpw's nursery: auth_user, jailed", s)
     for pid in (listener, monitor):
         with open("/proc/%d/maps" % pid) as f:
             libs = set(re.findall(r"/(lib[\w-]+)", f.read()))

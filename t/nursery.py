@@ -27,9 +27,10 @@ def arguments(pid):
         return []
 
 
-def nursery(front):
+def nursery(front, of=b"-login"):
     """The process that has -n; None where there is none."""
-    found = [p for p in children(front.process.pid) if b"-n" in arguments(p)]
+    found = [p for p in children(front.process.pid)
+             if b"-n" in arguments(p) and arguments(p)[0].endswith(of)]
     return found[-1] if found else None
 
 
@@ -98,6 +99,51 @@ def test_ends(site):
     ok(wait_for(lambda: not any(b"-n" in arguments(p) for p in
                                 (first, second))), "no nursery is left")
     c.close()
+
+
+def test_checkers(site):
+    """The nursery of checkpws."""
+    front = Front(site, "imap")
+    c = front.client()
+    first = nursery(front, b"/checkpw")
+    ok(first is not None, "a nursery of checkpws")
+    bad = "LOGIN alice@example.org wrong"
+    ok(c.ask("a %s\r\n" % bad, "a").startswith("a NO"),
+       "it refuses a wrong password")
+    ok(login(c).startswith("a OK stub"), "and takes the right one")
+    ok(wait_for(lambda: not children(first)), "each attempt had its process")
+    c.close()
+    c = front.client()
+    os.kill(first, signal.SIGKILL)
+    ok(c.ask("a %s\r\n" % bad, "a").startswith("a NO") and
+       login(c).startswith("a OK stub"), "killed: attempts go on without it")
+    c.close()
+    time.sleep(1.1)
+    front.client().close()
+    second = nursery(front, b"/checkpw")
+    ok(second not in (None, first), "and there is another", first, second)
+    c = front.client()
+    os.kill(second, signal.SIGSTOP)
+    ok(login(c).startswith("a OK stub"), "stopped: checked without it")
+    os.kill(second, signal.SIGCONT)
+    c.close()
+    ok(wait_for(lambda: not children(second)),
+       "when it goes on it leaves that attempt alone")
+    # What front reads for an attempt is what is on the disk by then.
+    c = front.client()
+    name = site.root + "/etc/postern/secrets.cdb"
+    os.rename(name, name + ".away")
+    ok(c.ask("a LOGIN alice@example.org secret\r\n", "a").startswith(
+        "a NO [UNAVAILABLE]"), "no database: a temporary fault")
+    os.rename(name + ".away", name)
+    ok(login(c).startswith("a OK stub"), "it is back: the next attempt is good")
+    c.close()
+    ok(front.stop() == 0, "stopped")
+    front = Front(site, "smtp")
+    front.client().close()
+    ok(nursery(front, b"smtpd") is not None and
+       nursery(front, b"/checkpw") is None, "port 25 has none")
+    front.stop()
 
 
 def test_turns(site):
@@ -426,6 +472,7 @@ def test_users():
 def main():
     site = Site("site")
     test_ends(site)
+    test_checkers(site)
     test_turns(site)
     test_idle()
     test_certificate()

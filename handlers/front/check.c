@@ -43,15 +43,12 @@ open_guard(const struct conf *c)
 	return fd;
 }
 
-/* 0, or -1. */
-static int
-start(struct link *l, int end)
+/* With two arguments behind the root: the process id, or -1. */
+static pid_t
+run(const struct front *f, const int *fds, size_t nfds, const char *first,
+    const char *second)
 {
-	const struct front *f = l->front;
 	const struct conf *c = &f->conf;
-	int secrets = c->checkpassword ? -1 : open_below(c, "secrets.cdb");
-	int users = open_below(c, "users.cdb");
-	int fds[] = { end, -1, 2, secrets, users, open_guard(c) };
 	const char *env[] = { FRONT_ENV NULL };
 	char path[PATH_MAX];
 	const char *argv[6] = { path };
@@ -59,27 +56,48 @@ start(struct link *l, int end)
 		.argv = argv,
 		.envp = env,
 		.fds = fds,
-		.nfds = sizeof fds / sizeof *fds,
+		.nfds = nfds,
 		.uid = f->auth.uid,
 		.gid = f->auth.gid,
 		.keep_chroot = f->root };
 	size_t n = 1;
-	pid_t pid = -1;
 
 	if (c->root[0] != '\0') {
 		argv[n++] = "-r";
 		argv[n++] = c->root;
 	}
-	argv[n++] = f->service->name;
-	argv[n++] = l->peer;
-	if ((secrets != -1 || c->checkpassword) && users != -1 &&
-	    conf_program(c, c->checkpw, path) == 0)
-		pid = proc_spawn(&p);
-	for (size_t i = 3; i < p.nfds; i++)
+	argv[n++] = first;
+	argv[n++] = second;
+	if (conf_program(c, c->checkpw, path) == -1)
+		return -1;
+	return proc_spawn(&p);
+}
+
+pid_t
+front_start_checkers(const struct front *f, int end)
+{
+	const int fds[] = { -1, -1, 2, end };
+
+	return run(f, fds, sizeof fds / sizeof *fds, "-n", f->service->name);
+}
+
+/* For one attempt. */
+static pid_t
+start(const struct link *l, int end)
+{
+	const struct conf *c = &l->front->conf;
+	const int fds[] = { end, -1, 2,
+		c->checkpassword ? -1 : open_below(c, "secrets.cdb"),
+		open_below(c, "users.cdb"), open_guard(c) };
+	size_t n = sizeof fds / sizeof *fds;
+	pid_t pid = -1;
+
+	if ((fds[3] != -1 || c->checkpassword) && fds[4] != -1)
+		pid = run(l->front, fds, n, l->front->service->name, l->peer);
+	for (size_t i = 3; i < n; i++)
 		if (fds[i] != -1)
 			close(fds[i]);
-	l->check.pid = pid == -1 ? 0 : pid;
-	return pid == -1 ? -1 : 0;
+	return pid;
 }
 
 static bool
@@ -128,35 +146,75 @@ is_sound(const struct front *f, const struct frame_verdict *v, ssize_t n)
 					    is_below(f->conf.root, v->maildir));
 }
 
+/* A nursery's child ends as soon as nobody listens; killed, it would end the
+ * nursery as well. */
 void
 front_check_end(struct link *l)
 {
 	struct check *k = &l->check;
 
-	if (k->pid == 0)
+	if (k->sock == -1)
 		return;
 	close(k->sock);
-	kill(k->pid, SIGKILL);
-	(void)proc_wait(k->pid);
-	*k = (struct check){ 0 };
+	if (k->child != -1)
+		close(k->child);
+	if (k->own > 0) {
+		kill(k->own, SIGKILL);
+		(void)proc_wait(k->own);
+	}
+	*k = (struct check){ .sock = -1 };
+}
+
+/* With its end of the channel, secrets.cdb, users.cdb, and the guard if there
+ * is one. */
+static int
+ask_checkers(const struct link *l, const int pair[2])
+{
+	const struct conf *c = &l->front->conf;
+	struct frame_attempt a = { 0 };
+	const int fds[] = { pair[1], open_below(c, "secrets.cdb"),
+		open_below(c, "users.cdb"), open_guard(c) };
+	int child = -1;
+
+	memcpy(a.peer, l->peer, sizeof l->peer);
+	if (fds[1] != -1 && fds[2] != -1)
+		child = front_nursery_ask(l->checkers,
+		    span_of((const char *)&a, sizeof a), fds,
+		    fds[3] == -1 ? 3 : 4, pair);
+	else
+		close(pair[1]);
+	for (size_t i = 1; i < sizeof fds / sizeof *fds; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	return child;
 }
 
 static int
 begin(struct link *l, const struct frame_request *q)
 {
-	int pair[2], r;
+	struct check k = { .child = -1, .mechanism = q->mechanism };
+	int pair[2];
 
 	front_check_end(l);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		return -1;
-	r = start(l, pair[1]);
-	close(pair[1]);
-	if (r == -1) {
+	/* The second time it is a program of its own. */
+	for (;; l->checkers = -1) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+			pair) == -1)
+			return -1;
+		if (l->checkers != -1) {
+			k.child = ask_checkers(l, pair);
+		} else {
+			k.own = start(l, pair[1]);
+			close(pair[1]);
+		}
+		if (k.child != -1 || k.own > 0)
+			break;
 		close(pair[0]);
-		return -1;
+		if (l->checkers == -1)
+			return -1;
 	}
-	l->check.sock = pair[0];
-	l->check.mechanism = q->mechanism;
+	k.sock = pair[0];
+	l->check = k;
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /*
- * checkpw: one attempt to log in.
+ * checkpw: one attempt to log in; or, with -n, a nursery (net/nursery.h)
+ * with a child for each.
  *
  * Reads:   fd 0 the requests of one exchange (net/frame.h), fd 3
  *          secrets.cdb, fd 4 users.cdb, postern.conf
@@ -22,6 +23,7 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "net/frame.h"
+#include "net/nursery.h"
 #include "net/service.h"
 
 #include <errno.h>
@@ -45,10 +47,10 @@ struct attempt {
 };
 
 static void
-enter_jail(const struct conf *c)
+enter_jail(const struct conf *c, enum jail_kind kind)
 {
 	char empty[PATH_MAX];
-	struct jail jail = { .kind = JAIL_SECRET, .empty = empty };
+	struct jail jail = { .kind = kind, .empty = empty };
 	int landlock;
 
 	if (conf_path(c, "run/postern/empty", empty) == -1 ||
@@ -396,7 +398,28 @@ count_workers(const struct conf *c)
 static _Noreturn void
 usage(void)
 {
-	err_die(EXIT_NEVER, "usage: checkpw [-r root] SERVICE PEER");
+	err_die(EXIT_NEVER,
+	    "usage: checkpw [-r root] SERVICE PEER | -n SERVICE");
+}
+
+/* False in the nursery, when it is done. */
+static bool
+be_born(const struct conf *c, struct frame_attempt *passed)
+{
+	const struct nursery n = { .packet = passed,
+		.size = sizeof *passed,
+		.least = 3,
+		.most = 4,
+		.channel = 0,
+		.place = { 0, -1, -1, 1, 2, 3, -1, -1 } };
+	int r;
+
+	enter_jail(c, JAIL_NURSERY);
+	r = nursery_run(&n);
+	if (r == -1 || (r == 1 && jail_tighten(JAIL_SECRET) == -1))
+		err_die_sys(EXIT_LATER, "nursery");
+	passed->peer[sizeof passed->peer - 1] = '\0';
+	return r == 1;
 }
 
 int
@@ -404,28 +427,38 @@ main(int argc, char *argv[])
 {
 	struct attempt a = { .v.status = FRAME_TEMPFAIL, .guard.fd = -1 };
 	char error[CONF_ERROR];
+	struct frame_attempt passed;
 	const char *root = NULL;
+	bool nursery = false;
 	int option;
 
 	err_program("checkpw");
-	while ((option = getopt(argc, argv, "r:")) != -1)
+	while ((option = getopt(argc, argv, "nr:")) != -1)
 		if (option == 'r')
 			root = optarg;
+		else if (option == 'n')
+			nursery = true;
 		else
 			usage();
-	if (argc - optind != 2)
+	if (argc - optind != (nursery ? 1 : 2))
 		usage();
 	a.service = service_find(argv[optind]);
 	if (a.service == NULL)
 		usage();
-	a.peer = argv[optind + 1];
+	a.peer = nursery ? passed.peer : argv[optind + 1];
 	if (conf_load(&a.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	a.workers = count_workers(&a.conf);
+	/* It is started before the jail, for one attempt. */
+	if (a.conf.checkpassword && nursery)
+		err_die(EXIT_NEVER, "checkpassword has no nursery");
 	if (a.conf.checkpassword &&
 	    classic_start(&a.conf, a.service->name, a.peer, &a.classic) == -1)
 		err_die_sys(EXIT_LATER, "start %s", a.conf.checkpassword);
-	enter_jail(&a.conf);
+	if (!nursery)
+		enter_jail(&a.conf, JAIL_SECRET);
+	else if (!be_born(&a.conf, &passed))
+		return 0;
 	if (fcntl(FRAME_GUARD_FD, F_GETFD) == -1 ||
 	    guard_open(&a.guard, FRAME_GUARD_FD, a.conf.auth_free_tries) == -1)
 		err_warn_sys("guard");

@@ -63,8 +63,10 @@ struct stamp {
 	struct timespec changed;
 };
 
-/* The process that a listener's login programs are forked from. */
+/* The process that a listener's login programs are forked from, or its
+ * checkpws. */
 struct nursery {
+	bool checks; /* checkpws */
 	int sock;  /* to pass connections on, -1: none */
 	pid_t pid; /* 0: none */
 	uint64_t passed;
@@ -76,8 +78,9 @@ struct nursery {
 
 /* An exchange with checkpw. */
 struct check {
-	pid_t pid; /* 0: none */
-	int sock;
+	int sock;  /* -1: none */
+	int child; /* process descriptor of a nursery's, or -1 */
+	pid_t own; /* of a child of ours, or 0 */
 	uint32_t steps;
 	uint32_t mechanism;
 };
@@ -86,6 +89,7 @@ struct check {
 struct link {
 	const struct front *front;
 	int sock;
+	int checkers;  /* a nursery of checkpws, or -1 */
 	int channel;   /* our end of the frame channel */
 	int child;     /* process descriptor of the login program */
 	pid_t own;     /* the same if it is a child of ours, else 0 */
@@ -111,9 +115,11 @@ int front_listen(
 /* A socket bound to ADDRESS:PORT (brackets around IPv6) that listens. */
 int front_bind(struct span address);
 
-/* Serves the connection to its end, with the nursery's help unless that is
- * -1; does not return where it becomes the session. The exit code. */
-int front_serve(const struct front *f, int sock, int nursery);
+/* Serves the connection to its end, with the help of the nurseries of login
+ * programs and of checkpws, unless these are -1; does not return where it
+ * becomes the session. The exit code. */
+int front_serve(
+    const struct front *f, int sock, int nursery, int checkers);
 
 /* Starts the login program for a connection, or (NULL) as a nursery: its
  * process id, or -1. */
@@ -126,10 +132,14 @@ void front_nursery_ready(struct nursery *n, const struct front *f);
 /* It ends once all that it was passed has a process. */
 void front_nursery_end(struct nursery *n);
 
-/* Passes a connection to the nursery and waits for its process: the process
- * descriptor, or -1. channel, the child's end, is closed. */
-int front_nursery_ask(
-    int nursery, const struct link *l, int channel, int users);
+/* Passes a packet with descriptors to the nursery and waits for its process:
+ * the process descriptor, or -1.  pair is the child's channel: our end and,
+ * among the descriptors, its own, which is closed. */
+int front_nursery_ask(int nursery, struct span packet, const int *fds,
+    size_t nfds, const int pair[2]);
+
+/* Starts checkpw as a nursery: its process id, or -1. */
+pid_t front_start_checkers(const struct front *f, int end);
 
 /* What checkpw says to the request, waiting out the delay of a refusal: a
  * FRAME_AUTH starts one, which is gone after any answer but FRAME_MORE. */

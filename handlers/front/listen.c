@@ -27,6 +27,7 @@ struct listener {
 	size_t nsocks;
 	int signals;
 	struct nursery nursery;
+	struct nursery checkers; /* of checkpws */
 	struct slot *slots;
 	size_t nslots, used;
 	int64_t pause_until; /* no accept before */
@@ -157,7 +158,8 @@ serve(const struct listener *l, int sock)
 	close(l->signals);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	_exit(front_serve(l->front, sock, l->nursery.sock));
+	_exit(front_serve(
+	    l->front, sock, l->nursery.sock, l->checkers.sock));
 }
 
 static void
@@ -167,6 +169,9 @@ start(struct listener *l, int sock, const struct peer *s)
 	pid_t pid;
 
 	front_nursery_ready(&l->nursery, l->front);
+	if (l->front->service->kind != SERVICE_SMTP &&
+	    l->front->conf.checkpassword == NULL)
+		front_nursery_ready(&l->checkers, l->front);
 	pid = fork();
 	if (pid == 0)
 		serve(l, sock);
@@ -219,6 +224,8 @@ reap(struct listener *l)
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
 		if (pid == l->nursery.pid)
 			front_nursery_end(&l->nursery);
+		if (pid == l->checkers.pid)
+			front_nursery_end(&l->checkers);
 		for (size_t i = 0; i < l->nslots; i++)
 			if (l->slots[i].pid == pid) {
 				l->slots[i].pid = 0;
@@ -250,7 +257,8 @@ milliseconds(const struct listener *l, bool paused, bool activated)
 
 	if (paused)
 		until = l->pause_until;
-	else if ((activated && l->used == 0) || l->nursery.sock != -1)
+	else if ((activated && l->used == 0) || l->nursery.sock != -1 ||
+		 l->checkers.sock != -1)
 		until = l->idle_since +
 			(int64_t)l->front->conf.listen_idle_s * 1000;
 	if (until == -1)
@@ -278,6 +286,7 @@ run(struct listener *l, bool activated)
 			if (activated && l->used == 0)
 				return 0;
 			front_nursery_end(&l->nursery);
+			front_nursery_end(&l->checkers);
 		}
 		if (r <= 0)
 			continue;
@@ -298,6 +307,9 @@ front_listen(const struct front *f, const int *socks, size_t n, bool activated)
 		.socks = socks,
 		.nsocks = n,
 		.nursery = { .sock = -1, .born_ms = -FRONT_PAUSE_MS },
+		.checkers = { .checks = true,
+		    .sock = -1,
+		    .born_ms = -FRONT_PAUSE_MS },
 		.idle_since = io_now_ms(),
 		.nslots = (size_t)f->conf.connections };
 	struct arena a = arena_new(l.nslots * sizeof *l.slots + 4096);

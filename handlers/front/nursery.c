@@ -79,15 +79,21 @@ start(struct nursery *n, const struct front *f)
 
 	n->pid = -1;
 	n->born_ms = io_now_ms();
+	if (n->checks)
+		n->key_until_ms = INT64_MAX; /* it seals nothing */
 	if (io_now_ms() >= n->key_until_ms && renew_key(n, f) == -1)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return;
-	if (io_send(pair[0], n->ticket_key, sizeof n->ticket_key, NULL, 0) == 0)
+	if (n->checks)
+		n->pid = front_start_checkers(f, pair[1]);
+	else if (io_send(pair[0], n->ticket_key, sizeof n->ticket_key, NULL,
+		     0) == 0)
 		n->pid = front_start_login(f, pair[1], -1, NULL);
 	close(pair[1]);
 	if (n->pid == -1)
-		log_error("no-nursery", f->service->program, errno);
+		log_error("no-nursery",
+		    n->checks ? "checkpw" : f->service->program, errno);
 	n->sock = pair[0];
 	n->passed = 0;
 	if (n->pid == -1)
@@ -120,21 +126,20 @@ front_nursery_ready(struct nursery *n, const struct front *f)
  * read.  Where the nursery ends before it is there, the channel is closed.
  */
 int
-front_nursery_ask(int nursery, const struct link *l, int channel, int users)
+front_nursery_ask(int nursery, struct span packet, const int *fds, size_t nfds,
+    const int pair[2])
 {
-	struct frame_connection c = { .clear_login = l->clear_login };
 	int64_t deadline = io_now_ms() + FRONT_HELLO_MS;
-	int fds[] = { l->sock, channel, users }, child;
 	struct timeval t = { .tv_sec = FRONT_HELLO_MS / 1000 };
 	uint32_t hello;
+	int child;
 	int r = setsockopt(nursery, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
 
-	memcpy(c.peer, l->peer, sizeof l->peer);
 	if (r == 0)
-		r = io_send(nursery, &c, sizeof c, fds, users == -1 ? 2 : 3);
-	close(channel);
-	if (r == -1 || io_wait(l->channel, POLLIN, deadline) == -1 ||
-	    io_recv(l->channel, &hello, sizeof hello, &child, 1) !=
+		r = io_send(nursery, packet.p, packet.n, fds, nfds);
+	close(pair[1]);
+	if (r == -1 || io_wait(pair[0], POLLIN, deadline) == -1 ||
+	    io_recv(pair[0], &hello, sizeof hello, &child, 1) !=
 		(ssize_t)sizeof hello)
 		return -1;
 	return child;

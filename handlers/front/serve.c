@@ -143,6 +143,18 @@ front_start_login(
 	return pid;
 }
 
+/* With the connection, the child's end of its channel, and users.cdb. */
+static int
+ask_nursery(const struct link *l, int nursery, const int pair[2], int users)
+{
+	struct frame_connection c = { .clear_login = l->clear_login };
+	const int fds[] = { l->sock, pair[1], users };
+
+	memcpy(c.peer, l->peer, sizeof l->peer);
+	return front_nursery_ask(nursery, span_of((const char *)&c, sizeof c),
+	    fds, users == -1 ? 2 : 3, pair);
+}
+
 /* 0, or -1: no process descriptor. */
 static int
 find_child(struct link *l, int nursery, int users)
@@ -156,8 +168,7 @@ find_child(struct link *l, int nursery, int users)
 			return -1;
 		l->channel = pair[0];
 		if (nursery != -1) {
-			l->child =
-			    front_nursery_ask(nursery, l, pair[1], users);
+			l->child = ask_nursery(l, nursery, pair, users);
 			if (l->child == -1)
 				close(pair[0]);
 			close(nursery);
@@ -312,7 +323,7 @@ static bool
 is_try_in_order(const struct link *l, const struct frame_request *q)
 {
 	if (q->type != FRAME_AUTH)
-		return l->check.pid != 0;
+		return l->check.sock != -1;
 	for (size_t i = 0; i < FRAME_BINDINGS; i++)
 		if (q->bindings[i].n > sizeof q->bindings[i].data)
 			return false;
@@ -449,9 +460,13 @@ end_child(const struct link *l)
 }
 
 int
-front_serve(const struct front *f, int sock, int nursery)
+front_serve(const struct front *f, int sock, int nursery, int checkers)
 {
-	struct link l = { .front = f, .sock = sock, .child = -1 };
+	struct link l = { .front = f,
+		.sock = sock,
+		.child = -1,
+		.checkers = checkers,
+		.check.sock = -1 };
 	int64_t deadline = -1;
 	enum next next = GO_ON;
 

@@ -131,12 +131,21 @@ take_ticket_key(struct conn *c)
 static int
 be_nursery(struct conn *c, char error[CONF_ERROR])
 {
+	const struct nursery n = { .packet = &c->passed,
+		.size = sizeof c->passed,
+		.least = 2,
+		.most = 3, /* the connection, the channel, users.cdb */
+		.channel = 1,
+		.place = { 0, 0, -1, 1, -1, -1, 2, -1 },
+		.signer = c->signer };
 	int r = take_ticket_key(c);
 
 	if (r == 0)
 		r = enter(c, JAIL_NURSERY);
 	if (r == 0)
-		r = nursery_run(&c->passed, c->signer);
+		r = nursery_run(&n);
+	/* front is not believed to end a string. */
+	c->passed.peer[sizeof c->passed.peer - 1] = '\0';
 	if (r == -1) {
 		snprintf(error, CONF_ERROR, "nursery: %s", strerror(errno));
 		return -1;

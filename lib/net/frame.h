@@ -92,6 +92,12 @@ struct frame_connection {
 	char peer[FRAME_PEER]; /* PEER, NUL-terminated */
 };
 
+/* What front passes to a nursery of checkpws, with the end of a channel,
+ * secrets.cdb, users.cdb, and the counters if there are any. */
+struct frame_attempt {
+	char peer[FRAME_PEER];
+};
+
 struct frame_request {
 	uint32_t type;
 	uint32_t tls; /* 0 or 1 */

@@ -5,6 +5,7 @@
 #include "net/sign.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -14,12 +15,9 @@
 #include <unistd.h>
 
 enum {
-	CONNECTION,
-	CHANNEL,
-	USERS,
-	PASSED,
-	SIGNER = PASSED, /* a socket of ours */
-	ALL
+	SIGNER = NURSERY_FDS, /* a socket of ours */
+	ALL,
+	ABOVE = 16 /* all places */
 };
 
 static int
@@ -49,67 +47,69 @@ reap(int signals)
 	return crashed;
 }
 
+/* Each descriptor to where nothing is put, then to its places. */
 static int
-put(int from, int to)
+put(const struct nursery *n, int fds[ALL])
 {
-	return from == to || dup2(from, to) == to ? 0 : -1;
+	for (int i = 0; i < ALL; i++)
+		if (fds[i] != -1 &&
+		    (fds[i] = fcntl(fds[i], F_DUPFD, ABOVE)) == -1)
+			return -1;
+	for (int to = 0; to < NURSERY_PLACES; to++) {
+		int from = n->place[to] == -1 ? -1 : fds[n->place[to]];
+
+		if (n->signer && to == FRAME_KEY_FD)
+			from = fds[SIGNER];
+		if (from != -1 && dup2(from, to) == -1)
+			return -1;
+		if (from == -1 && to != STDERR_FILENO)
+			close(to);
+	}
+	return (int)syscall(SYS_close_range, NURSERY_PLACES, ~0U, 0);
 }
 
 /* In the child: front gets to know it, and nothing of the nursery stays. */
 static int
-settle(const int fds[ALL])
+settle(const struct nursery *n, int fds[ALL])
 {
 	uint32_t hello = FRAME_HELLO;
-	unsigned above = fds[USERS] == -1 ? FRAME_USERS_FD : FRAME_USERS_FD + 1;
 	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	sigset_t none;
 
 	sigemptyset(&none);
 	if (self == -1 ||
-	    io_send(fds[CHANNEL], &hello, sizeof hello, &self, 1) == -1 ||
-	    put(fds[CONNECTION], 0) == -1 || put(fds[CONNECTION], 1) == -1 ||
-	    put(fds[CHANNEL], FRAME_FD) == -1)
-		return -1;
-	if (fds[SIGNER] == -1)
-		close(FRAME_KEY_FD);
-	else if (put(fds[SIGNER], FRAME_KEY_FD) == -1)
-		return -1;
-	if (fds[USERS] != -1 && put(fds[USERS], FRAME_USERS_FD) == -1)
-		return -1;
-	close(FRAME_CERT_FD);
-	if (syscall(SYS_close_range, above, ~0U, 0) == -1 ||
-	    sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+	    io_send(fds[n->channel], &hello, sizeof hello, &self, 1) == -1 ||
+	    put(n, fds) == -1 || sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		return -1;
 	return 1;
 }
 
 /* 1 or -1 in the child, 0 in the nursery. */
 static int
-bear(int fds[ALL], bool signer)
+bear(const struct nursery *n, int fds[ALL])
 {
 	pid_t pid;
 
-	if (fds[CHANNEL] == -1)
+	if (fds[n->least - 1] == -1)
 		return 0;
-	if (signer && (fds[SIGNER] = sign_register(FRAME_KEY_FD)) == -1)
+	if (n->signer && (fds[SIGNER] = sign_register(FRAME_KEY_FD)) == -1)
 		return shutdown(FRAME_FD, SHUT_RD);
 	pid = fork();
 	/* Without a child front sees the channel closed, and helps itself. */
-	return pid == 0 ? settle(fds) : 0;
+	return pid == 0 ? settle(n, fds) : 0;
 }
 
 static int
-take(struct frame_connection *c, bool signer, bool *gone)
+take(const struct nursery *n, bool *gone)
 {
-	int fds[ALL] = { [SIGNER] = -1 }, r = 0;
-	ssize_t n = io_recv(FRAME_FD, c, sizeof *c, fds, PASSED);
+	int fds[ALL] = { -1, -1, -1, -1, -1 }, r = 0;
+	ssize_t got = io_recv(FRAME_FD, n->packet, n->size, fds, n->most);
 
-	*gone = n == 0;
-	if (n == -1 && errno != EMSGSIZE)
+	*gone = got == 0;
+	if (got == -1 && errno != EMSGSIZE)
 		return -1;
-	if (n == (ssize_t)sizeof *c &&
-	    memchr(c->peer, '\0', sizeof c->peer) != NULL)
-		r = bear(fds, signer);
+	if (got == (ssize_t)n->size)
+		r = bear(n, fds);
 	for (int i = 0; r == 0 && i < ALL; i++)
 		if (fds[i] != -1)
 			close(fds[i]);
@@ -117,7 +117,7 @@ take(struct frame_connection *c, bool signer, bool *gone)
 }
 
 int
-nursery_run(struct frame_connection *c, bool signer)
+nursery_run(const struct nursery *n)
 {
 	struct pollfd p[2] = { { .fd = FRAME_FD, .events = POLLIN },
 		{ .events = POLLIN } };
@@ -131,7 +131,7 @@ nursery_run(struct frame_connection *c, bool signer)
 		    shutdown(FRAME_FD, SHUT_RD) == -1)
 			return -1;
 		if (p[0].revents)
-			r = take(c, signer, &gone);
+			r = take(n, &gone);
 	}
 	return r;
 }

@@ -1,32 +1,49 @@
 /*
- * The nursery: a login program that has loaded its certificate once and
- * forks for each connection that front passes it.
+ * A nursery: a program that has loaded all that it needs once, and forks for
+ * each piece of work that front passes it: a login program for a connection,
+ * checkpw for an attempt to log in.
  *
  * It parses nothing of the network, and is jailed all the same: its files
  * are closed to it, and its children close the rest.  On FRAME_FD it has a
- * SOCK_SEQPACKET socket: first the ticket key comes, which conn_begin
- * takes, then each packet is a struct frame_connection with
- * two or three descriptors: the connection, the frame channel, and users.cdb
- * if there is one.
+ * SOCK_SEQPACKET socket, from which each packet with its descriptors makes a
+ * child.  The child says FRAME_HELLO on its channel first of all, with its
+ * process descriptor.
  *
  * When a child ends by a signal, somebody may be trying addresses; and when
- * its key holder has died it is of no use.  The nursery then takes no more connections, serves those that it was passed
- * already, and ends, so that the next nursery lies elsewhere in memory.
+ * its key holder has died it is of no use.  The nursery then takes no more
+ * work, does what it was passed already, and ends, so that the next nursery
+ * lies elsewhere in memory.
  */
 #ifndef POSTERN_NET_NURSERY_H
 #define POSTERN_NET_NURSERY_H
 
 #include "net/frame.h"
 
+#include <stddef.h>
+
+enum {
+	NURSERY_FDS = 4,   /* descriptors of a packet, at most */
+	NURSERY_PLACES = 8 /* where they can be put: 0 to 7 */
+};
+
+struct nursery {
+	void *packet; /* what front passes */
+	size_t size;
+	size_t least, most; /* descriptors that come with it */
+	size_t channel;     /* which of them the child speaks to front on */
+	/* Which of them the child finds at each place, or -1: nothing. */
+	signed char place[NURSERY_PLACES];
+	/* A key holder (net/sign.h) is on FRAME_KEY_FD, and each child gets
+	 * a socket of its own to it there. */
+	bool signer;
+};
+
 /*
- * signer: a key holder (net/sign.h) is on FRAME_KEY_FD, and a child of the
- * nursery has a socket of its own to it there.
- *
- * Serves until front closes its end.  1 in a child: its connection is fd 0
- * and 1, the channel FRAME_FD, the database FRAME_USERS_FD; front has the
- * child's process descriptor; nothing else is open but fd 2.  0 in the
- * nursery when it is done; -1 with errno, in either, which must exit.
+ * Serves until front closes its end.  1 in a child: packet is filled, front
+ * has the child's process descriptor, and nothing is open but what has a
+ * place, and fd 2.  0 in the nursery when it is done; -1 with errno, in
+ * either, which must exit.
  */
-int nursery_run(struct frame_connection *c, bool signer);
+int nursery_run(const struct nursery *n);
 
 #endif

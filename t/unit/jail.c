@@ -32,6 +32,7 @@ static const struct jailed jails[] = {
 	{ "smtpd", JAIL_SMTP, JAIL_SMTP, 26 },
 	{ "smtpd below a nursery", JAIL_NURSERY, JAIL_SMTP, 26 },
 	{ "checkpw and signer", JAIL_SECRET, JAIL_SECRET, 27 },
+	{ "checkpw below a nursery", JAIL_NURSERY, JAIL_SECRET, 27 },
 	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 40 },
 	{ "sessions", JAIL_SESSION, JAIL_SESSION, 53 },
 	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 42 },
