@@ -301,6 +301,16 @@ def test_append():
     s.cmd("select inbox")
     out = s.cmd("fetch 1 body.peek[]")[0]
     ok(text in out, "as it was sent", out)
+    large = (b"Subject: large\r\nContent-Type: image/x-large\r\n\r\n" +
+             b"0123456789abcd\r\n" * (17 << 16))
+    s.send(b"l APPEND inbox {%d+}\r\n%s\r\n" % (len(large), large))
+    out = [s.line(), s.line(), s.line()]
+    ok(out[-1].startswith(b"l OK"), "APPEND of 17 MiB", out)
+    with open(box + "/postern.cache", "rb") as f:
+        ok(b'"image" "x-large" NIL NIL NIL "7bit" %d ' % (17 << 20) in
+           f.read(), "its structure is known from the start")
+    s.cmd("store 2 +flags \\deleted")
+    s.cmd("expunge")
     s.send(b"b APPEND {5}\r\n")
     ok(s.line().startswith(b"+"), "a mailbox name as a literal")
     s.send(b"inbox {%d+}\r\n%s\r\n" % (len(text), text))

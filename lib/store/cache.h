@@ -30,8 +30,8 @@
 enum {
 	CACHE_PART = 32768,          /* bytes of one part of a record */
 	CACHE_RECORD = 65536,        /* and of a record */
-	CACHE_HEADER = 65536,        /* a message with a longer header, */
-	CACHE_MESSAGE = 16777216,    /* or longer, is not looked at on arrival */
+	CACHE_HEADER = 65536,        /* a longer header is not looked at, */
+	CACHE_MESSAGE = 16777216,    /* nor on arrival a longer message's text */
 	CACHE_TAIL = 4096,           /* most records are shorter */
 	CACHE_BATCH = 262144,        /* bytes that are written at once */
 	CACHE_COST = 65536,          /* of cache that are read as fast as one

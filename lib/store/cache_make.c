@@ -209,24 +209,87 @@ keep(struct cache *c, struct cache_key key, struct span message)
 	cache_maker_free(&k);
 }
 
+struct reading {
+	int fd;
+	bool nul; /* there was one in what was read */
+};
+
+static int
+read_source(void *ctx, uint64_t at, char *to, size_t n)
+{
+	struct reading *r = ctx;
+
+	while (n > 0) {
+		ssize_t got = pread(r->fd, to, n, (off_t)at);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return -1;
+		r->nul |= memchr(to, '\0', (size_t)got) != NULL;
+		to += got;
+		at += (uint64_t)got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
+/* A message that is too long to be held: its header and structure. */
+static void
+keep_large(struct cache *c, int fd, struct cache_key key)
+{
+	struct reading reading = { .fd = fd };
+	struct source source = { .size = key.size,
+		.read = read_source,
+		.ctx = &reading };
+	struct arena tree = arena_new(MIME_ARENA);
+	struct mime_part *root = mime_parse_from(&source, &tree);
+	struct buf bytes = buf_new(CACHE_HEADER);
+	struct cache_maker k = cache_maker();
+	struct cache_record r = { 0 };
+	struct span header;
+
+	cache_maker_reset(&k);
+	if (root && !reading.nul) {
+		if (source_span(&source, 0, root->header.n, &bytes, &header) ==
+		    0)
+			cache_make_header(&k, header);
+		cache_make_structure(&k, &source, root);
+		cache_made(&k, &r);
+		cache_add(c, key, &r);
+	}
+	cache_maker_free(&k);
+	buf_free(&bytes);
+	arena_free(&tree);
+}
+
+static void
+keep_small(struct cache *c, int fd, struct cache_key key)
+{
+	struct buf message = buf_new(CACHE_MESSAGE);
+	size_t n = (size_t)key.size;
+	char *p = buf_room(&message, n);
+
+	if (p && io_read_full(fd, p, n) == (ssize_t)n)
+		keep(c, key, span_of(p, n));
+	buf_free(&message);
+}
+
 void
 cache_keep(struct cache *c, int fd, struct cache_key key)
 {
-	struct buf message = buf_new(CACHE_MESSAGE);
 	struct stat st;
-	char *p;
 
-	if (fstat(fd, &st) == 0 && st.st_size > 0 &&
-	    st.st_size <= CACHE_MESSAGE &&
-	    (key.size == 0 || key.size == (uint64_t)st.st_size) &&
-	    (p = buf_room(&message, (size_t)st.st_size)) != NULL &&
-	    io_read_full(fd, p, (size_t)st.st_size) == st.st_size) {
-		if (key.size == 0)
-			key.date = st.st_mtime;
-		key.size = (uint64_t)st.st_size;
-		keep(c, key, span_of(p, (size_t)st.st_size));
-	}
-	buf_free(&message);
+	if (fstat(fd, &st) == -1 || st.st_size <= 0 ||
+	    (key.size != 0 && key.size != (uint64_t)st.st_size))
+		return;
+	if (key.size == 0)
+		key.date = st.st_mtime;
+	key.size = (uint64_t)st.st_size;
+	if (key.size <= CACHE_MESSAGE)
+		keep_small(c, fd, key);
+	else
+		keep_large(c, fd, key);
 }
 
 void
