@@ -1,11 +1,20 @@
 # Sourced by the tests: TAP, a scratch folder, the programs.
 #
+# POSTERN_SRC    source tree
+# POSTERN_BUILD  build tree; started by hand: what t/run left there
 # POSTERN_STAGE  folder with the built programs
-# POSTERN_SRC    source tree; POSTERN_BUILD build tree
 # $tmp           scratch folder, removed at the end
 set -u
-: "${POSTERN_SRC:=$(cd "$(dirname "$0")/.." && pwd)}"
-: "${POSTERN_STAGE:?run by make check or t/run}"
+if [ -z "${POSTERN_SRC:-}" ]; then
+	POSTERN_SRC=$(cd "$(dirname "$0")" && pwd)
+	until [ -e "$POSTERN_SRC/configure.ac" ] || [ "$POSTERN_SRC" = / ]; do
+		POSTERN_SRC=$(dirname "$POSTERN_SRC")
+	done
+fi
+: "${POSTERN_BUILD:=${POSTERN_RUN:-$POSTERN_SRC/_build/run}/plain}"
+: "${POSTERN_STAGE:=$POSTERN_BUILD/stage}"
+[ -d "$POSTERN_STAGE" ] || { echo "Bail out! nothing is built: t/run"; exit 99; }
+export POSTERN_SRC POSTERN_BUILD POSTERN_STAGE
 PATH=$POSTERN_STAGE:$PATH
 # What dies with a program is not freed; the unit tests and fuzz targets, which
 # run without this file, do look for leaks.

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import time
 
-BUILD = os.environ.get("POSTERN_BUILD") or sys.exit(
-    "POSTERN_BUILD is the build folder")
+BUILD = os.environ.get("POSTERN_BUILD") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "../../_build/run/plain")
+if not os.path.exists(BUILD + "/stage"):
+    sys.exit("nothing is built in %s: t/run, or POSTERN_BUILD" % BUILD)
 STAGE = BUILD + "/stage"
 OWNER = 64100
 USERS = 8
