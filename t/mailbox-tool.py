@@ -345,6 +345,45 @@ def test_again():
               "with nothing lost and nothing twice")
 
 
+def test_killed():
+    """Killed at any moment, and given again: nothing lost, nothing twice."""
+    account = make_account("k")
+    data = b"".join(FROM + b"Message-ID: <k%d@x>\n\n%d\n\n" % (i, i)
+                    for i in range(600))
+    with open(path("k.mbox"), "wb") as f:
+        f.write(data)
+    command = [STAGE + "/postern-mailbox", "import", "--skip-known", "-d",
+               account, "INBOX", path("k.mbox")]
+    killed = 0
+    for i in range(12):
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, **AS)
+        try:
+            child.wait(0.01 + i * 0.02)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            killed += 1
+        if child.wait() == 0:
+            break
+    tap.ok(killed > 0, "import is killed, and given again")
+    tap.equal(postern("import", "--skip-known", "-d", account, "INBOX",
+                      "k.mbox")[0], 0, "until it ends")
+    tap.equal([m[2] for m in dump(account)],
+              [b"Message-ID: <k%d@x>\n\n%d\n" % (i, i)
+               for i in range(600)], "nothing is lost, nothing there twice")
+
+
+def test_quota():
+    account = make_account("full")
+    with open(os.path.join(account, "maildirsize"), "w") as f:
+        f.write("4000S\n")
+    own(account)
+    data = b"".join(FROM + b"Message-ID: <q%d@x>\n\n%d\n\n" % (i, i)
+                    for i in range(200))
+    code, out, err = postern("import", "-d", account, "INBOX", "-", data=data)
+    tap.ok(code == 111 and "quota" in err and len(dump(account)) == 128,
+           "an import ends where the quota does")
+
+
 def test_refused():
     account = make_account("r")
     data = FROM + b"no header\n\nx\n\n" + FROM + b"A: b\n\nx\n\n" + \
@@ -471,6 +510,8 @@ def main():
     test_python_writes()
     test_tree()
     test_again()
+    test_killed()
+    test_quota()
     test_query(all_x)
     test_refused()
     test_users()
