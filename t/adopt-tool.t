@@ -26,7 +26,7 @@ tree() { (cd "$1" && find . | sort); }
 
 a=$tmp/a
 make_box "$a"
-report='folder .Bad&Name: "Bad&Name" does not show: its name on disk is not in modified UTF-7; --rename makes it .Bad&-Name
+report='folder .Bad&Name: "Bad&Name" shows as "=?Bad&Name": its name on disk is not in modified UTF-7; --rename makes it .Bad&-Name
 INBOX: 4 messages, 2 keep their UIDs (dovecot-uidlist), UIDVALIDITY 1600000000 kept
     keywords: work
     1 messages are not in the list: their UIDs are new
@@ -35,9 +35,10 @@ INBOX: 4 messages, 2 keep their UIDs (dovecot-uidlist), UIDVALIDITY 1600000000 k
     1 lines of the list make no sense
     1 messages keep a POP3 id of their own
     1 keywords cannot be kept
+=?Bad&Name: 0 messages, UIDVALIDITY new
 Sent: 0 messages, UIDVALIDITY new
 subscriptions: 3, 1 of them of mailboxes that are not there; 1 that name no mailbox are passed over'
-total="$a: 2 mailboxes, 4 messages, 2 UIDs kept"
+total="$a: 3 mailboxes, 4 messages, 2 UIDs kept"
 tree "$a" >"$tmp/before"
 adopt -n "$a"
 is "$out" "$report
@@ -70,14 +71,16 @@ for a in json.load(open(sys.argv[1])):
         print(m.get("mailbox"), m.get("kept"), m.get("uidvalidity_kept"), m.get("list"),
               m.get("keywords"), m.get("subscriptions"), m.get("notes", ["-"])[:1])
 ' "$tmp/json")" 'a 1
-None None None None None None ['"'"'"Bad&Name" does not show: its name on disk is not in modified UTF-7; --rename makes it .Bad&-Name'"'"']
+None None None None None None ['"'"'"Bad&Name" shows as "=?Bad&Name": its name on disk is not in modified UTF-7; --rename makes it .Bad&-Name'"'"']
 INBOX 2 True dovecot-uidlist ['"'work'"'] None ['"'1 messages are not in the list: their UIDs are new'"']
+=?Bad&Name 0 False None [] None []
 Sent 0 False None [] None []
 None None None None None 3 ['"'-'"']
 none 100
 b 1
-None None None None None None ['"'"'"Bad&Name" does not show: its name on disk is not in modified UTF-7; --rename makes it .Bad&-Name'"'"']
+None None None None None None ['"'"'"Bad&Name" shows as "=?Bad&Name": its name on disk is not in modified UTF-7; --rename makes it .Bad&-Name'"'"']
 INBOX 0 False None ['"'work'"'] None ['"'the list of UIDs is damaged: UIDs and UIDVALIDITY are new'"']
+=?Bad&Name 0 False None [] None []
 Sent 0 False None [] None []
 None None None None None 3 ['"'-'"']
 fs 100
@@ -107,14 +110,14 @@ names() { # a Maildir with odd folders
 }
 names
 adopt -n "$a"
-is "$(printf "%s\n" "$out" | sed -n 's/^folder //p')" '.&AGE-: "&AGE-" does not show: its name on disk is not in modified UTF-7; --rename makes it .&-AGE-
-.Entwürfe: "Entwürfe" does not show: its name on disk is not in modified UTF-7; --rename makes it .Entw&APw-rfe
+is "$(printf "%s\n" "$out" | sed -n 's/^folder //p')" '.&AGE-: "&AGE-" shows as "=?&AGE-": its name on disk is not in modified UTF-7; --rename makes it .&-AGE-
+.Entwürfe: "Entwürfe" shows as "=?Entw=C3=BCrfe": its name on disk is not in modified UTF-7; --rename makes it .Entw&APw-rfe
 .Link: does not show: it is a symbolic link
 .\7et: shows as "\7et"; Dovecot'"'"'s listescape meant "~t"
-.a..b: does not show: no mailbox can have this name
+.a..b: shows as "a/=?/b": no mailbox can have this name
 .a\2eb: shows as "a\2eb"; Dovecot'"'"'s listescape meant "a.b"; --rename makes it .a&AC4-b
 .x.y\2ez: shows as "x/y\2ez"; Dovecot'"'"'s listescape meant "x/y.z"; --rename makes it .x.y&AC4-z
-.~t: does not show: no mailbox can have this name' 'each folder that does not show is named'
+.~t: shows as "=?~t": no mailbox can have this name' 'each folder with another name is named'
 is "$status" 1 'and that is not all'
 adopt "$a"
 is "$(ls -A "$a" | grep -c '\.[Ea].*[üe]b*$')" 2 'without --rename they stay'
@@ -124,11 +127,13 @@ like "$out" 'folder .Entwürfe: .*: renamed to .Entw&APw-rfe' 'renamed'
 like "$out" '^Entwürfe: 1 messages, 1 keep their UIDs' 'and taken over'
 is "$(echo 'list' | "$tool" "$a" | tr ' ' '\n' | grep -v '^ok$')" 'INBOX
 &AGE-
+=?~t
 Entwürfe
 Entwürfe2
 Plain
 \7et
 a.b
+a/=?/b
 x/y.z' 'what shows now'
 is "$(echo subs | "$tool" "$a")" 'Entwürfe Plain a.b' 'and is subscribed'
 names; make_folder "$a/.Entw&APw-rfe"; own "$a"

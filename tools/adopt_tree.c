@@ -83,7 +83,7 @@ unencoded(const char *folder, char name[MAILBOX_NAME])
 
 struct foreign {
 	const char *folder; /* on disk */
-	bool shows;         /* as shown, at least */
+	bool shows;         /* under a name of its own, not its bytes */
 	char shown[MAILBOX_NAME], meant[MAILBOX_NAME];
 	char target[MAILBOX_NAME * 3]; /* where it should be, or "" */
 };
@@ -95,7 +95,8 @@ look_at_name(const char *folder, struct foreign *f)
 	bool differs;
 
 	*f = (struct foreign){ .folder = folder };
-	f->shows = account_name(span_str(folder), f->shown);
+	f->shows = account_name(span_str(folder), f->shown) &&
+		   !account_is_raw(span_str(f->shown));
 	differs = f->shows ? unescape(f->shown, f->meant)
 			   : unencoded(folder, f->meant);
 	if (differs && account_folder(span_str(f->meant), f->target) == -1)
@@ -118,12 +119,13 @@ tell(struct job *j, const struct foreign *f, const char *fmt_end)
 		    f->shown, meant, fmt_end);
 	else if (f->target[0])
 		snprintf(text, sizeof text,
-		    "\"%.150s\" does not show: its name on disk is not in "
-		    "modified UTF-7%s",
-		    meant, fmt_end);
+		    "\"%.150s\" shows as \"%.100s\": its name on disk is not "
+		    "in modified UTF-7%s",
+		    meant, f->shown, fmt_end);
 	else
 		snprintf(text, sizeof text,
-		    "does not show: no mailbox can have this name%s", fmt_end);
+		    "shows as \"%.100s\": no mailbox can have this name%s",
+		    f->shown, fmt_end);
 	print_folder(j, f->folder, text);
 }
 

@@ -8,9 +8,13 @@
  * Refused with EINVAL: empty levels, a leading dot, hyphen or tilde, "*",
  * "%", control and bidirectional characters, bad UTF-8, a level over 200
  * bytes on disk, more than 16 levels, or a whole that makes no file name.
- * "inbox" in any case is INBOX as the first of several levels too.  Every
- * open is relative to the account's
- * descriptor and follows no symbolic link.
+ * "inbox" in any case is INBOX as the first of several levels too.  A folder
+ * with another name, which another program made, is shown with the levels
+ * that are not ours as "=?" and the bytes on disk, where "=", those that
+ * are not printable ASCII and a few more are written =XX.  So every folder
+ * has one name, and each name one folder; but such a name is only for what
+ * is there, it cannot be given to a new mailbox.  Every open is relative to
+ * the account's descriptor and follows no symbolic link.
  */
 #ifndef POSTERN_STORE_ACCOUNT_H
 #define POSTERN_STORE_ACCOUNT_H
@@ -54,8 +58,11 @@ int account_folder_open(const struct account *a, struct span name);
 
 /* The folder on disk of a mailbox ("." for INBOX) : 0, or -1 with EINVAL. */
 int account_folder(struct span name, char out[MAILBOX_NAME * 3]);
-/* The other way: false for a folder that is not one of ours. */
+/* The other way: false for what cannot be a folder of a Maildir++. */
 bool account_name(struct span folder, char out[MAILBOX_NAME]);
+
+/* Has it a level that shows how a folder is called on disk? */
+bool account_is_raw(struct span name);
 
 /* The names of all mailboxes, sorted, INBOX first; freed by list_free. */
 struct account_list {

@@ -172,21 +172,28 @@ without_prefix(const struct account *a, const char *name)
 	return name;
 }
 
-/* Courier's lines all begin with `INBOX.'. */
-static int
-add_line(const struct account *a, struct account_list *l, struct span line,
-    bool tabs, bool couriers)
+/*
+ * The mailbox of a line; false: it cannot be read.  Courier's lines all begin
+ * with `INBOX.'.  What could only be the name of a folder that is not ours is
+ * a mailbox where there is such a folder.
+ */
+static bool
+line_name(const struct account *a, struct span line, bool tabs, bool couriers,
+    char out[MAILBOX_NAME])
 {
 	char name[MAILBOX_NAME];
+	bool plain;
 
-	if (line.n == 0)
-		return 0;
 	if (couriers && span_starts_nocase(line, "INBOX."))
 		line = span_skip(line, strlen("INBOX."));
-	if (read_line(line, tabs, name) || read_utf8_line(line, tabs, name))
-		return list_add(l, without_prefix(a, name));
-	l->skipped++;
-	return 0;
+	plain = read_line(line, tabs, name);
+	if ((!plain || account_is_raw(span_str(name))) &&
+	    !read_utf8_line(line, tabs, name) &&
+	    (!plain || !read_line(line, tabs, name) ||
+		account_exists(a, span_str(name)) != 1))
+		return false;
+	return span_copy(span_str(without_prefix(a, name)), out,
+		   MAILBOX_NAME) == 0;
 }
 
 static int
@@ -198,30 +205,41 @@ add_lines(const struct account *a, struct account_list *l, struct span text,
 	if (tabs)
 		(void)span_take(&text, '\n');
 	while (text.n > 0) {
+		char name[MAILBOX_NAME];
 		struct span line = span_take(&text, '\n');
 
 		if (couriers)
 			line = span_trim(line);
-		if (add_line(a, l, line, tabs, couriers) == -1)
+		if (line.n == 0)
+			continue;
+		if (!line_name(a, line, tabs, couriers, name))
+			l->skipped++;
+		else if (list_add(l, name) == -1)
 			return -1;
 	}
 	return 0;
+}
+
+/* The text of the file: 1, and whether it is Courier's; 0: none; -1. */
+static int
+read_text(const struct account *a, struct buf *text, bool *is_courier)
+{
+	int r = io_slurp(a->dir, subscriptions, text);
+
+	*is_courier = r == 0;
+	return r == 0 ? io_slurp(a->dir, courier, text) : r;
 }
 
 int
 account_subscriptions(const struct account *a, struct account_list *l)
 {
 	struct buf text = buf_new(SUBSCRIPTIONS);
-	int r = io_slurp(a->dir, subscriptions, &text), error;
+	bool is_courier;
+	int r = read_text(a, &text, &is_courier), error;
 
 	list_begin(l);
-	if (r == 1) {
-		r = add_lines(a, l, buf_span(&text), false);
-	} else if (r == 0) {
-		r = io_slurp(a->dir, courier, &text);
-		if (r == 1)
-			r = add_lines(a, l, buf_span(&text), true);
-	}
+	if (r == 1)
+		r = add_lines(a, l, buf_span(&text), is_courier);
 	error = errno;
 	buf_free(&text);
 	if (r == -1)
@@ -232,32 +250,76 @@ account_subscriptions(const struct account *a, struct account_list *l)
 	return r == -1 ? -1 : 0;
 }
 
+/* A line for the mailbox, as Dovecot's second form has it (tabs) or not. */
 static void
-write_line(struct buf *out, const char *name)
+write_line(struct buf *out, const char *name, bool tabs)
 {
 	char folder[MAILBOX_NAME * 3];
+	struct span level;
 
-	if (strcmp(name, "INBOX") == 0)
-		buf_add_str(out, name);
-	else if (account_folder(span_str(name), folder) == 0)
-		buf_add_str(out, folder + 1);
-	else
+	if (strcmp(name, "INBOX") == 0) {
+		buf_add_str(out, "INBOX\n");
 		return;
+	}
+	if (account_folder(span_str(name), folder) == -1)
+		return;
+	level = span_str(folder + 1);
+	while (tabs && level.n > 0) {
+		if (span_starts(level, "&AC4-")) {
+			buf_add_byte(out, '.');
+			level = span_skip(level, strlen("&AC4-"));
+			continue;
+		}
+		buf_add_byte(out, level.p[0] == '.' ? '\t' : level.p[0]);
+		level = span_skip(level, 1);
+	}
+	buf_add_span(out, level);
 	buf_add_byte(out, '\n');
 }
 
+/*
+ * All lines but those of `removed', as they are: what they mean to other
+ * programs is theirs.  Courier's are put into our form where they can be read.
+ */
+static void
+keep_lines(const struct account *a, struct buf *out, struct span text,
+    const char *removed, bool tabs, bool couriers)
+{
+	while (text.n > 0) {
+		char name[MAILBOX_NAME];
+		struct span line = span_take(&text, '\n');
+		bool known;
+
+		if (couriers)
+			line = span_trim(line);
+		known = line_name(a, line, tabs, couriers, name);
+		if (line.n == 0 ||
+		    (known && removed && strcmp(name, removed) == 0))
+			continue;
+		if (known && couriers) {
+			write_line(out, name, false);
+			continue;
+		}
+		buf_add_span(out, line);
+		buf_add_byte(out, '\n');
+	}
+}
+
 static int
-write_subscriptions(const struct account *a, const struct account_list *l,
+write_subscriptions(const struct account *a, struct span text, bool is_courier,
     const char *added, const char *removed)
 {
 	struct buf out = buf_new(SUBSCRIPTIONS);
+	bool tabs = !is_courier && span_starts(text, "V\t2\n");
 	int r = -1;
 
-	for (size_t i = 0; i < l->n; i++)
-		if (removed == NULL || strcmp(l->name[i], removed) != 0)
-			write_line(&out, l->name[i]);
+	if (tabs) {
+		buf_add_str(&out, "V\t2\n\n");
+		(void)span_take(&text, '\n');
+	}
+	keep_lines(a, &out, text, removed, tabs, is_courier);
 	if (added)
-		write_line(&out, added);
+		write_line(&out, added, tabs);
 	if (out.full)
 		errno = ENOSPC;
 	else
@@ -267,22 +329,35 @@ write_subscriptions(const struct account *a, const struct account_list *l,
 	return r;
 }
 
+static bool
+is_listed(const struct account_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->name[i], name) == 0)
+			return true;
+	return false;
+}
+
 static int
 change_subscription(const struct account *a, const char *name, bool on)
 {
+	struct buf text = buf_new(SUBSCRIPTIONS);
 	struct account_list l;
-	bool there = false;
-	int r = 0;
+	bool is_courier;
+	int r = read_text(a, &text, &is_courier), error;
 
-	if (account_subscriptions(a, &l) == -1)
-		return -1;
-	for (size_t i = 0; i < l.n; i++)
-		there |= strcmp(l.name[i], name) == 0;
-	if (there != on)
-		r = write_subscriptions(
-		    a, &l, on ? name : NULL, on ? NULL : name);
+	list_begin(&l);
+	if (r == 1)
+		r = add_lines(a, &l, buf_span(&text), is_courier);
+	list_end(&l);
+	if (r != -1 && is_listed(&l, name) != on)
+		r = write_subscriptions(a, buf_span(&text), is_courier,
+		    on ? name : NULL, on ? NULL : name);
+	error = errno;
 	account_list_free(&l);
-	return r;
+	buf_free(&text);
+	errno = error;
+	return r == -1 ? -1 : 0;
 }
 
 int

@@ -241,24 +241,60 @@ merge_head(struct mailbox *m, struct mailbox *fresh)
 	buf_add_span(&s->vanished, buf_span(&f->vanished));
 }
 
+/* A second descriptor, where there was no error before. */
+static int
+again(int fd, int *error)
+{
+	int r = *error ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (r == -1 && *error == 0)
+		*error = errno;
+	return r;
+}
+
+/* A mailbox is there as long as its cur is (STORE 1). */
+static bool
+is_deleted(const struct mailbox_state *s)
+{
+	struct stat st;
+
+	return fstatat(s->dir, "cur", &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+	       errno == ENOENT;
+}
+
+static int
+load_fresh(struct mailbox *m, struct mailbox *fresh)
+{
+	struct mailbox_state *s = m->state;
+
+	if (view_load(fresh) == -1)
+		return -1;
+	s->stale = fresh->uidvalidity != m->uidvalidity ||
+		   fresh->state->memory != s->memory;
+	errno = ESTALE;
+	return s->stale ? -1 : merge_messages(m, fresh);
+}
+
 /* Loads all anew and compares. */
 static int
 reload(struct mailbox *m)
 {
 	struct mailbox_state *s = m->state;
-	struct mailbox *fresh =
-	    view_make(dup(s->account), dup(s->dir), s->light);
-	int r = -1, error;
+	struct mailbox *fresh;
+	int r = -1, error = 0;
 
-	fresh->state->cur = dup(s->cur);
-	fresh->state->fresh = dup(s->fresh);
-	fresh->read_only = m->read_only;
-	if (view_load(fresh) == 0) {
-		s->stale = fresh->uidvalidity != m->uidvalidity ||
-			   fresh->state->memory != s->memory;
-		errno = ESTALE;
-		r = s->stale ? -1 : merge_messages(m, fresh);
+	if (is_deleted(s)) {
+		errno = ENOENT;
+		return -1;
 	}
+	fresh = view_make(
+	    again(s->account, &error), again(s->dir, &error), s->light);
+	fresh->state->cur = again(s->cur, &error);
+	fresh->state->fresh = again(s->fresh, &error);
+	fresh->read_only = m->read_only;
+	errno = error;
+	if (error == 0)
+		r = load_fresh(m, fresh);
 	if (r == 0)
 		merge_head(m, fresh);
 	error = errno;

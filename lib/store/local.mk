@@ -2,7 +2,8 @@
 lib_libpostern_a_SOURCES += \
 	%D%/adopt.c %D%/adopt.h %D%/kwlist.c %D%/kwlist.h %D%/uidlist.c \
 	%D%/uidlist.h %D%/uidls.c %D%/uidls.h %D%/account.c %D%/account.h %D%/account_change.c \
-	%D%/account_list.c %D%/bytes.h %D%/cache.c %D%/cache.h \
+	%D%/account_inner.h %D%/account_list.c %D%/account_rename.c \
+	%D%/bytes.h %D%/cache.c %D%/cache.h \
 	%D%/cache_file.h %D%/cache_make.c %D%/cache_record.c \
 	%D%/cache_write.c %D%/append.c %D%/change.c %D%/copy.c %D%/target.h \
 	%D%/folder.c %D%/folder.h %D%/batch.c %D%/facts.c %D%/fresh.c \
@@ -40,6 +41,6 @@ TESTS += t/large.t
 EXTRA_DIST += t/large.t t/large.py
 EXTRA_DIST += t/store.t t/store-crash.t t/store-fuzz.t
 EXTRA_DIST += t/fuzz/seeds/maildir t/fuzz/seeds/journal
-TESTS += t/quota.t
-EXTRA_DIST += t/quota.t
+TESTS += t/quota.t t/folders.t
+EXTRA_DIST += t/quota.t t/folders.t t/folders.py
 lib_libpostern_a_SOURCES += %D%/inspect.c %D%/inspect.h %D%/rebuild.c

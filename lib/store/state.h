@@ -97,7 +97,8 @@ struct mailbox_state {
 	int watch, inotify, timer;
 };
 
-/* view.c: the messages in memory. */
+/* view.c: the messages in memory.  view_make is never NULL: where there is
+ * no memory the process ends, as base/arena.h says. */
 struct mailbox *view_make(int account, int folder, bool light);
 void view_free(struct mailbox *m);
 int view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new);

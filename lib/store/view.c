@@ -1,4 +1,5 @@
 /* The messages of a mailbox in memory. */
+#include "base/err.h"
 #include "store/state.h"
 #include "store/sum.h"
 
@@ -23,7 +24,7 @@ view_make(int account, int folder, bool light)
 	struct whole *w = arena_alloc(&home, 1, sizeof *w);
 
 	if (w == NULL)
-		return NULL;
+		err_nomem(); /* it is the arena's only piece, and fits */
 	w->m.state = &w->s;
 	w->m.uidnext = 1;
 	w->m.highestmodseq = 1;
