@@ -195,7 +195,8 @@ def test_findings():
     # The account.
     fresh()
     tool(BOX, "subscribe Sub/Nothing")
-    os.makedirs(os.path.join(BOX, ".Bad&Name", "cur"))
+    for sub in "cur", "new", "tmp":
+        os.makedirs(os.path.join(BOX, ".Bad&Name", sub))
     os.makedirs(os.path.join(BOX, "postern.gone.1", "cur"))
     own(BOX)
     check("names", [("", "name", ".Bad&Name"), ("", "stale", "postern.gone.1"),

@@ -39,10 +39,11 @@ check_names(struct check *c)
 		if (span_starts(s, "postern.gone."))
 			check_found(c, "stale", l.name[i],
 			    "what is left of a mailbox that was deleted");
-		else if (span_starts(s, ".") && !account_name(s, name) &&
+		else if (account_name(s, name) &&
+			 account_is_raw(span_str(name)) &&
 			 names_folder(c->t->a.dir, l.name[i]))
 			check_found(c, "name", l.name[i],
-			    "not a name of a mailbox: it is not seen");
+			    "not the name of a mailbox: its bytes are shown");
 	}
 	names_free(&l);
 }
