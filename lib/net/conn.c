@@ -107,7 +107,12 @@ enter(const struct conn *c, enum jail_kind kind)
 
 	if (conf_path(&c->conf, "run/postern/empty", empty) == -1)
 		return -1;
-	return jail_enter(&jail, &landlock);
+	if (jail_enter(&jail, &landlock) == -1)
+		return -1;
+	/* Sessions on this kernel have none either: told once in a while. */
+	if (landlock == 0 && kind == JAIL_NURSERY)
+		log_error("no-landlock", c->service->name, ENOSYS);
+	return 0;
 }
 
 static int
