@@ -87,7 +87,7 @@ target_end(struct target *t, const struct account *a, struct span name)
 	if (t->m) {
 		const struct mailbox_state *s = t->m->state;
 
-		large = s->offset > JOURNAL_LEAST && s->offset > s->index_size;
+		large = index_is_due(s);
 		if (s->locked)
 			view_unlock(t->m);
 		view_free(t->m);

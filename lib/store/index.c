@@ -299,14 +299,16 @@ index_finish(struct mailbox *m)
 	return fd == -1 ? -1 : take_journal(m, fd, &j);
 }
 
+bool
+index_is_due(const struct mailbox_state *s)
+{
+	return s->offset >= JOURNAL_LEAST &&
+	       s->offset >= s->index_size / JOURNAL_PART;
+}
+
 int
 index_write_if_due(struct mailbox *m)
 {
-	const struct mailbox_state *s = m->state;
-	uint64_t least =
-	    s->index_size > JOURNAL_LEAST ? s->index_size : JOURNAL_LEAST;
-
-	if (s->offset < least || !s->writable)
-		return 0;
-	return index_write(m);
+	return index_is_due(m->state) && m->state->writable ? index_write(m)
+							    : 0;
 }

@@ -335,6 +335,14 @@ is_view(const struct mailbox *m, const struct index_head *h,
 	return true;
 }
 
+static void
+take_share(struct mailbox *m, const struct index_head *h,
+    const struct space *table, const struct look *l)
+{
+	take_records(m, h, table, l);
+	m->state->index_size = index_size_of(h);
+}
+
 void
 index_share(struct mailbox *m)
 {
@@ -351,7 +359,7 @@ index_share(struct mailbox *m)
 	    map_records(fd, &h, &table, &l) == 0) {
 		if (is_view(m, &h,
 			(const void *)(table.p + index_first(&h))))
-			take_records(m, &h, &table, &l);
+			take_share(m, &h, &table, &l);
 		else
 			space_free(&table);
 	}

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ enum {
 	FINE_MS = 50,
 	COARSE_MS = 2000,
 	PASSES = 3,
+	LARGE = 262144, /* bytes of names */
 	PATIENCE_MS = 2000 /* between two waits for a busy folder */
 };
 
@@ -263,9 +265,14 @@ scan_folder(struct mailbox *m, struct scan *s, bool patient)
 void
 scan_free(struct scan *s)
 {
+	bool large = s->text.used > LARGE;
+
 	arena_free(&s->text);
 	buf_free(&s->table);
 	buf_free(&s->seen);
 	buf_free(&s->moved);
 	buf_free(&s->fresh);
+	/* A session that read a large folder once may sit idle for days. */
+	if (large)
+		malloc_trim(0);
 }

@@ -21,6 +21,7 @@ enum {
 	JOURNAL_FRAME_MAX = 1 << 27,  /* bytes of a frame */
 	JOURNAL_BATCH = 1 << 20,      /* what a sync puts into one frame */
 	JOURNAL_LEAST = 65536,        /* no snapshot for less than that */
+	JOURNAL_PART = 4,             /* nor for less than a quarter of it */
 	JOURNAL_RESERVE = 4096,       /* bytes kept allocated for expunges, */
 	JOURNAL_RESERVE_EACH = 40,    /* and for each message */
 	JOURNAL_RESERVE_MAX = 262144, /* but not more than these in all */
@@ -185,7 +186,10 @@ int index_is_newer(const struct mailbox *m);
 void index_share(struct mailbox *m);
 /* Under the lock: a new snapshot and a new generation of the journal. */
 int index_write(struct mailbox *m);
-/* Under the lock: the same, where the journal has outgrown the index. */
+/* The journal has outgrown the index: whoever opens the mailbox would read
+ * more of it than is worth another snapshot. */
+bool index_is_due(const struct mailbox_state *s);
+/* Under the lock: the same, where it is due. */
 int index_write_if_due(struct mailbox *m);
 /* The head of a journal that died before it got its name: 1, 0, -1. */
 int index_unfinished(const struct mailbox *m, struct journal_head *h);
