@@ -127,12 +127,12 @@ facts_learn_all(struct mailbox *m)
 {
 	bool all = true;
 
-	if (!m->state->vague)
+	if (!m->state->vague && !m->state->unmeasured)
 		return;
 	for (size_t i = 0; i < m->n; i++)
 		if (!m->msgs[i].gone)
 			all &= mailbox_measure(m, i) == 0;
-	m->state->vague = !all;
+	m->state->vague = m->state->unmeasured = !all;
 }
 
 void

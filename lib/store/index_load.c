@@ -117,7 +117,7 @@ struct look {
 	uint32_t sum, last;
 	unsigned odd;  /* bits that no file has, in any record */
 	bool disorder; /* UIDs do not grow */
-	bool vague;
+	bool vague, unmeasured;
 	size_t in_new, n;
 	size_t seen; /* no record before this one is unseen */
 };
@@ -131,7 +131,8 @@ look_at(struct look *l, const char *p)
 	l->disorder |= uid <= l->last;
 	l->last = uid;
 	l->odd |= bits & ~(unsigned)(FLAG_ALL | INDEX_VAGUE | INDEX_IN_NEW);
-	l->vague |= (bits & INDEX_VAGUE) || get64(p + 48) == 0;
+	l->vague |= (bits & INDEX_VAGUE) != 0;
+	l->unmeasured |= get64(p + 48) == 0 && get64(p + 40) > 0;
 	l->in_new += (bits & INDEX_IN_NEW) != 0;
 	l->seen += l->seen == l->n && (bits & FLAG_SEEN);
 	l->n++;
@@ -204,6 +205,7 @@ take_records(struct mailbox *m, const struct index_head *h,
 	s->in_new = l->in_new;
 	s->seen = l->seen;
 	s->vague = l->vague;
+	s->unmeasured = l->unmeasured;
 	view_take_table(m, h->j.count);
 }
 

@@ -65,7 +65,8 @@ struct mailbox {
 	char keyword[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
 	size_t nkeywords;
 	bool read_only; /* EXAMINE and mailfs: nothing on disk is touched
-	                   but for giving out UIDs; set where the folder
+	                   but for giving out UIDs, and for what was learned
+	                   of messages; set where the folder
 	                   cannot be written, too */
 	struct mailbox_state *state; /* lib/store's own */
 };

@@ -141,14 +141,6 @@ salvage(struct repair *r)
 	return 0;
 }
 
-static uint32_t
-hint_of(const struct sighting *at)
-{
-	struct maildir_name name;
-
-	return maildir_parse(span_str(at->name), &name) ? name.uid : 0;
-}
-
 /* The journal's own messages are known by their bases and not fresh. */
 static void
 prove(struct repair *r)
@@ -161,7 +153,7 @@ prove(struct repair *r)
 	if (r->index || !r->head || !r->whole)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t uid = hint_of(&at[i]);
+		uint32_t uid = at[i].hint;
 
 		if (uid == 0 || uid >= r->h.uidnext)
 			continue;
@@ -206,7 +198,7 @@ repeated_hints(const struct sighting *at, size_t n)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t hint = hint_of(&at[i]);
+		uint32_t hint = at[i].hint;
 
 		(void)buf_add(&all, &hint, sizeof hint);
 	}
@@ -236,7 +228,7 @@ static uint32_t
 uid_of(const struct repair *r, const struct buf *repeated,
     const struct sighting *at)
 {
-	uint32_t hint = hint_of(at);
+	uint32_t hint = at->hint;
 
 	if (r->a.from)
 		return uidlist_find(&r->a.uids, scan_base(at->name));

@@ -133,10 +133,10 @@ see(const struct mailbox *m, struct scan *s, const struct dirent *e,
 {
 	struct sighting got = { .in_new = in_new,
 		.regular = e->d_type == DT_REG };
-	const char *file = e->d_name;
+	struct span file = span_str(e->d_name);
 	struct maildir_name name;
 
-	if (!maildir_parse(span_str(file), &name))
+	if (!maildir_parse(file, &name))
 		return 0;
 	got.i = look_up(m, s, name.base);
 	if (got.i != SIZE_MAX) {
@@ -150,7 +150,7 @@ see(const struct mailbox *m, struct scan *s, const struct dirent *e,
 		 * where the two disagree, the folder is right. */
 		if (!msg->looked_up && msg->in_new == in_new &&
 		    name.flags == msg->flags &&
-		    strcmp(view_file(m, got.i), file) == 0) {
+		    strcmp(view_file(m, got.i), e->d_name) == 0) {
 			s->seen.p[got.i] = 2;
 			return 0;
 		}
@@ -158,7 +158,8 @@ see(const struct mailbox *m, struct scan *s, const struct dirent *e,
 		s->dirty = true;
 		return 0;
 	}
-	got.name = arena_copy(&s->text, span_str(file)).p;
+	got.hint = name.uid;
+	got.name = arena_copy(&s->text, file).p;
 	return buf_add(
 	    got.i == SIZE_MAX ? &s->fresh : &s->moved, &got, sizeof got);
 }

@@ -89,7 +89,8 @@ struct mailbox_state {
 	size_t names_dead; /* bytes in names that nobody uses */
 	size_t seen;       /* no message before this one is unseen */
 	size_t nlearned;   /* messages with the mark */
-	bool vague;        /* of some messages not all is known */
+	bool vague;        /* some messages are, or were a moment ago */
+	bool unmeasured;   /* so many bytes nobody counted yet */
 	bool may_be_vague; /* who opened it knows */
 	size_t in_new;     /* messages not gone that lie in new/ */
 	/* EXPUNGE records of messages that were not there: repair.c */
@@ -214,6 +215,7 @@ int repair_renumber(struct mailbox *m);
 struct sighting {
 	size_t i;         /* the message, SIZE_MAX for a new one */
 	const char *name; /* in the scan's arena */
+	uint32_t hint;    /* its `,U=' */
 	bool in_new;
 	bool regular;       /* a file, without a question */
 	struct message msg; /* of a new one */

@@ -86,7 +86,7 @@ view_clear(struct mailbox *m)
 	s->first = s->file_names = s->file_names_size = 0;
 	s->names_used = s->names_dead = s->in_new = s->seen = 0;
 	s->nlearned = 0;
-	s->vague = false;
+	s->vague = s->unmeasured = false;
 	m->msgs = NULL;
 	m->n = m->ngone = m->nchanged = m->nrecent = 0;
 }
@@ -198,7 +198,8 @@ view_add(struct mailbox *m, const struct message *msg, struct span name)
 		return -1;
 	view_take_table(m, m->n + 1);
 	m->msgs[m->n - 1] = *msg;
-	s->vague |= msg->vague || msg->wire == 0;
+	s->vague |= msg->vague;
+	s->unmeasured |= msg->wire == 0 && msg->size > 0;
 	m->msgs[m->n - 1].own_name = false;
 	m->msgs[m->n - 1].learned = false;
 	m->msgs[m->n - 1].recent = false;
