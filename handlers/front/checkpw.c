@@ -90,21 +90,6 @@ find_mailbox(struct attempt *a)
 	return FRAME_OK;
 }
 
-static unsigned
-service_bit(const struct attempt *a)
-{
-	switch (a->service->kind) {
-	case SERVICE_IMAP:
-		return SECRETS_IMAP;
-	case SERVICE_POP3:
-		return SECRETS_POP3;
-	case SERVICE_SMTP:
-	case SERVICE_SUBMISSION:
-		break;
-	}
-	return SECRETS_SMTP;
-}
-
 /* May this credential, which is proved, be used here and now? */
 static enum frame_status
 allow(struct attempt *a, const struct secret *c)
@@ -113,7 +98,7 @@ allow(struct attempt *a, const struct secret *c)
 	    span_str(c->name), a->v.credential, sizeof a->v.credential);
 	if (a->secrets.disabled)
 		return refuse(a, "disabled");
-	if ((c->services & service_bit(a)) == 0)
+	if ((c->services & service_conf(a->service)) == 0)
 		return refuse(a, "service");
 	if (c->expires != 0 && c->expires <= (int64_t)time(NULL))
 		return refuse(a, "expired");
@@ -355,6 +340,14 @@ check_scram(
 	return status;
 }
 
+/* Only where mechanisms with -PLUS were offered (net/exchange.c). */
+static bool
+may_bind(const struct attempt *a)
+{
+	return a->q.tls &&
+	       (a->conf.scram_plus & service_conf(a->service)) != 0;
+}
+
 static enum frame_status
 check(struct attempt *a)
 {
@@ -375,7 +368,7 @@ check(struct attempt *a)
 		return check_plain(a);
 	/* Of the first request, which the next one replaces. */
 	memcpy(copy, a->q.bindings, sizeof copy);
-	for (size_t i = 0; a->q.tls && i < FRAME_BINDINGS; i++) {
+	for (size_t i = 0; may_bind(a) && i < FRAME_BINDINGS; i++) {
 		if (copy[i].n > sizeof copy[i].data)
 			return FRAME_TEMPFAIL;
 		bindings[i].name = names[i];

@@ -20,6 +20,7 @@
 
 #include "auth/scram.h"
 #include "base/buf.h"
+#include "base/conf.h"
 #include "base/span.h"
 
 enum {
@@ -34,10 +35,10 @@ enum {
 #define SECRETS_NOBODY "/nobody"
 
 enum secrets_service {
-	SECRETS_IMAP = 1,
-	SECRETS_POP3 = 2,
-	SECRETS_SMTP = 4,
-	SECRETS_ALL = 7
+	SECRETS_IMAP = CONF_IMAP,
+	SECRETS_POP3 = CONF_POP3,
+	SECRETS_SMTP = CONF_SMTP,
+	SECRETS_ALL = CONF_IMAP | CONF_POP3 | CONF_SMTP
 };
 
 enum secrets_verdict {

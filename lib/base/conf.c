@@ -14,8 +14,9 @@ enum kind {
 	NUMBER, /* from min to max, with K, M or G */
 	UIDL,   /* %u %v %f %08Xu %08Xv and other bytes */
 	CLEAR,  /* never, loopback, always */
-	CLIENTS, /* no, yes */
+	YES, /* no, yes */
 	SASL,   /* names of mechanisms, with commas */
+	SERVICES, /* none, or imap, pop3, smtp with commas */
 	QUOTA,  /* SIZE[,COUNT] */
 	FULL,   /* later, refuse */
 	ROUTE   /* DOMAIN HOST[:PORT], any number of times */
@@ -65,10 +66,11 @@ static const struct setting settings[] = {
 	{ "retry_min_s", NUMBER, AT(retry_min_s), 1, 86400 },
 	{ "route", ROUTE, 0, 0, 0 },
 	{ "scram_iterations", NUMBER, AT(scram_iterations), 4096, 1000000 },
+	{ "scram_plus", SERVICES, 0, 0, 0 },
 	{ "smtp_idle_s", NUMBER, AT(smtp_idle_s), 1, 86400 },
 	{ "tls_cert", TEXT, AT(tls_cert), 0, 0 },
 	{ "tls_cert2", TEXT, AT(tls_cert2), 0, 0 },
-	{ "tls_clients", CLIENTS, 0, 0, 0 },
+	{ "tls_clients", YES, AT(tls_clients), 0, 0 },
 	{ "tls_key", TEXT, AT(tls_key), 0, 0 },
 	{ "tls_key2", TEXT, AT(tls_key2), 0, 0 },
 	{ "tls_ticket_s", NUMBER, AT(tls_ticket_s), 0, 86400 * 7 },
@@ -92,7 +94,7 @@ set_defaults(struct conf *c, const char *root)
 		.pop3_uidl = "%08Xu%08Xv", .queue_user = "postern-queue", .checkpw = "checkpw",
 		.mechanisms = CONF_PLAIN | CONF_LOGIN | CONF_SCRAM_SHA_1 |
 			      CONF_SCRAM_SHA_256,
-		.scram_iterations = 4096,
+		.scram_iterations = 4096, .scram_plus = CONF_IMAP,
 		.clear_login = CLEAR_LOOPBACK, .uid_min = 1000,
 		.message_size = 50 * 1024 * 1024, .recipients = 1000,
 		.connections = 1000, .connections_per_source = 50,
@@ -176,42 +178,71 @@ set_clear(struct conf *c, struct span value)
 }
 
 static const char *
-set_clients(struct conf *c, struct span value)
+set_yes(struct conf *c, const struct setting *s, struct span value)
 {
-	if (span_is(value, "yes"))
-		c->mechanisms |= CONF_EXTERNAL;
-	else if (!span_is(value, "no"))
+	bool yes = span_is(value, "yes");
+
+	if (!yes && !span_is(value, "no"))
 		return "yes or no is expected";
+	memcpy((char *)c + s->offset, &yes, sizeof yes);
 	return NULL;
+}
+
+struct word {
+	const char *name;
+	uint32_t bit;
+};
+
+/* The bits of words with commas; false: another word, or none. */
+static bool
+parse_words(struct span value, const struct word *words, uint32_t *out)
+{
+	*out = 0;
+	while (value.n > 0) {
+		struct span one = span_trim(span_take(&value, ','));
+		const struct word *w = words;
+
+		while (w->name && !span_is_nocase(one, w->name))
+			w++;
+		if (w->name == NULL)
+			return false;
+		*out |= w->bit;
+	}
+	return *out != 0;
 }
 
 static const char *
 set_mechanisms(struct conf *c, struct span value)
 {
-	static const struct {
-		const char *name;
-		enum conf_mechanism bit;
-	} names[] = {
+	static const struct word words[] = {
 		{ "PLAIN", CONF_PLAIN },
 		{ "LOGIN", CONF_LOGIN },
 		{ "SCRAM-SHA-1", CONF_SCRAM_SHA_1 },
 		{ "SCRAM-SHA-256", CONF_SCRAM_SHA_256 },
+		{ NULL, 0 },
 	};
-	enum { NAMES = sizeof names / sizeof *names };
 
-	c->mechanisms &= CONF_EXTERNAL;
-	while (value.n > 0) {
-		struct span word = span_trim(span_take(&value, ','));
-		size_t i = 0;
+	if (parse_words(value, words, &c->mechanisms))
+		return NULL;
+	return "PLAIN, LOGIN, SCRAM-SHA-1, SCRAM-SHA-256 are expected, with "
+	       "commas";
+}
 
-		while (i < NAMES && !span_is_nocase(word, names[i].name))
-			i++;
-		if (i == NAMES)
-			return "PLAIN, LOGIN, SCRAM-SHA-1, SCRAM-SHA-256 are "
-			       "expected, with commas";
-		c->mechanisms |= names[i].bit;
-	}
-	return NULL;
+static const char *
+set_services(struct conf *c, struct span value)
+{
+	static const struct word words[] = {
+		{ "imap", CONF_IMAP },
+		{ "pop3", CONF_POP3 },
+		{ "smtp", CONF_SMTP },
+		{ NULL, 0 },
+	};
+
+	c->scram_plus = 0;
+	if (span_is(value, "none") ||
+	    parse_words(value, words, &c->scram_plus))
+		return NULL;
+	return "none, or imap, pop3, smtp with commas are expected";
 }
 
 static const char *
@@ -299,8 +330,10 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return set_uidl(c, &settings[i], value);
 	case CLEAR:
 		return set_clear(c, value);
-	case CLIENTS:
-		return set_clients(c, value);
+	case YES:
+		return set_yes(c, &settings[i], value);
+	case SERVICES:
+		return set_services(c, value);
 	case SASL:
 		return set_mechanisms(c, value);
 	case QUOTA:
@@ -375,7 +408,9 @@ conf_load(struct conf *c, const char *root, char error[CONF_ERROR])
 	buf_free(&text);
 	/* Such a program has no keys for SCRAM. */
 	if (c->checkpassword)
-		c->mechanisms &= CONF_PLAIN | CONF_LOGIN | CONF_EXTERNAL;
+		c->mechanisms &= CONF_PLAIN | CONF_LOGIN;
+	if (c->tls_clients)
+		c->mechanisms |= CONF_EXTERNAL;
 	return r;
 }
 

@@ -14,6 +14,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -43,6 +44,13 @@ enum conf_full {
 	FULL_REFUSE /* goes back at once */
 };
 
+/* Services, as sets of them are named. */
+enum conf_service {
+	CONF_IMAP = 1,
+	CONF_POP3 = 2,
+	CONF_SMTP = 4
+};
+
 /* Mail for a domain goes to a host and port instead of its MX; domain "*"
  * is the smarthost. */
 struct conf_route {
@@ -69,6 +77,8 @@ struct conf {
 	const char *resolver;   /* ADDRESS[@PORT]; NULL: resolv.conf says */
 	enum conf_clear clear_login;
 	uint32_t mechanisms;       /* of enum conf_mechanism */
+	bool tls_clients;          /* asked for a certificate */
+	uint32_t scram_plus;       /* services that offer it with -PLUS */
 	uint64_t scram_iterations; /* of new passwords */
 	uint64_t tls_ticket_s; /* a ticket's life, and its key's; 0: none */
 	uint64_t uid_min;      /* no mailbox belongs to a uid below */

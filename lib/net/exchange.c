@@ -18,7 +18,10 @@ exchange_offers(const struct conn *c, const struct sasl_mechanism *m)
 	if (m->id == SASL_EXTERNAL)
 		return c->tls && tls_client_print(c->tls, data) > 0;
 	/* Where a connection lacks the best binding, the mechanism is not
-	 * announced: clients would choose it and fail. */
+	 * announced: clients would choose it and fail.  So do some that
+	 * have no bindings at all, hence the setting. */
+	if (m->plus && (c->conf.scram_plus & service_conf(c->service)) == 0)
+		return false;
 	return !m->plus || (c->tls && tls_bind(c->tls, TLS_EXPORTER, data) > 0);
 }
 

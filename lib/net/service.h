@@ -47,6 +47,8 @@
 #ifndef POSTERN_NET_SERVICE_H
 #define POSTERN_NET_SERVICE_H
 
+#include "base/conf.h"
+
 #include <stdbool.h>
 
 enum service_kind {
@@ -65,6 +67,15 @@ struct service {
 	const char *session;  /* imapd, pop3d; NULL for the others */
 	const char *protocol; /* for ALPN: imap, pop3, smtp */
 };
+
+/* What a set of services calls it. */
+static inline enum conf_service
+service_conf(const struct service *s)
+{
+	return s->kind == SERVICE_IMAP	 ? CONF_IMAP
+	       : s->kind == SERVICE_POP3 ? CONF_POP3
+					 : CONF_SMTP;
+}
 
 /* NULL: no such service. */
 const struct service *service_find(const char *name);
