@@ -266,6 +266,9 @@ content_stem(struct fs *fs, const struct where *w, char spare[NAMES_SIZE])
 		content_guard(fs, w->e->id, CONTENT_NAME);
 		stem = tree_stem(&fs->tree, w);
 		content_unguard(fs);
+		/* The cache does not know that it is shown otherwise. */
+		if (content_is_bad(fs, w->e->id, CONTENT_SHOW))
+			w->e->text = TREE_UNKNOWN;
 		return stem;
 	}
 	names_when(w->m->date, spare);

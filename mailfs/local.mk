@@ -8,8 +8,8 @@ mailfs_postern_mailfs_SOURCES = %D%/attr.c %D%/content.c %D%/fact.c \
 mailfs_postern_mailfs_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
 mailfs_postern_mailfs_LDADD = lib/libpostern.a $(FUSE_LIBS)
 dist_man_MANS += %D%/postern-mailfs.1
-TESTS += t/mailfs.t
-EXTRA_DIST += t/mailfs.t
+TESTS += t/mailfs.t t/mailfs-cache.t
+EXTRA_DIST += t/mailfs.t t/mailfs-cache.t
 
 check_PROGRAMS += t/fuzz/names
 t_fuzz_names_SOURCES = t/fuzz/names.c t/fuzz/driver.c %D%/names.c

@@ -1,7 +1,6 @@
 /* File names of messages. */
 #include "names.h"
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "mail/address.h"
 #include "mail/header.h"
@@ -150,39 +149,6 @@ names_clean(const struct names *n, struct span text, size_t max,
 		snprintf(out, max + 1, "%s", otherwise);
 }
 
-/* The sender's name, or the local part of the address. */
-static void
-from_field(const struct names *n, struct span header, struct arena *a,
-    char out[NAMES_FROM + 1])
-{
-	struct header_field f;
-	struct address *list = NULL;
-	struct buf text = buf_new(FIELD_SIZE);
-	size_t count = 0;
-
-	if (header_get(header, "From", &f))
-		count = address_parse(span_head(f.value, FIELD_SIZE), a, &list);
-	if (count > 0 && list[0].name.n > 0)
-		(void)word_decode(list[0].name, &text); /* cut is fine */
-	else if (count > 0 && list[0].mailbox.n > 0)
-		(void)buf_add_span(&text, list[0].mailbox);
-	names_clean(n, buf_span(&text), NAMES_FROM, "unknown", out);
-	buf_free(&text);
-}
-
-static void
-subject_field(const struct names *n, struct span header, size_t max,
-    char out[NAMES_SUBJECT + 1])
-{
-	struct header_field f;
-	struct buf text = buf_new(FIELD_SIZE);
-
-	if (header_get(header, "Subject", &f))
-		(void)word_decode(span_head(f.value, FIELD_SIZE), &text);
-	names_clean(n, buf_span(&text), max, "no-subject", out);
-	buf_free(&text);
-}
-
 void
 names_when(int64_t date, char out[NAMES_WHEN + 1])
 {
@@ -195,23 +161,36 @@ names_when(int64_t date, char out[NAMES_WHEN + 1])
 }
 
 void
-names_stem(const struct names *n, struct span header, int64_t date, uint64_t id,
-    char out[NAMES_SIZE])
+names_make(const struct names *n, struct span from, struct span subject,
+    int64_t date, uint64_t id, char out[NAMES_SIZE])
 {
-	struct arena a = arena_new(4194304);
-	char from[NAMES_FROM + 1], subject[NAMES_SUBJECT + 1];
+	char sender[NAMES_FROM + 1], title[NAMES_SUBJECT + 1];
 	char text[NAMES_ID + 1];
 	char when[NAMES_WHEN + 1];
 	size_t room;
 
 	names_when(date, when);
-	from_field(n, header, &a, from);
+	names_clean(n, from, NAMES_FROM, "unknown", sender);
 	/* Three separators, the id, a suffix of four. */
-	room = NAMES_LONGEST - strlen(when) - strlen(from) - 3 - NAMES_ID - 4;
-	subject_field(
-	    n, header, room < NAMES_SUBJECT ? room : NAMES_SUBJECT, subject);
+	room = NAMES_LONGEST - strlen(when) - strlen(sender) - 3 - NAMES_ID - 4;
+	names_clean(n, subject, room < NAMES_SUBJECT ? room : NAMES_SUBJECT,
+	    "no-subject", title);
 	names_id(id, text);
 	snprintf(
-	    out, NAMES_SIZE, "%s_%.24s_%.64s.%s", when, from, subject, text);
-	arena_free(&a);
+	    out, NAMES_SIZE, "%s_%.24s_%.64s.%s", when, sender, title, text);
+}
+
+void
+names_stem(const struct names *n, struct span header, int64_t date, uint64_t id,
+    char out[NAMES_SIZE])
+{
+	struct buf from = buf_new(FIELD_SIZE), subject = buf_new(FIELD_SIZE);
+	struct header_field f;
+
+	(void)address_sender(header, &from); /* cut is fine */
+	if (header_get(header, "Subject", &f))
+		(void)word_decode(span_head(f.value, FIELD_SIZE), &subject);
+	names_make(n, buf_span(&from), buf_span(&subject), date, id, out);
+	buf_free(&from);
+	buf_free(&subject);
 }

@@ -37,6 +37,11 @@ int names_init(struct names *n);
 void names_stem(const struct names *n, struct span header, int64_t date,
     uint64_t id, char out[NAMES_SIZE]);
 
+/* The same from what a header says: its sender (mail/address.h) and its
+ * subject, decoded. */
+void names_make(const struct names *n, struct span from, struct span subject,
+    int64_t date, uint64_t id, char out[NAMES_SIZE]);
+
 /* Day and minute in UTC: 2026-11-23_0320. */
 void names_when(int64_t date, char out[NAMES_WHEN + 1]);
 

@@ -158,6 +158,7 @@ close_box(struct tree *t, uint32_t i)
 		tell(t, TREE_GONE, i, k);
 		ids_drop(&t->ids, entries(f)[k].id, i);
 	}
+	cache_close(&f->cache, NULL);
 	mailbox_close(f->box);
 	f->box = NULL;
 	f->watch = -1;
@@ -346,6 +347,7 @@ open_box(struct tree *t, uint32_t i)
 	f->box = mailbox_open(&t->account, span_str(f->path), true);
 	if (f->box == NULL)
 		return -1;
+	cache_open(&f->cache, f->box);
 	if (may_watch(t))
 		f->watch = mailbox_watch(f->box);
 	f->synced_ms = io_now_ms();
@@ -459,25 +461,55 @@ read_header(struct mailbox *box, size_t i, struct buf *out)
 	return n == -1 ? -1 : 0;
 }
 
+/* A name as its header makes it: the first field of a name is what counts. */
+static bool
+known_stem(struct tree *t, const struct where *w, char stem[NAMES_SIZE])
+{
+	struct cache *c = &tree_folder(t, w->folder)->cache;
+	struct cache_record r;
+	struct span subject;
+	uint32_t n;
+
+	cache_begin(c, 1);
+	if (!cache_get(c, cache_key(w->m), &r) ||
+	    r.part[CACHE_SENDER].p == NULL || r.part[CACHE_SUBJECT].p == NULL)
+		return false;
+	subject = r.part[CACHE_SUBJECT];
+	names_make(&t->names, r.part[CACHE_SENDER],
+	    span_head(subject, span_find(subject, '\0')), w->m->date,
+	    w->e->id, stem);
+	if (w->e->text == TREE_UNKNOWN && cache_number(&r, CACHE_TEXT, &n))
+		w->e->text = n;
+	return true;
+}
+
+static int
+make_stem(struct tree *t, const struct where *w, char stem[NAMES_SIZE])
+{
+	struct buf header = buf_new(HEADER);
+	int r;
+
+	if (known_stem(t, w, stem))
+		return 0;
+	r = read_header(tree_folder(t, w->folder)->box, w->i, &header);
+	if (r == 0)
+		names_stem(
+		    &t->names, buf_span(&header), w->m->date, w->e->id, stem);
+	buf_free(&header);
+	return r;
+}
+
 const char *
 tree_stem(struct tree *t, const struct where *w)
 {
 	struct folder *f = tree_folder(t, w->folder);
-	struct buf header = buf_new(HEADER);
 	char stem[NAMES_SIZE];
 	size_t at = f->stems.n;
-	int r;
 
 	if (w->e->stem != 0)
 		return f->stems.p + (w->e->stem - 1);
-	r = read_header(f->box, w->i, &header);
-	if (r == 0) {
-		names_stem(
-		    &t->names, buf_span(&header), w->m->date, w->e->id, stem);
-		r = buf_add(&f->stems, stem, strlen(stem) + 1);
-	}
-	buf_free(&header);
-	if (r == -1)
+	if (make_stem(t, w, stem) == -1 ||
+	    buf_add(&f->stems, stem, strlen(stem) + 1) == -1)
 		return NULL;
 	w->e->stem = (uint32_t)at + 1;
 	return f->stems.p + at;

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/cache.h"
 #include "store/mailbox.h"
 
 #include <sys/stat.h>
@@ -39,6 +40,7 @@ struct folder {
 	bool there; /* it is a mailbox, or has mailboxes below it */
 	bool is_box;
 	struct mailbox *box; /* NULL: not opened yet */
+	struct cache cache;  /* of the open one */
 	ino_t inode;         /* of the open one */
 	int watch;
 	int64_t synced_ms;
@@ -105,7 +107,8 @@ int tree_find(struct tree *t, uint64_t id, struct where *w);
 /* The same among those that were seen already, as they were then. */
 int tree_seen(const struct tree *t, uint64_t id, struct where *w);
 
-/* The stem of its name; NULL with errno where the message cannot be read. */
+/* The stem of its name; NULL with errno where the message cannot be read.
+ * Where the cache has it no file is opened, and the text's size is noted. */
 const char *tree_stem(struct tree *t, const struct where *w);
 
 /* Times and links of a folder. */
