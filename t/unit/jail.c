@@ -34,8 +34,8 @@ static const struct jailed jails[] = {
 	{ "checkpw and signer", JAIL_SECRET, JAIL_SECRET, 27 },
 	{ "checkpw below a nursery", JAIL_NURSERY, JAIL_SECRET, 27 },
 	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 40 },
-	{ "sessions", JAIL_SESSION, JAIL_SESSION, 53 },
-	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 42 },
+	{ "sessions", JAIL_SESSION, JAIL_SESSION, 54 },
+	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 44 },
 	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 51 },
 	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
 };
