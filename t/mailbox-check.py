@@ -261,6 +261,17 @@ def test_rebuild():
         time.sleep(0.1)
         tool(BOX, "open INBOX", "sync")
         check("all is well after that", [], "INBOX")
+    fresh(quota=False)
+    with open(file_of(5), "wb") as f:
+        f.write(b"Subject: replaced\n\n")
+    check("a size that is not true", [("INBOX", "size", "1700000005")])
+    session = Imap(BOX)
+    session.send("SELECT INBOX")
+    postern("rebuild", "-d", BOX)
+    check("rebuild counts bytes, too", [])
+    session.send("NOOP")
+    tap.equal(session.send("FETCH 6 RFC822.SIZE")[1],
+              ["* 6 FETCH (RFC822.SIZE 21)"], "for sessions as well")
     tap.equal(postern("rebuild", "-d", BOX, "None")[0], 1,
               "no such mailbox to rebuild")
     tap.equal(postern("check", "-d", BOX, "None")[0], 1, "nor to check")

@@ -200,10 +200,10 @@ int mailbox_append_all(const struct account *a, struct span name,
     uint32_t *uidvalidity);
 
 /*
- * Reads the folder anew, whatever the times of its folders say, and writes a
- * new index; UIDs stay, and sessions go on.  What is damaged was repaired
- * when the mailbox was opened (STORE 6).  Then the cache is made anew from all
- * messages; step is called for each of them.
+ * Reads the folder anew, whatever the times of its folders say, makes the
+ * cache anew from all messages, whose sizes are counted, and writes a new
+ * index; UIDs stay, and sessions go on.  What is damaged was repaired when the
+ * mailbox was opened (STORE 6).  step is called for each message.
  */
 typedef void mailbox_step(void *ctx, size_t done, size_t all);
 int mailbox_rebuild(struct mailbox *m, mailbox_step *step, void *ctx);

@@ -1,4 +1,4 @@
-/* Index and cache, made anew on demand. */
+/* Index and cache, made anew when somebody asks for it. */
 #include "store/cache.h"
 #include "store/cache_file.h"
 #include "store/state.h"
@@ -29,6 +29,23 @@ write_index(struct mailbox *m)
 	return r;
 }
 
+/* A file that somebody wrote to, or whose name says what is not true, has
+ * another size than the index believes. */
+static void
+count_again(struct mailbox *m, size_t i, int fd)
+{
+	uint64_t size, wire;
+
+	if (facts_count(fd, &size, &wire) == -1 ||
+	    lseek(fd, 0, SEEK_SET) == -1)
+		return;
+	if (m->msgs[i].size != size) {
+		m->msgs[i].size = size;
+		m->msgs[i].wire = 0;
+	}
+	mailbox_measured(m, i, wire);
+}
+
 /* Who has the old cache open reads on in it; who writes sees the new one. */
 static int
 make_cache(struct mailbox *m, mailbox_step *step, void *ctx)
@@ -45,6 +62,7 @@ make_cache(struct mailbox *m, mailbox_step *step, void *ctx)
 		step(ctx, i, m->n);
 		if (fd == -1)
 			continue; /* it is gone, or cannot be read now */
+		count_again(m, i, fd);
 		cache_keep(&c, fd, cache_key(&m->msgs[i]));
 		close(fd);
 	}
@@ -55,8 +73,11 @@ make_cache(struct mailbox *m, mailbox_step *step, void *ctx)
 int
 mailbox_rebuild(struct mailbox *m, mailbox_step *step, void *ctx)
 {
-	if (read_anew(m) == -1 || write_index(m) == -1)
+	if (read_anew(m) == -1)
 		return -1;
 	mailbox_forget(m);
-	return make_cache(m, step, ctx);
+	if (make_cache(m, step, ctx) == -1)
+		return -1;
+	facts_keep(m, true);
+	return write_index(m);
 }
