@@ -3,6 +3,7 @@ import json
 import mailbox
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -330,15 +331,15 @@ def test_again():
     account = make_account("h")
     code, out, err = postern("import", "-d", account, "INBOX", "half")
     tap.ok(code == 111 and "200.eml" in err and
-           "128 messages are safe in INBOX, the last one is at 127.eml" in err,
+           "200 messages are safe in INBOX, the last one is at 199.eml" in err,
            "a failure says up to where it came")
-    tap.equal(len(dump(account)), 128, "which is true")
+    tap.equal(len(dump(account)), 200, "which is true")
     tap.equal(os.listdir(os.path.join(account, "tmp")), [],
               "and leaves nothing behind")
     os.chmod(path("half", "200.eml"), 0o600)
     tap.equal(postern("import", "--skip-known", "-d", account, "INBOX",
                       "half")[:2],
-              (0, "INBOX: 172 messages imported, 128 were there already\n"),
+              (0, "INBOX: 100 messages imported, 200 were there already\n"),
               "the same again goes on from there")
     tap.equal([m[2] for m in dump(account)],
               [b"Message-ID: <h%d@x>\n\nbody\n" % i for i in range(300)],
@@ -382,6 +383,36 @@ def test_quota():
     code, out, err = postern("import", "-d", account, "INBOX", "-", data=data)
     tap.ok(code == 111 and "quota" in err and len(dump(account)) == 128,
            "an import ends where the quota does")
+
+
+def test_limit():
+    """A file that may not grow: the message is not there, nor a part."""
+    account = make_account("limit")
+    data = FROM + b"A: b\n\nsmall\n\n" + FROM + b"A: b\n\n" + b"x\n" * 100000
+    limit = (16384, 16384)
+    code, out, err = postern(
+        "import", "-d", account, "INBOX", "-", data=data,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    tap.ok(code == 111 and "byte 57: File too large" in err and
+           len(dump(account)) == 1 and not os.listdir(
+               os.path.join(account, "tmp")), "a file that may not grow is an error like any")
+    if code != 111:
+        print("# %d %s" % (code, err))
+
+
+def test_terminal():
+    if not shutil.which("script"):
+        return print("ok %d - terminal # SKIP no script" % count())
+    def run(what):
+        return subprocess.run(
+            ["script", "-qfec", "%s/postern-mailbox %s -d %s INBOX" % (
+                STAGE, what, path("h")), "/dev/null"], timeout=20, cwd=WORK,
+            stdin=subprocess.DEVNULL, capture_output=True, **AS).stdout
+    tap.ok(b"\rINBOX: cache: 0 of 300\033[K\r\033[K" in run("rebuild"),
+           "a terminal sees how far it is")
+    tap.ok(run("check").endswith(b"\r\033[K"), "for as long as it takes")
+    tap.ok("\033" not in "".join(postern("check", "-d", path("h"))[1:]),
+           "and nobody else does")
 
 
 def test_refused():
@@ -512,6 +543,8 @@ def main():
     test_again()
     test_killed()
     test_quota()
+    test_limit()
+    test_terminal()
     test_query(all_x)
     test_refused()
     test_users()

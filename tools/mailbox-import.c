@@ -160,27 +160,47 @@ take_one(struct filling *f)
 	return f->n < BATCH && f->bytes < BATCH_BYTES ? 0 : flush(f);
 }
 
+/* Nobody knows how long a pipe is. */
+static void
+show_progress(struct filling *f)
+{
+	unsigned long long at = source_position(f->s), all = f->s->size;
+
+	if (all > 0)
+		progress_show(
+		    &f->t->progress, "%s: %llu of %llu", f->name, at, all);
+	else
+		progress_show(&f->t->progress, "%s: %llu", f->name, at);
+}
+
+/* What was read before it went wrong is good. */
+static int
+keep_rest(struct filling *f)
+{
+	int error = errno;
+
+	(void)flush(f); /* the first error is the one to tell */
+	errno = error;
+	return -1;
+}
+
 static int
 fill(struct filling *f)
 {
 	int r;
 
 	while ((r = source_next(f->s, &f->message)) == 1) {
-		progress_show(&f->t->progress, "%s: %llu of %llu", f->name,
-		    (unsigned long long)source_position(f->s),
-		    (unsigned long long)f->s->size);
+		show_progress(f);
 		if (take_one(f) == -1)
-			return -1;
+			return keep_rest(f);
 	}
-	return r == -1 ? -1 : flush(f);
+	return r == -1 ? keep_rest(f) : flush(f);
 }
 
 /* What is safe, and how to go on. */
 static void
 report_failure(struct filling *f, int error)
 {
-	for (size_t k = 0; k < f->n; k++)
-		maildir_abort(&f->drafts[k].draft);
 	progress_hide(&f->t->progress);
 	if (error == EBADMSG)
 		err_warn("%s: this is no mbox", f->s->name);

@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -147,6 +148,7 @@ run_owned(void *ctx)
 	int code;
 
 	umask(077);
+	signal(SIGXFSZ, SIG_IGN); /* it is an error of write */
 	if (account_open(&t->a, t->path, false) == -1) {
 		err_warn_sys("%s", t->path);
 		return errno == ENOENT || errno == ENOTDIR ? EXIT_NEVER
