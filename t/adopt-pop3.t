@@ -51,16 +51,21 @@ start() { # start SCRIPT: behind one port, until the clients are done
 	chmod 600 "$tmp/home/fetchmailrc" "$tmp/home/getmail/getmailrc"
 	[ "$(id -u)" -ne 0 ] || chown -R "$me:$group" "$tmp/home"
 }
-fetch() { # fetch: the subjects that come
-	rm -f "$tmp/got"
-	as timeout 20 env FETCHMAILHOME="$tmp/home" fetchmail --nosyslog -f "$tmp/home/fetchmailrc" \
-	    >"$tmp/said" 2>&1
+# The subjects that came; what the client said where it did not end well.
+came() { # came STATUS
+	[ "$1" -lt 2 ] || { echo "status $1:"; cat "$tmp/said"; }
 	tr '\n' ' ' 2>/dev/null <"$tmp/got"
 }
+fetch() {
+	as sh -c ': >"$1"' sh "$tmp/got"
+	as timeout 100 env FETCHMAILHOME="$tmp/home" fetchmail --nosyslog -f "$tmp/home/fetchmailrc" \
+	    >"$tmp/said" 2>&1
+	came $?
+}
 get() {
-	rm -f "$tmp/got"
-	as timeout 20 getmail --getmaildir "$tmp/home/getmail" >"$tmp/said" 2>&1
-	tr '\n' ' ' 2>/dev/null <"$tmp/got"
+	as sh -c ': >"$1"' sh "$tmp/got"
+	as timeout 100 getmail --getmaildir "$tmp/home/getmail" >"$tmp/said" 2>&1
+	came $?
 }
 try() { # try NAME
 	is "$(fetch)" 'm1 m2 m3 m4 m5 ' "fetchmail gets all from $1"
@@ -94,6 +99,7 @@ if [ -x "$dovecot" ]; then
 		mail_gid = $group
 		first_valid_uid = 0
 		first_valid_gid = 0
+		mail_fsync = never
 		ssl = no
 		protocols = pop3
 	END
