@@ -61,6 +61,7 @@ while IFS= read -r line; do
 	case $line in
 	*SEND*) head -c 3000000 /dev/zero; exit 0;;
 	*SINK*) wc -c; exit 0;;
+	*QUOTA*) echo "quota $POSTERN_QUOTA";;
 	*FDS*) ls /proc/$$/fd; echo end;;
 	*LOGOUT*|*QUIT*) echo bye; exit 0;;
 	*) printf 'echo %%s\n' "$line";;
@@ -101,7 +102,7 @@ class Site:
             self.program(p, text)
         conf = {"hostname": "mail.example.org", "domain": "example.org",
                 "libexec": self.libexec, "auth_delay_ms": 50, "login_s": 20,
-                "auth_free_tries": 1000}
+                "auth_free_tries": 1000, "quota": "5M,9"}
         if ROOT:
             conf.update(USERS)
         conf.update(settings)

@@ -237,6 +237,8 @@ if [ "$(id -u)" -eq 0 ] && mkdir "$tmp/small" &&
     mount -t tmpfs -o size=256k none "$tmp/small" 2>/dev/null; then
 	cleanup() { umount "$tmp/small"; }
 	md=$tmp/small/md
+	mkdir -p "$md/cur" "$md/new" "$md/tmp"
+	printf '1000000S\n0 0\n' >"$md/maildirsize"
 	say 'append INBOX - first' 'append INBOX - second' 'open INBOX' >/dev/null
 	say 'deliver INBOX late' >/dev/null
 	head -c 300000 /dev/zero >"$tmp/small/fill" 2>/dev/null

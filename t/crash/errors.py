@@ -81,6 +81,8 @@ CASES = [
      lambda f: "m3" not in texts(f, "INBOX")),
     ("create", ["create a/b"], lambda f: "a/b" in f),
     ("rename", ["rename box x"], lambda f: "x" in f and "box" not in f),
+    ("rename of a tree", ["rename tree x"],
+     lambda f: {"x", "x/kid"} <= set(f) and not {"tree", "tree/kid"} & set(f)),
 ]
 
 
@@ -141,6 +143,9 @@ def main():
                          HERE + "/shim.c"], check=True)
     tool(["create box", "deliver INBOX m1", "deliver INBOX m2", "open INBOX",
           "add 1 F k", "append INBOX S m3", "expunge 2", "open box"])
+    tool(["create tree/kid", "create tree"])
+    with open(BOX + "/maildirsize", "w") as f:
+        f.write("1000000S,1000C\n6 2\n")
     shutil.copytree(BOX, BASE)
     for name, commands, is_done in CASES:
         wrong, n = [], 0
