@@ -396,7 +396,8 @@ PYTHON_LISTED = {
         'made/2231-no-charset made/2231-file-no-charset '
         'made/2231-unknown-charset made/2231-file-unknown-charset',
     'a limit of ours: depth, parts, bytes of a header and of a type':
-        'made/type-long-type made/depth-65 made/depth-200 made/messages-65 made/messages-200 '
+        'made/type-long-type made/depth-65 made/depth-200 '
+        'made/messages-65 made/messages-200 '
         'made/parts-10000 made/parts-12000 made/header-263000',
     'a bare CR is no line end': 'made/bare-cr-header made/cr-only',
     'blanks at the end of a boundary do not count': 'made/boundary-ends-blank',

@@ -30,9 +30,11 @@ test_subject(struct tap *t)
 		{ "[fwd: hello]", "hello", true },
 		{ "[Fwd: Re: hello (fwd)]", "hello", true },
 		{ "Re: [fwd: [fwd: hello]] (fwd)", "hello", true },
-		{ "[fwd:]", "", true }, { "hello\t \tworld", "hello world", false },
+		{ "[fwd:]", "", true },
+		{ "hello\t \tworld", "hello world", false },
 		{ "Reply: hello", "Reply: hello", false },
-		{ "Re hello", "Re hello", false }, { "AW: hello", "AW: hello", false },
+		{ "Re hello", "Re hello", false },
+		{ "AW: hello", "AW: hello", false },
 		{ "Re:", "", true }, { "(fwd)", "", true },
 		{ "Gr\xc3\xbc\xc3\x9f" "e", "Gr\xc3\xbc\xc3\x9f" "e", false },
 	};
