@@ -304,10 +304,25 @@ def check_subscriptions():
     s.close()
 
 
+def check_read_only():
+    """A folder where no journal can be kept: nothing is added, and it says
+    why."""
+    box = maildir("readonly")
+    os.chmod(box, 0o555)
+    s = Session(box)
+    said = s.send("APPEND INBOX", b"Subject: x\r\n\r\n")[0]
+    ok(said.startswith("NO [READ-ONLY]"), "no journal, no APPEND", said)
+    said = s.send("SELECT INBOX")[0]
+    ok(said.startswith("OK [READ-ONLY]"), "SELECT says so", said)
+    s.close()
+    os.chmod(box, 0o755)
+
+
 check_refused()
 check_taken()
 check_foreign()
 check_random()
 check_deleted()
 check_subscriptions()
+check_read_only()
 tap.finish()
