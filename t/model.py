@@ -192,12 +192,15 @@ class Session(Worker):
             verb, ",".join(map(str, uids)), to))
         m = re.search(r"COPYUID (\d+) (\S+) (\S+?)\]",
                       "\n".join(lines + [said]))
+        # One that somebody renames all the time stays, and nobody is told
+        # of an EXPUNGE.
+        gone = sum(x.endswith(" EXPUNGE") for x in lines) >= len(uids)
         if good and m:
             for old, new in zip(numbers(m.group(2)), numbers(m.group(3))):
                 tag = self.tags[old]
                 self.notes.names.append((int(m.group(1)), new, tag))
                 self.notes.added.append((to, tag))
-                if verb == "MOVE":
+                if verb == "MOVE" and gone:
                     self.notes.expunged.add((self.validity, old))
                     del self.tags[old]
 
@@ -324,7 +327,10 @@ class Outsider(Worker):
             pass
 
 
-MUTT = """set folder=%s mbox_type=Maildir header_cache="" sleep_time=0
+# Without maildir_trash mutt unlinks whatever has the flag T, not only what it
+# was told to delete; that may just have come from elsewhere with that flag.
+MUTT = """set maildir_trash=yes
+set folder=%s mbox_type=Maildir header_cache="" sleep_time=0
 set confirmappend=no confirmcreate=no delete=yes move=no mark_old=no quit=yes
 unset wait_key beep
 """
@@ -432,7 +438,12 @@ class Programs(Outsider):
             copy = self.rng.random() < 0.5
             if not copy:
                 self.notes.removed.add((box, tag))
-            if self.run("mrefile", *["-k"] * copy, path, where)[0]:
+            p = subprocess.Popen(["mrefile", *["-k"] * copy, path, where],
+                                 env=self.env, stderr=subprocess.DEVNULL,
+                                 **AS)
+            p.wait(60)
+            # It says nothing where the file has another name by then.
+            if glob.glob("%s/*/*P%dQ*" % (where, p.pid)):
                 self.notes.added.append((to, tag))
 
     def mdeliver(self):
@@ -657,6 +668,8 @@ def judge(maildir, notes):
                 doubles.append("%d %d" % (validity, s.uid))
             if (validity, s.uid) in expunged:
                 back.append("%s %d" % (box, s.uid))
+            if (box, tag) in removed:  # mutt wrote what it knew beside T
+                continue
             for flag in FLAGS + ("w0", "w1", "w2"):
                 want = expected.get((validity, s.uid, flag))
                 has = (LETTERS[FLAGS.index(flag)] in s.flags
@@ -693,10 +706,13 @@ def sabotage(maildir, notes):
     added = {a for n in notes for a in n.added}
     removed = set().union(*(n.removed for n in notes))
     cur, gone, torn = maildir + "/cur/", 0, 0
+    tags = {}
     for name in os.listdir(cur):
         with open(cur + name) as f:
-            tag = tag_seen(f.read())
-        sure = ("INBOX", tag) in added - removed
+            tags[name] = tag_seen(f.read())
+    copies = collections.Counter(tags.values())
+    for name, tag in tags.items():
+        sure = ("INBOX", tag) in added - removed and copies[tag] == 1
         if sure and not gone:
             os.unlink(cur + name)
             gone = 1
