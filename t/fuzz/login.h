@@ -47,6 +47,7 @@ feed_connect(struct login *l, struct feed *f)
 	l->c.out = out_fd(-1, l->c.out_buf, sizeof l->c.out_buf);
 	l->c.out.write = feed_write;
 	l->c.out.ctx = f;
+	l->c.service = service_find("imap"); /* offers all mechanisms */
 	l->c.clear_login = true;
 	l->c.conf.auth_tries = 3;
 	l->c.conf.mechanisms = UINT32_MAX;
