@@ -6,6 +6,7 @@ need systemd-nspawn
 need nsenter
 need openssl
 [ "$(id -u)" -eq 0 ] || plan_skip "not root"
+systemd-detect-virt -q -c && plan_skip "inside a container already"
 [ -x /usr/bin/python3 ] || plan_skip "no /usr/bin/python3"
 grep -q '^#define POSTERN_SANITIZE 1' "$POSTERN_BUILD/config.h" &&
 	plan_skip "built with sanitizers"
