@@ -20,6 +20,7 @@ enum {
 	BIT_IN_NEW = 1, /* NEW and NAME */
 	BIT_VAGUE = 2,  /* NEW */
 	BIT_PROVEN = 1, /* TIMES */
+	BIT_LATE = 1,   /* FLAGS */
 	NEW_BODY = 52,  /* and the name */
 	FLAGS_BODY = 14,
 	NAME_BODY = 4, /* and the name */
@@ -78,17 +79,31 @@ batch_new(struct batch *f, const struct message *msg, const char *name)
 	f->counts = true;
 }
 
-void
-batch_flags(struct batch *f, uint32_t uid, unsigned flags, uint64_t keywords)
+static void
+add_flags(struct batch *f, int bits, uint32_t uid, unsigned flags,
+    uint64_t keywords)
 {
 	char body[FLAGS_BODY];
 
 	put32(body, uid);
 	put16(body + 4, (uint16_t)flags);
 	put64(body + 6, keywords);
-	add_record(
-	    f, RECORD_FLAGS, 0, span_of(body, sizeof body), span_of(NULL, 0));
+	add_record(f, RECORD_FLAGS, bits, span_of(body, sizeof body),
+	    span_of(NULL, 0));
 	f->counts = true;
+}
+
+void
+batch_flags(struct batch *f, uint32_t uid, unsigned flags, uint64_t keywords)
+{
+	add_flags(f, 0, uid, flags, keywords);
+}
+
+void
+batch_late_flags(
+    struct batch *f, uint32_t uid, unsigned flags, uint64_t keywords)
+{
+	add_flags(f, BIT_LATE, uid, flags, keywords);
 }
 
 void
@@ -232,7 +247,7 @@ apply_new(struct mailbox *m, int bits, struct span body, uint64_t modseq)
 /* The file's name follows from the flags; it is a hint, and where it is
  * too long for a name the old one stays. */
 static int
-apply_flags(struct mailbox *m, struct span body, uint64_t modseq)
+apply_flags(struct mailbox *m, int bits, struct span body, uint64_t modseq)
 {
 	char name[MAILDIR_NAME];
 	unsigned flags;
@@ -244,7 +259,9 @@ apply_flags(struct mailbox *m, struct span body, uint64_t modseq)
 	if (i == SIZE_MAX)
 		return 0;
 	flags = get16(body.p + 4) & FLAG_ALL;
-	if (flags != m->msgs[i].flags &&
+	if (bits & BIT_LATE)
+		m->msgs[i].late = m->state->late = true;
+	else if (flags != m->msgs[i].flags &&
 	    maildir_rename(
 		span_str(mailbox_file(m, i)), 0, flags, name) == 0 &&
 	    view_set_name(m, i, span_str(name), false) == -1)
@@ -332,7 +349,7 @@ apply_record(
 	case RECORD_NEW:
 		return apply_new(m, bits, body, modseq);
 	case RECORD_FLAGS:
-		return apply_flags(m, body, modseq);
+		return apply_flags(m, bits, body, modseq);
 	case RECORD_NAME:
 		return apply_name(m, bits, body);
 	case RECORD_FACTS:

@@ -176,6 +176,28 @@ present_flags(const struct mailbox *m, size_t i)
 	return msg->flags;
 }
 
+/*
+ * A longer name may need a block for the folder.  On a full disk the journal
+ * alone has the flags, so that messages can be marked and removed there, too;
+ * the name follows (sync.c).
+ */
+static bool
+is_full(int r)
+{
+	return r == -1 && (errno == ENOSPC || errno == EDQUOT);
+}
+
+static void
+store_late(struct change *c, size_t i, unsigned flags, uint64_t keywords)
+{
+	const struct message *msg = &c->m->msgs[i];
+
+	if (msg->looked_up)
+		batch_name(
+		    &c->f, msg->uid, mailbox_file(c->m, i), msg->in_new);
+	batch_late_flags(&c->f, msg->uid, flags, keywords);
+}
+
 static int
 store_one(struct change *c, size_t i, const struct wish *w)
 {
@@ -194,6 +216,10 @@ store_one(struct change *c, size_t i, const struct wish *w)
 		r = rename_file(c, i, flags, name);
 		if (r == -1 && errno == ENOENT)
 			r = store_renamed(c, i, w, &flags, name);
+		if (is_full(r)) {
+			store_late(c, i, flags, keywords);
+			return 0;
+		}
 		/* Gone: the next sync says so. */
 		if (r == -1)
 			return errno == ENOENT ? 0 : -1;

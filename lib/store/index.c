@@ -22,7 +22,8 @@ index_put_record(const struct message *msg, char out[INDEX_RECORD])
 	put32(out, msg->uid);
 	put16(out + 4,
 	    (uint16_t)(msg->flags | (msg->in_new ? INDEX_IN_NEW : 0U) |
-		       (msg->vague ? INDEX_VAGUE : 0U)));
+		       (msg->vague ? INDEX_VAGUE : 0U) |
+		       (msg->late ? INDEX_LATE : 0U)));
 	put16(out + 6, msg->name_size);
 	put64(out + 8, msg->keywords);
 	put64(out + 16, msg->modseq);

@@ -14,6 +14,7 @@ enum {
 	INDEX_RECORD = 64, /* and where the records begin is a multiple */
 	INDEX_PROVEN = 1,
 	INDEX_VAGUE = 0x0800, /* in a record's flags */
+	INDEX_LATE = 0x2000,
 	INDEX_IN_NEW = 0x8000
 };
 

@@ -12,6 +12,9 @@ enum {
 	BLOCK = 768 /* records that are looked at while they are in reach */
 };
 
+static const unsigned KNOWN =
+    FLAG_ALL | INDEX_VAGUE | INDEX_LATE | INDEX_IN_NEW;
+
 static void
 read_times(struct span in, struct scan_times *t)
 {
@@ -102,6 +105,7 @@ index_get_record(const char in[INDEX_RECORD])
 		.flags = bits & FLAG_ALL,
 		.in_new = (bits & INDEX_IN_NEW) != 0,
 		.vague = (bits & INDEX_VAGUE) != 0,
+		.late = (bits & INDEX_LATE) != 0,
 		.name_size = get16(in + 6),
 		.keywords = get64(in + 8),
 		.modseq = get64(in + 16),
@@ -115,9 +119,9 @@ index_get_record(const char in[INDEX_RECORD])
 /* What the records are, taken together. */
 struct look {
 	uint32_t sum, last;
-	unsigned odd;  /* bits that no file has, in any record */
 	bool disorder; /* UIDs do not grow */
-	bool vague, unmeasured;
+	unsigned bits; /* all that any record has */
+	bool unmeasured;
 	size_t in_new, n;
 	size_t seen; /* no record before this one is unseen */
 };
@@ -130,8 +134,7 @@ look_at(struct look *l, const char *p)
 
 	l->disorder |= uid <= l->last;
 	l->last = uid;
-	l->odd |= bits & ~(unsigned)(FLAG_ALL | INDEX_VAGUE | INDEX_IN_NEW);
-	l->vague |= (bits & INDEX_VAGUE) != 0;
+	l->bits |= bits;
 	l->unmeasured |= get64(p + 48) == 0 && get64(p + 40) > 0;
 	l->in_new += (bits & INDEX_IN_NEW) != 0;
 	l->seen += l->seen == l->n && (bits & FLAG_SEEN);
@@ -151,7 +154,7 @@ look_over(const char *p, const struct index_head *h, struct look *l)
 			look_at(l, p);
 		left -= n;
 	}
-	if (l->sum != h->sum_records || l->odd || l->disorder ||
+	if (l->sum != h->sum_records || (l->bits & ~KNOWN) || l->disorder ||
 	    l->last >= h->j.uidnext)
 		return damaged();
 	return 0;
@@ -204,7 +207,8 @@ take_records(struct mailbox *m, const struct index_head *h,
 	s->first = (size_t)index_first(h);
 	s->in_new = l->in_new;
 	s->seen = l->seen;
-	s->vague = l->vague;
+	s->vague = (l->bits & INDEX_VAGUE) != 0;
+	s->late = (l->bits & INDEX_LATE) != 0;
 	s->unmeasured = l->unmeasured;
 	view_take_table(m, h->j.count);
 }
@@ -316,7 +320,8 @@ static bool
 is_same(const struct message *a, const struct message *b)
 {
 	return a->uid == b->uid && a->flags == b->flags &&
-	       a->in_new == b->in_new && a->keywords == b->keywords &&
+	       a->in_new == b->in_new && a->late == b->late &&
+	       a->keywords == b->keywords &&
 	       a->modseq == b->modseq && a->id == b->id;
 }
 

@@ -43,7 +43,8 @@ struct message {
 	bool own_name : 1;   /* lib/store's: not in the index's names */
 	bool vague : 1;      /* date and size are not known: mailbox_learn */
 	bool learned : 1;    /* lib/store's: the journal knows less */
-	uint16_t unused : 2;
+	bool late : 1;       /* lib/store's: the name has not these flags */
+	uint16_t unused : 1;
 	bool in_new : 1;     /* it lies in new/, not in cur/ */
 	uint16_t name_size;  /* bytes of the name */
 	uint64_t keywords;   /* bit i: mailbox->keyword[i] */

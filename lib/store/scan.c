@@ -149,7 +149,7 @@ see(const struct mailbox *m, struct scan *s, const struct dirent *e,
 		/* A name that was only looked up is news to the journal; and
 		 * where the two disagree, the folder is right. */
 		if (!msg->looked_up && msg->in_new == in_new &&
-		    name.flags == msg->flags &&
+		    (name.flags == msg->flags || msg->late) &&
 		    strcmp(view_file(m, got.i), e->d_name) == 0) {
 			s->seen.p[got.i] = 2;
 			return 0;

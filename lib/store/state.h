@@ -77,6 +77,7 @@ struct mailbox_state {
 	struct scan_times times;
 	unsigned dirty_rounds; /* in a row that left something to do */
 	int64_t patient_ms; /* scan.c: no waiting before that */
+	int64_t mend_ms; /* sync.c: not for the sake of late names */
 	/* The messages, from `first' on, behind the names in the index that
 	 * is mapped, if one is. */
 	struct space table;
@@ -91,6 +92,7 @@ struct mailbox_state {
 	size_t nlearned;   /* messages with the mark */
 	bool vague;        /* some messages are, or were a moment ago */
 	bool unmeasured;   /* so many bytes nobody counted yet */
+	bool late;         /* the names of some may not have their flags */
 	bool may_be_vague; /* who opened it knows */
 	size_t in_new;     /* messages not gone that lie in new/ */
 	/* EXPUNGE records of messages that were not there: repair.c */
@@ -137,6 +139,9 @@ void batch_free(struct batch *f);
 void batch_new(
     struct batch *f, const struct message *msg, const char *name);
 void batch_flags(struct batch *f, uint32_t uid, unsigned flags,
+    uint64_t keywords);
+/* The same, where the file could not be renamed. */
+void batch_late_flags(struct batch *f, uint32_t uid, unsigned flags,
     uint64_t keywords);
 /* What became known of it. */
 void batch_facts(struct batch *f, const struct message *msg);

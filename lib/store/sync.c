@@ -1,5 +1,6 @@
 /* Keeping a mailbox in step with its folder. */
 #include "base/durable.h"
+#include "base/io.h"
 #include "store/folder.h"
 #include "store/state.h"
 
@@ -9,7 +10,8 @@
 
 enum {
 	NEAR_THE_END = 1000000, /* UIDs left when all get new ones */
-	SMALL = 2000 /* so many messages are looked over in a moment */
+	SMALL = 2000, /* so many messages are looked over in a moment */
+	MEND_MS = 60000 /* from one try of late names to the next */
 };
 
 /* A file that gets its name once the journal is on the disk. */
@@ -26,6 +28,7 @@ struct round {
 	struct batch f;
 	struct buf moves; /* struct move */
 	bool counts;
+	bool mended; /* names */
 };
 
 static int
@@ -166,7 +169,7 @@ leave_new(struct round *r)
 		const char *old = mailbox_file(m, i);
 		char name[MAILDIR_NAME];
 
-		if (msg->gone || !msg->in_new || old[0] == '\0')
+		if (msg->gone || !msg->in_new || msg->late || old[0] == '\0')
 			continue;
 		name_in_cur(old, msg->uid, msg->flags, name);
 		plan_move(r, m->state->fresh, old, msg->uid);
@@ -251,6 +254,49 @@ carry_out(struct round *r)
 	}
 }
 
+/*
+ * Flags that the journal alone has, as the disk was full, come into the
+ * file's name.  That is on the disk before the journal believes it: else a
+ * power cut would leave a name that takes the flags back.
+ */
+static void
+mend_name(struct round *r, size_t i)
+{
+	struct mailbox *m = r->m;
+	const struct message *msg = &m->msgs[i];
+	const char *old = mailbox_file(m, i);
+	char name[MAILDIR_NAME];
+
+	if (maildir_rename(span_str(old), msg->in_new ? msg->uid : 0,
+		msg->flags, name) == -1 ||
+	    durable_move(read_dir_of(m, msg), old, m->state->cur, name) == -1)
+		return;
+	r->mended = true;
+	batch_name(&r->f, msg->uid, name, false);
+}
+
+static int
+mend_names(struct round *r)
+{
+	struct mailbox *m = r->m;
+	bool left = false;
+
+	if (!m->state->late || m->read_only || !m->state->locked)
+		return 0;
+	m->state->mend_ms = io_now_ms() + MEND_MS;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->msgs[i].late && !m->msgs[i].gone)
+			mend_name(r, i);
+	if (r->mended && durable_sync(m->state->cur) == -1)
+		return -1;
+	if (flush(r) == -1)
+		return -1;
+	for (size_t i = 0; i < m->n; i++)
+		left |= m->msgs[i].late && !m->msgs[i].gone;
+	m->state->late = left;
+	return 0;
+}
+
 static int
 record_times(struct round *r, const struct scan_times *before)
 {
@@ -265,7 +311,7 @@ record_times(struct round *r, const struct scan_times *before)
 		return 0;
 	}
 	r->m->state->dirty_rounds = 0;
-	if (r->moves.n > 0) {
+	if (r->moves.n > 0 || r->mended) {
 		if (!scan_same(before, &r->s.times))
 			return 0;
 		if (scan_stat(r->m, &t) == -1)
@@ -292,6 +338,8 @@ take_in(struct round *r)
 	if (scan_stat(r->m, &before) == -1)
 		return -1;
 	carry_out(r);
+	if (mend_names(r) == -1)
+		return -1;
 	return record_times(r, &before);
 }
 
@@ -324,6 +372,8 @@ is_due(struct mailbox *m)
 	if (scan_stat(m, &now) == -1)
 		return -1;
 	if (!scan_same(&now, &s->times) || (s->in_new > 0 && !m->read_only))
+		return 1;
+	if (s->late && !m->read_only && io_now_ms() >= s->mend_ms)
 		return 1;
 	if (s->times.proven)
 		return 0;

@@ -86,7 +86,7 @@ view_clear(struct mailbox *m)
 	s->first = s->file_names = s->file_names_size = 0;
 	s->names_used = s->names_dead = s->in_new = s->seen = 0;
 	s->nlearned = 0;
-	s->vague = s->unmeasured = false;
+	s->vague = s->unmeasured = s->late = false;
 	m->msgs = NULL;
 	m->n = m->ngone = m->nchanged = m->nrecent = 0;
 }
@@ -181,6 +181,7 @@ view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new)
 	msg->name_size = (uint16_t)name.n;
 	msg->own_name = true;
 	msg->looked_up = false;
+	msg->late = false;
 	count_new(m, msg, in_new);
 	msg->in_new = in_new;
 	if (m->read_only)
