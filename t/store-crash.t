@@ -222,6 +222,19 @@ judge() {
 }
 failing 'copy' ENOSPC 'open INBOX' 'copy * box'
 
+# --- another program is always quicker
+base
+printf '%s\n' 'open INBOX' 'add 1 S' ls >"$tmp/script"
+quicker() { # quicker WHEN: the file has another name by then
+	strace -o /dev/null -e trace=renameat2 \
+	    -e inject=renameat2:error=ENOENT:when="$1" "$tool" "$md" <"$tmp/script"
+}
+is "$(quicker 1..3 | sed -n '2,3p')" 'ok
+1 FS k' 'a flag is stored, however often it takes'
+rm -rf "$md"; cp -a "$tmp/base" "$md"
+is "$(quicker 1+ | sed -n '2,3p')" 'error EAGAIN
+1 F k' 'or it is said that it could not be'
+
 # --- a full disk
 base
 say 'deliver INBOX m4' >/dev/null

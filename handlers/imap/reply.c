@@ -73,6 +73,7 @@ static const struct {
 	{ ENOSPC, "OVERQUOTA", "No space is left" },
 	{ EDQUOT, "OVERQUOTA", "The quota is used up" },
 	{ ETIMEDOUT, "INUSE", "Another program holds the mailbox" },
+	{ EAGAIN, "INUSE", "Another program is changing it; try again" },
 	{ ENOENT, "NONEXISTENT", "No such mailbox" },
 	{ EEXIST, "ALREADYEXISTS", "There is such a mailbox" },
 	{ EINVAL, "CANNOT", "Not a name that a mailbox can have" },

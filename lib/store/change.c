@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { LOOKS = 3 };
+enum {
+	LOOKS = 3,       /* before a message counts as gone */
+	LOOKS_MOST = 100 /* in a batch */
+};
 
 /* One batch under the lock. */
 struct change {
@@ -93,16 +96,20 @@ changed_keywords(uint64_t old, enum flag_op op, uint64_t keywords)
 	return op == FLAGS_REMOVE ? old & ~keywords : keywords;
 }
 
-/* Looks for where everything is, a few times in a batch. */
+/* Looks for where everything is, until the message is found: 0, or -1 with
+ * ENOENT (it is gone), EAGAIN (others rename too much), or another. */
 static int
-look(struct change *c)
+look(struct change *c, size_t i)
 {
-	if (c->looks == LOOKS) {
-		errno = ENOENT;
-		return -1;
+	bool seen = false;
+
+	for (unsigned k = 0; !seen; k++) {
+		errno = k == LOOKS ? ENOENT : EAGAIN;
+		if (k == LOOKS || c->looks++ == LOOKS_MOST ||
+		    read_names(c->m, i, &seen) == -1)
+			return -1;
 	}
-	c->looks++;
-	return read_names(c->m);
+	return 0;
 }
 
 /* Gives the file the name that goes with its flags. */
@@ -145,6 +152,7 @@ struct wish {
 /*
  * Another program may have renamed the file since we last looked: then its
  * flags are those of its present name, and the session does not know them.
+ * It may do so again before we are done.
  */
 static int
 store_renamed(struct change *c, size_t i, const struct wish *w, unsigned *flags,
@@ -152,14 +160,18 @@ store_renamed(struct change *c, size_t i, const struct wish *w, unsigned *flags,
 {
 	const struct message *msg = &c->m->msgs[i];
 	struct maildir_name parsed;
+	int r;
 
-	if (look(c) == -1 ||
-	    !maildir_parse(span_str(mailbox_file(c->m, i)), &parsed))
-		return -1;
-	if (parsed.flags != msg->flags)
-		mark_changed(c->m, i);
-	*flags = changed_flags(parsed.flags, w->op, w->flags);
-	return rename_file(c, i, *flags, name);
+	do {
+		if (look(c, i) == -1 ||
+		    !maildir_parse(span_str(mailbox_file(c->m, i)), &parsed))
+			return -1;
+		if (parsed.flags != msg->flags)
+			mark_changed(c->m, i);
+		*flags = changed_flags(parsed.flags, w->op, w->flags);
+		r = rename_file(c, i, *flags, name);
+	} while (r == -1 && errno == ENOENT);
+	return r;
 }
 
 /* The flags that the file has: those of a name that was looked up are not
@@ -198,8 +210,26 @@ store_late(struct change *c, size_t i, unsigned flags, uint64_t keywords)
 	batch_late_flags(&c->f, msg->uid, flags, keywords);
 }
 
+/* A name that was looked up may be old by now, with all that it says. */
 static int
-store_one(struct change *c, size_t i, const struct wish *w)
+check_name(struct change *c, size_t i)
+{
+	const struct message *msg = &c->m->msgs[i];
+
+	if (msg->gone || !msg->looked_up)
+		return 0;
+	switch (read_exists(read_dir_of(c->m, msg), mailbox_file(c->m, i))) {
+	case 1:
+		return 0;
+	case 0:
+		return look(c, i);
+	default:
+		return -1;
+	}
+}
+
+static int
+store_flags(struct change *c, size_t i, const struct wish *w)
 {
 	const struct message *msg = &c->m->msgs[i];
 	unsigned old = present_flags(c->m, i);
@@ -220,9 +250,8 @@ store_one(struct change *c, size_t i, const struct wish *w)
 			store_late(c, i, flags, keywords);
 			return 0;
 		}
-		/* Gone: the next sync says so. */
 		if (r == -1)
-			return errno == ENOENT ? 0 : -1;
+			return -1;
 	}
 	batch_flags(&c->f, msg->uid, flags, keywords);
 	/* Mostly the name follows from the one before, and the flags. */
@@ -232,6 +261,15 @@ store_one(struct change *c, size_t i, const struct wish *w)
 		batch_name(
 		    &c->f, msg->uid, mailbox_file(c->m, i), msg->in_new);
 	return 0;
+}
+
+/* Of one that is gone the next sync says so. */
+static int
+store_one(struct change *c, size_t i, const struct wish *w)
+{
+	if (check_name(c, i) == 0 && store_flags(c, i, w) == 0)
+		return 0;
+	return errno == ENOENT ? 0 : -1;
 }
 
 int
@@ -294,10 +332,10 @@ expunge_one(struct change *c, size_t i)
 	r = unlink_file(c, i);
 	if (r == -1 && errno == ENOENT)
 		r = unlink_unfinished(c->m, mailbox_file(c->m, i));
-	while (r == -1 && errno == ENOENT && look(c) == 0)
+	while (r == -1 && errno == ENOENT && look(c, i) == 0)
 		r = unlink_file(c, i);
 	if (r == -1)
-		return errno == ENOENT ? 0 : -1;
+		return errno == ENOENT || errno == EAGAIN ? 0 : -1;
 	batch_gone(&c->f, msg);
 	c->freed += msg->size;
 	c->gone++;

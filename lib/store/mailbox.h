@@ -134,6 +134,7 @@ enum flag_op {
  * Changes the flags and keywords of n messages, given by index: one batch,
  * durable on return.  Messages gone meanwhile are passed over.  The marks
  * `changed' are not set for these: the caller tells its client itself.
+ * EAGAIN: another program renames files all the time.
  */
 int mailbox_store(struct mailbox *m, const size_t *which, size_t n,
     enum flag_op op, unsigned flags, uint64_t keywords);

@@ -25,7 +25,7 @@ read_exists(int dir, const char *name)
 }
 
 int
-read_names(struct mailbox *m)
+read_names(struct mailbox *m, size_t i, bool *seen)
 {
 	struct scan s;
 	struct sighting *at;
@@ -44,6 +44,7 @@ read_names(struct mailbox *m)
 		    m, at[k].i, span_str(at[k].name), at[k].in_new);
 		msg->looked_up = true;
 	}
+	*seen = r == 0 && s.seen.p[i] != 0;
 	scan_free(&s);
 	return r;
 }
@@ -81,6 +82,7 @@ open_unfinished(const struct mailbox *m, size_t i, uint64_t *size)
 int
 mailbox_read(struct mailbox *m, size_t i, uint64_t *size)
 {
+	bool seen;
 	int fd;
 
 	if (m->msgs[i].gone) {
@@ -93,7 +95,7 @@ mailbox_read(struct mailbox *m, size_t i, uint64_t *size)
 	fd = open_unfinished(m, i, size);
 	if (fd != -1 || errno != ENOENT)
 		return fd;
-	if (read_names(m) == -1)
+	if (read_names(m, i, &seen) == -1)
 		return -1;
 	return open_message(m, i, size);
 }

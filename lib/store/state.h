@@ -277,8 +277,9 @@ void facts_kept(struct mailbox *m);
 
 /* read.c */
 int read_dir_of(const struct mailbox *m, const struct message *msg);
-/* Finds the present names of all messages, without telling the session. */
-int read_names(struct mailbox *m);
+/* Finds the present names of all messages, without telling the session.
+ * *seen: i is among them. */
+int read_names(struct mailbox *m, size_t i, bool *seen);
 int read_exists(int dir, const char *name);
 /* A UID that is above all hints in file names that can be believed, and at
  * least uidnext. */
