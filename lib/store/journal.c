@@ -346,6 +346,21 @@ journal_append(struct mailbox *m, struct batch *f, bool durable)
 }
 
 int
+journal_catch_up(struct mailbox *m, uint32_t uidnext, uint64_t modseq)
+{
+	struct batch f = batch_begin();
+	int r;
+
+	f.counts = true;
+	if (modseq > m->highestmodseq)
+		f.gap = (uint32_t)(modseq - m->highestmodseq);
+	batch_uidnext(&f, uidnext > m->uidnext ? uidnext : m->uidnext);
+	r = journal_append(m, &f, true);
+	batch_free(&f);
+	return r;
+}
+
+int
 journal_sync(struct mailbox *m)
 {
 	if (!m->state->writable || fdatasync(m->state->journal) == 0)

@@ -262,12 +262,61 @@ is_deleted(const struct mailbox_state *s)
 	       errno == ENOENT;
 }
 
+/*
+ * Under the lock: 0, or -1 with EBADMSG for what a reload may mend.
+ *
+ * Whoever folded the journal may have died between the two renames, while we
+ * had the mailbox open: then the index has all of this journal, and what was
+ * added to it would be read by nobody.
+ */
+static int
+settle_locked(struct mailbox *m)
+{
+	bool torn;
+	int newer;
+
+	if (journal_tail(m, &torn) == -1)
+		return -1;
+	if (m->state->ahead)
+		return index_finish(m);
+	newer = index_is_newer(m);
+	if (newer == 1)
+		errno = EBADMSG;
+	if (newer != 0)
+		return -1;
+	return torn ? journal_cut(m) : 0;
+}
+
+/*
+ * Somebody put back an older index and journal: what they do not know of was
+ * told already, and its numbers must not be given again.
+ */
+static int
+catch_up(const struct mailbox *m, struct mailbox *fresh)
+{
+	int r;
+
+	if (fresh->uidvalidity != m->uidvalidity || m->state->memory ||
+	    !fresh->state->writable ||
+	    (fresh->uidnext >= m->uidnext &&
+		fresh->highestmodseq >= m->highestmodseq))
+		return 0;
+	if (lock_current(fresh) == -1)
+		return -1;
+	fresh->state->locked = true;
+	r = settle_locked(fresh);
+	if (r == 0)
+		r = journal_catch_up(fresh, m->uidnext, m->highestmodseq);
+	view_unlock(fresh);
+	return r;
+}
+
 static int
 load_fresh(struct mailbox *m, struct mailbox *fresh)
 {
 	struct mailbox_state *s = m->state;
 
-	if (view_load(fresh) == -1)
+	if (view_load(fresh) == -1 || catch_up(m, fresh) == -1)
 		return -1;
 	s->stale = fresh->uidvalidity != m->uidvalidity ||
 		   fresh->state->memory != s->memory;
@@ -363,31 +412,6 @@ view_follow(struct mailbox *m)
 	}
 	errno = EBUSY;
 	return -1;
-}
-
-/*
- * Under the lock: 0, or -1 with EBADMSG for what a reload may mend.
- *
- * Whoever folded the journal may have died between the two renames, while we
- * had the mailbox open: then the index has all of this journal, and what was
- * added to it would be read by nobody.
- */
-static int
-settle_locked(struct mailbox *m)
-{
-	bool torn;
-	int newer;
-
-	if (journal_tail(m, &torn) == -1)
-		return -1;
-	if (m->state->ahead)
-		return index_finish(m);
-	newer = index_is_newer(m);
-	if (newer == 1)
-		errno = EBADMSG;
-	if (newer != 0)
-		return -1;
-	return torn ? journal_cut(m) : 0;
 }
 
 int

@@ -129,6 +129,9 @@ lock_uidvalidity(int account, uint32_t above)
 		return 0;
 	errno = EOVERFLOW;
 	value = next_value(last_given(fd), above);
+	/* There is none greater: then at least another one. */
+	if (value == 0)
+		value = next_value(0, 0);
 	if (value > 0 && put_value(account, fd, value) == -1)
 		value = 0;
 	error = errno;

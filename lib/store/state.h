@@ -26,7 +26,9 @@ enum {
 	JOURNAL_RESERVE_EACH = 40,    /* and for each message */
 	JOURNAL_RESERVE_MAX = 262144, /* but not more than these in all */
 	VANISHED = 8192,              /* expunges kept on record */
-	UID_GAP = 1000000             /* a hint above uidnext + this is a lie */
+	UID_GAP = 1000000,            /* a hint above uidnext + this is a lie */
+	LOST_UIDS = 1000,             /* left out where some may be lost, as */
+	LOST_MODSEQS = 1000000        /* are these */
 };
 
 #define JOURNAL_NAME "postern.journal"
@@ -178,6 +180,9 @@ int journal_cut(struct mailbox *m);
 /* Under the lock: writes the frame (where there is something in it), waits
  * for the disk where durable is set, and takes it in. */
 int journal_append(struct mailbox *m, struct batch *f, bool durable);
+/* Under the lock, where the state is older than what was told already: its
+ * numbers go on from these. */
+int journal_catch_up(struct mailbox *m, uint32_t uidnext, uint64_t modseq);
 /* Keeps room behind the end for what makes room. */
 void journal_reserve(const struct mailbox *m);
 

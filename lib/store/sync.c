@@ -200,13 +200,55 @@ fresh_one(struct round *r, struct sighting *at)
 	batch_new(&r->f, &at->msg, to);
 }
 
+static bool
+is_older(const struct mailbox *m, const struct sighting *at,
+    const struct timespec *than)
+{
+	struct stat st;
+
+	return fstatat(at->in_new ? m->state->fresh : m->state->cur, at->name,
+		   &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (st.st_ctim.tv_sec < than->tv_sec ||
+		   (st.st_ctim.tv_sec == than->tv_sec &&
+		       st.st_ctim.tv_nsec < than->tv_nsec));
+}
+
+/*
+ * Where index and journal were put back from a backup, files have UIDs in
+ * their names that the journal knows nothing of, although it was written
+ * later than they got them.  (A file that somebody moves here gets its name
+ * after that.)  Of UIDs that were given since, and of expunged messages, no
+ * trace may be left; they are passed over.
+ */
+static void
+pass_over_lost(struct round *r, const struct sighting *at, size_t n)
+{
+	struct mailbox *m = r->m;
+	uint32_t next = m->uidnext;
+	struct maildir_name name;
+	struct stat st;
+
+	if (next > UINT32_MAX / 2 || m->state->memory ||
+	    fstat(m->state->journal, &st) == -1)
+		return;
+	for (size_t k = 0; k < n; k++)
+		if (maildir_parse(span_str(at[k].name), &name) &&
+		    name.uid >= next && name.uid - m->uidnext < UID_GAP &&
+		    is_older(m, &at[k], &st.st_ctim))
+			next = name.uid + 1;
+	if (next == m->uidnext)
+		return;
+	batch_uidnext(&r->f, next + LOST_UIDS);
+	r->f.gap = LOST_MODSEQS;
+}
+
 static int
 fresh(struct round *r)
 {
 	struct mailbox *m = r->m;
 	size_t n;
 	struct sighting *at;
-	uint32_t uid = m->uidnext;
+	uint32_t uid;
 
 	/* In a folder that we cannot write, UIDs are not ours to give. */
 	if (!m->state->writable && !m->state->memory)
@@ -214,6 +256,10 @@ fresh(struct round *r)
 	if (scan_fill(m, &r->s) == -1)
 		return -1;
 	at = sightings(&r->s.fresh, &n);
+	pass_over_lost(r, at, n);
+	if (r->f.gap > 0 && flush(r) == -1)
+		return -1;
+	uid = m->uidnext;
 	for (size_t k = 0; k < n; k++) {
 		at[k].msg.uid = uid++;
 		fresh_one(r, &at[k]);
@@ -351,7 +397,7 @@ one_round(struct mailbox *m)
 	};
 	int result, error;
 
-	if (m->uidnext > UINT32_MAX - NEAR_THE_END && !m->state->memory)
+	if (m->uidnext > UINT32_MAX - NEAR_THE_END && m->state->writable)
 		return repair_renumber(m);
 	result = take_in(&r);
 	error = errno;
@@ -371,6 +417,8 @@ is_due(struct mailbox *m)
 
 	if (scan_stat(m, &now) == -1)
 		return -1;
+	if (m->uidnext > UINT32_MAX - NEAR_THE_END && s->writable)
+		return 1; /* to get others */
 	if (!scan_same(&now, &s->times) || (s->in_new > 0 && !m->read_only))
 		return 1;
 	if (s->late && !m->read_only && io_now_ms() >= s->mend_ms)

@@ -27,3 +27,7 @@ EXTRA_DIST += t/crash/fold.t t/crash/fold.py
 # Full disks.
 TESTS += t/crash/full.t
 EXTRA_DIST += t/crash/full.t t/crash/full.py
+
+# Files of the store as no program of ours leaves them.
+TESTS += t/hostile.t
+EXTRA_DIST += t/hostile.t t/hostile.py
