@@ -22,11 +22,15 @@ setpriv --reuid=65534 --regid=65534 --clear-groups \
 grep -q '^#define POSTERN_SANITIZE 1' "$POSTERN_BUILD/config.h" &&
 	plan_skip "built with sanitizers, which the controls cannot be put before"
 cleanup() {
-	for m in "$tmp"/mnt* "$tmp"/disk*; do
+	for m in "$tmp"/mnt*; do
 		mountpoint -q "$m" && umount -l "$m"
 	done
+	# Before the recorder's folder goes, and with it the name of its disk.
 	losetup -l -n -O NAME,BACK-FILE | while read -r dev file; do
 		case $file in "$tmp"/*) losetup -d "$dev" ;; esac
+	done
+	for m in "$tmp"/disk*; do
+		mountpoint -q "$m" && umount -l "$m"
 	done
 }
 python3 "$(dirname "$0")/power.py" "$tmp" "$@"
