@@ -36,6 +36,10 @@ class Smtp(threading.Thread):
             s.close()
 
     def close(self):
+        """Only when the thread is gone may the descriptor's number be another
+        server's: it could accept that one's connection."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.join()
         self.listener.close()
 
 
@@ -149,12 +153,13 @@ class Dns(threading.Thread):
     def __init__(self, records):
         super().__init__(daemon=True)
         self.records = records
-        self.asked, self.by_tcp = [], 0
+        self.asked, self.by_tcp, self.closed = [], 0, False
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.port = self.tcp.getsockname()[1]
         self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.s.bind(("127.0.0.1", self.port))
-        threading.Thread(target=self.run_tcp, daemon=True).start()
+        self.by_tcp_thread = threading.Thread(target=self.run_tcp, daemon=True)
+        self.by_tcp_thread.start()
         self.start()
 
     def run_tcp(self):
@@ -169,7 +174,7 @@ class Dns(threading.Thread):
                 c.recv(1)
                 c.close()
             except (OSError, struct.error):
-                if self.tcp.fileno() == -1:
+                if self.closed:
                     return
 
     def run(self):
@@ -177,6 +182,8 @@ class Dns(threading.Thread):
             try:
                 query, peer = self.s.recvfrom(4096)
             except OSError:
+                return
+            if self.closed:
                 return
             answer = self.answer(query)
             if answer and len(answer) > 512:
@@ -207,6 +214,12 @@ class Dns(threading.Thread):
         return packet(query, question, [(kind, r) for r in rdata], rcode)
 
     def close(self):
+        """As Smtp's: the threads end first."""
+        self.closed = True
+        self.tcp.shutdown(socket.SHUT_RDWR)
+        self.s.sendto(b"", self.s.getsockname())
+        self.by_tcp_thread.join()
+        self.join()
         self.s.close()
         self.tcp.close()
 
