@@ -1,24 +1,10 @@
 # Sourced by the tests of adoption: another server, then ours, on the Maildir
 # $md; clients that start $tmp/server and keep their state.
 #
-# $me, $group, as CMD...   who owns the mail; runs as them
 # $tmp/ours                is there once the mail is ours
 need python3
 need mbsync
-# Other servers do not run as root, nor does our mail belong to it.
-me=$(id -un) group=$(id -gn)
-as() { "$@"; }
-if [ "$(id -u)" -eq 0 ]; then
-	need setpriv
-	me=nobody group=$(id -gn nobody)
-	as() {
-		setpriv --reuid "$me" --regid "$group" --clear-groups \
-		    env USER="$me" HOME="$tmp" "$@"
-	}
-	chmod 755 "$tmp"
-	chown "$me" "$tmp"
-fi
-md=$tmp/Maildir
+. "$POSTERN_SRC/t/dovecot.sh"
 mkdir "$md" "$tmp/mbsync"
 
 # The script that all clients start: ours, or what stands on standard input.

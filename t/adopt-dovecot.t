@@ -10,26 +10,16 @@ dovecot=/usr/lib/dovecot/imap
 n=${ADOPT_MESSAGES:-300}
 
 mkdir "$tmp/run" "$tmp/state"
-cat >"$tmp/dovecot.conf" <<-END
-	base_dir = $tmp/run
-	state_dir = $tmp/state
-	log_path = $tmp/dovecot.log
-	mail_location = maildir:$md
-	default_internal_user = $me
-	default_login_user = $me
-	mail_uid = $me
-	mail_gid = $group
-	first_valid_uid = 0
-	first_valid_gid = 0
-	mail_fsync = never
-	ssl = no
-	protocols = imap pop3
-	mail_plugins = listescape
-	namespace inbox {
-	  inbox = yes
-	  separator = /
-	}
-END
+{
+	dovecot_conf "imap pop3" "maildir:$md"
+	cat <<-END
+		mail_plugins = listescape
+		namespace inbox {
+		  inbox = yes
+		  separator = /
+		}
+	END
+} >"$tmp/dovecot.conf"
 make_server <<-END
 	exec env USER=$me HOME="$tmp" "$dovecot" -c "$tmp/dovecot.conf" 2>/dev/null
 END

@@ -88,21 +88,7 @@ try() { # try NAME
 dovecot=/usr/lib/dovecot/pop3
 if [ -x "$dovecot" ]; then
 	mkdir "$tmp/run" "$tmp/state"
-	cat >"$tmp/dovecot.conf" <<-END
-		base_dir = $tmp/run
-		state_dir = $tmp/state
-		log_path = $tmp/dovecot.log
-		mail_location = maildir:$md
-		default_internal_user = $me
-		default_login_user = $me
-		mail_uid = $me
-		mail_gid = $group
-		first_valid_uid = 0
-		first_valid_gid = 0
-		mail_fsync = never
-		ssl = no
-		protocols = pop3
-	END
+	dovecot_conf pop3 "maildir:$md" >"$tmp/dovecot.conf"
 	# It greets nobody.
 	start "printf '+OK\\r\\n'; exec env USER=$me HOME=$tmp $dovecot -c $tmp/dovecot.conf 2>/dev/null"
 	try Dovecot

@@ -10,20 +10,8 @@ need doveadm
 mkdir "$tmp/run" "$tmp/state"
 make_server </dev/null
 conf() { # conf LOCATION [NAMESPACE-LINE...]
+	dovecot_conf imap "$1"
 	cat <<-END
-		base_dir = $tmp/run
-		state_dir = $tmp/state
-		log_path = $tmp/dovecot.log
-		mail_location = $1
-		default_internal_user = $me
-		default_login_user = $me
-		mail_uid = $me
-		mail_gid = $group
-		first_valid_uid = 0
-		first_valid_gid = 0
-		mail_fsync = never
-		ssl = no
-		protocols = imap
 		namespace inbox {
 		  inbox = yes
 	END

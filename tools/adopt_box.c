@@ -73,18 +73,14 @@ count_entry(struct report *r, int dir, const char *sub, const struct dirent *e)
 static int
 count_files(struct report *r, int dir, const char *sub)
 {
-	int fd = folder_open(dir, sub);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = folder_list(dir, sub);
 	const struct dirent *e;
 
-	if (d == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (d == NULL)
 		return errno == ENOENT ? 0 : -1;
-	}
 	while ((e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			count_entry(r, fd, sub, e);
+			count_entry(r, dirfd(d), sub, e);
 	closedir(d);
 	return 0;
 }

@@ -65,17 +65,13 @@ is_packed(int dir, const char *file)
 static void
 look_through(int dir, const char *name, const char *sub, struct found *f)
 {
-	int fd = folder_open(dir, sub);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = folder_list(dir, sub);
 	const struct dirent *e;
 
-	if (d == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (d == NULL)
 		return;
-	}
 	while ((e = readdir(d)) != NULL)
-		if (is_packed(fd, e->d_name) && f->n++ == 0)
+		if (is_packed(dirfd(d), e->d_name) && f->n++ == 0)
 			snprintf(f->example, sizeof f->example,
 			    "%.300s/%s/%.300s", name, sub, e->d_name);
 	closedir(d);

@@ -29,7 +29,8 @@ dist_man_MANS += %D%/postern-adopt.1
 TESTS += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t t/adopt-pop3.t \
 	t/adopt-variants.t
 EXTRA_DIST += t/adopt-tool.t t/adopt-dovecot.t t/adopt-courier.t \
-	t/adopt-mail.py t/adopt-clients.sh t/adopt-pop3.t t/adopt-pop3.py \
+	t/adopt-mail.py t/adopt-clients.sh t/dovecot.sh \
+	t/adopt-pop3.t t/adopt-pop3.py \
 	t/adopt-variants.t
 
 pkglibexec_PROGRAMS += tools/postern-mailbox

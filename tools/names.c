@@ -39,16 +39,13 @@ read_entries(DIR *d, struct names *l)
 int
 names_read(int dir, struct names *l)
 {
-	int fd = folder_open(dir, "."), r, error;
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = folder_list(dir, ".");
+	int r, error;
 
 	*l = (struct names){ .table = buf_new(NAMES_SIZE),
 		.text = arena_new(NAMES_SIZE) };
-	if (d == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (d == NULL)
 		return -1;
-	}
 	r = read_entries(d, l);
 	error = errno;
 	closedir(d);

@@ -89,6 +89,16 @@ io_slurp(int dir, const char *name, struct buf *out)
 	return r == -1 ? -1 : 1;
 }
 
+void
+io_close(int fd)
+{
+	int error = errno;
+
+	if (fd != -1)
+		close(fd);
+	errno = error;
+}
+
 int64_t
 io_now_ms(void)
 {

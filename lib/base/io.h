@@ -25,6 +25,9 @@ ssize_t io_read_full(int fd, void *p, size_t n);
  */
 int io_slurp(int dir, const char *name, struct buf *out);
 
+/* Closes fd, unless it is -1; errno stays what it was. */
+void io_close(int fd);
+
 /* Monotonic milliseconds. */
 int64_t io_now_ms(void);
 /* Seconds and microseconds of the wall clock. */

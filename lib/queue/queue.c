@@ -22,10 +22,7 @@ enum {
 static int
 close_keep_errno(int fd)
 {
-	int error = errno;
-
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return -1;
 }
 

@@ -8,6 +8,7 @@
 #include "store/account_inner.h"
 
 #include "base/durable.h"
+#include "base/io.h"
 #include "store/folder.h"
 #include "store/lock.h"
 #include "store/maildir.h"
@@ -23,16 +24,6 @@
 static const char gone[] = "postern.gone.";
 
 enum { TREE_DEPTH = 8 };
-
-static void
-close_keep(int fd)
-{
-	int error = errno;
-
-	if (fd != -1)
-		close(fd);
-	errno = error;
-}
 
 /*
  * Empties the folder fd (and closes it), as far as it can: what stays is
@@ -78,14 +69,11 @@ remove_tree(int dir, const char *name)
 void
 account_sweep(const struct account *a)
 {
-	int fd = folder_open(a->dir, ".");
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = folder_list(a->dir, ".");
 	struct dirent *e;
 
-	if (dir == NULL) {
-		close_keep(fd);
+	if (dir == NULL)
 		return;
-	}
 	while ((e = readdir(dir)) != NULL)
 		if (strncmp(e->d_name, gone, sizeof gone - 1) == 0)
 			remove_tree(a->dir, e->d_name);
@@ -102,10 +90,10 @@ mark_folder(const struct account *a, const char *folder)
 		return -1;
 	fd = openat(dir, "maildirfolder",
 	    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	close_keep(fd);
+	io_close(fd);
 	if (fd != -1 && durable_sync(dir) == -1)
 		fd = -1;
-	close_keep(dir);
+	io_close(dir);
 	return fd == -1 ? -1 : 0;
 }
 
@@ -141,7 +129,7 @@ account_create(const struct account *a, struct span name)
 		return -1;
 	account_sweep(a);
 	r = create_locked(a, name, folder);
-	close_keep(lock);
+	io_close(lock);
 	return r;
 }
 
@@ -167,7 +155,7 @@ delete_locked(const struct account *a, struct span name, const char *folder,
 	/* For sessions that have it open: deleted, and not damaged. */
 	if (fd != -1)
 		(void)renameat(fd, "cur", fd, "cur.gone");
-	close_keep(fd);
+	io_close(fd);
 	remove_tree(a->dir, away);
 	return 0;
 }
@@ -191,7 +179,7 @@ account_delete(const struct account *a, struct span name)
 		return -1;
 	account_sweep(a);
 	r = delete_locked(a, name, folder, &bytes, &n);
-	close_keep(lock);
+	io_close(lock);
 	if (r == 0)
 		quota_give(a->dir, bytes, n);
 	return r;

@@ -88,16 +88,13 @@ add_folder(const struct account *a, struct account_list *l, const char *folder)
 int
 account_list(const struct account *a, struct account_list *l)
 {
-	int fd = folder_open(a->dir, "."), error;
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = folder_list(a->dir, ".");
 	struct dirent *e;
+	int error;
 
 	list_begin(l);
-	if (dir == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (dir == NULL)
 		return -1;
-	}
 	while (errno = 0, (e = readdir(dir)) != NULL)
 		if (strcmp(e->d_name, "..") != 0 &&
 		    add_folder(a, l, e->d_name) == -1)

@@ -26,16 +26,6 @@ static const char record[] = "postern.rename";
 
 enum { RECORD = 1024 };
 
-static void
-close_keep(int fd)
-{
-	int error = errno;
-
-	if (fd != -1)
-		close(fd);
-	errno = error;
-}
-
 /* ---- the record ---- */
 
 /* Locked as long as its descriptor is open; -1 with errno. */
@@ -58,11 +48,11 @@ record_write(const struct account *a, const char *from, const char *to)
 			durable_abort(&d);
 			fd = -1;
 		} else if (durable_sync(a->dir) == -1) {
-			close_keep(fd);
+			io_close(fd);
 			fd = -1;
 		}
 	}
-	close_keep(tmp);
+	io_close(tmp);
 	if (fd == -1 && errno == EEXIST)
 		errno = ETIMEDOUT; /* another rename is not over */
 	return fd;
@@ -76,7 +66,7 @@ record_end(const struct account *a, int fd)
 
 	if (r == 0)
 		r = durable_sync(a->dir);
-	close_keep(fd);
+	io_close(fd);
 	return r;
 }
 
@@ -264,7 +254,7 @@ finish_tree(const struct account *a, const char *from, const char *to)
 	}
 	if (r == 0)
 		r = durable_sync(a->dir);
-	close_keep(lock);
+	io_close(lock);
 	return r;
 }
 
@@ -325,7 +315,7 @@ rename_inbox(const struct account *a, struct span to)
 		if (r == 0)
 			(void)record_end(a, fd); /* or the next one does */
 		else
-			close_keep(fd);
+			io_close(fd);
 	}
 	r = r == -1 ? -errno : 0;
 	mailbox_close(inbox);
@@ -452,6 +442,6 @@ account_rename(const struct account *a, struct span from, struct span to)
 		return -1;
 	account_sweep(a);
 	r = rename_locked(a, old, fresh);
-	close_keep(lock);
+	io_close(lock);
 	return r;
 }

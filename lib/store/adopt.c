@@ -109,15 +109,12 @@ read_changed(int dir, const char *name, struct kwlist *k)
 static int
 read_all_changed(int dir, bool dots, struct kwlist *k)
 {
-	int fd = folder_open(dir, "."), r = 0;
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	DIR *d = folder_list(dir, ".");
 	const struct dirent *e;
+	int r = 0;
 
-	if (d == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (d == NULL)
 		return -1;
-	}
 	for (size_t n = 0; r == 0 && n < CHANGED && (e = readdir(d)) != NULL;
 	     n++)
 		if ((e->d_name[0] == '.') == dots)

@@ -1,6 +1,8 @@
 /* Folders and files below an account. */
 #include "store/folder.h"
 
+#include "base/io.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -30,6 +32,17 @@ int
 folder_open(int parent, const char *name)
 {
 	return open_beneath(parent, name, O_RDONLY | O_DIRECTORY);
+}
+
+DIR *
+folder_list(int parent, const char *name)
+{
+	int fd = folder_open(parent, name);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+
+	if (dir == NULL)
+		io_close(fd);
+	return dir;
 }
 
 int

@@ -55,17 +55,15 @@ view_open(const struct account *a, struct span name, bool read_only, bool light)
 static void
 sweep_tmp(const struct mailbox *m)
 {
-	int fd = folder_open(m->state->dir, "tmp");
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = folder_list(m->state->dir, "tmp");
 	struct dirent *e;
 	int64_t now;
 	uint32_t usec;
+	int fd;
 
-	if (dir == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (dir == NULL)
 		return;
-	}
+	fd = dirfd(dir);
 	io_wall(&now, &usec);
 	while ((e = readdir(dir)) != NULL) {
 		struct stat st;

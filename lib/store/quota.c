@@ -314,17 +314,12 @@ quota_folder(int dir, uint64_t *bytes, uint64_t *n)
 static int
 count_all(int maildir, struct count *c)
 {
-	int fd = folder_open(maildir, "."), r = 0, error;
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = folder_list(maildir, ".");
 	struct dirent *e;
+	int r = 0, error;
 
-	if (dir == NULL) {
-		error = errno;
-		if (fd != -1)
-			close(fd);
-		errno = error;
+	if (dir == NULL)
 		return -1;
-	}
 	while (errno = 0, r == 0 && (e = readdir(dir)) != NULL)
 		if (e->d_name[0] == '.' && strcmp(e->d_name, "..") != 0)
 			r = count_folder(maildir, e->d_name, c);

@@ -114,15 +114,11 @@ uint32_t
 read_uid_hint(const struct mailbox *m)
 {
 	uint32_t next = m->uidnext, most;
-	int fd = folder_open(m->state->dir, "cur");
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	DIR *dir = folder_list(m->state->dir, "cur");
 	struct dirent *e;
 
-	if (dir == NULL) {
-		if (fd != -1)
-			close(fd);
+	if (dir == NULL)
 		return next;
-	}
 	most =
 	    next < UINT32_MAX - UID_GAP - 1 ? next + UID_GAP : UINT32_MAX - 2;
 	while ((e = readdir(dir)) != NULL) {

@@ -3,6 +3,8 @@
 
 #include "store/bytes.h"
 
+#include <stdlib.h>
+
 #if defined __x86_64__ && defined __GNUC__
 #define HAVE_CRC_INSTRUCTION 1
 #endif
@@ -182,4 +184,32 @@ sum_message(uint32_t uid, uint64_t id)
 	put64(bytes, uid);
 	put64(bytes + 8, id);
 	return siphash(span_of(bytes, sizeof bytes));
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return (x > y) - (x < y);
+}
+
+size_t
+sum_once(void *records, size_t n, size_t size)
+{
+	char *p = records;
+	size_t kept = n > 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (by_id(p + (kept - 1) * size, p + i * size) != 0)
+			memmove(p + kept++ * size, p + i * size, size);
+	return kept;
+}
+
+const void *
+sum_find(const void *records, size_t n, size_t size, uint64_t id)
+{
+	return n == 0 ? NULL : bsearch(&id, records, n, size, by_id);
 }

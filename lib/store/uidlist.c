@@ -117,7 +117,7 @@ drop_repeated(struct uidlist *l)
 static void
 settle(struct uidlist *l)
 {
-	size_t n, kept = 0;
+	size_t n;
 	struct entry *e = entries(l, &n);
 
 	for (size_t i = 0; i < n; i++)
@@ -130,10 +130,7 @@ settle(struct uidlist *l)
 	if (n == 0)
 		return;
 	qsort(e, n, sizeof *e, by_id);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || e[kept - 1].id != e[i].id)
-			e[kept++] = e[i];
-	l->entries.n = kept * sizeof *e;
+	l->entries.n = sum_once(e, n, sizeof *e) * sizeof *e;
 }
 
 bool
@@ -167,21 +164,11 @@ uidlist_free(struct uidlist *l)
 uint32_t
 uidlist_find(const struct uidlist *l, struct span base)
 {
-	size_t n, low = 0, high;
+	size_t n;
 	const struct entry *e = entries(l, &n);
-	uint64_t id = sum_id(base);
 
-	for (high = n; low < high;) {
-		size_t middle = low + (high - low) / 2;
-
-		if (e[middle].id == id)
-			return e[middle].uid;
-		if (e[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return 0;
+	e = sum_find(e, n, sizeof *e, sum_id(base));
+	return e ? e->uid : 0;
 }
 
 size_t

@@ -160,16 +160,13 @@ entries(const struct uidls *u, size_t *n)
 void
 uidls_finish(struct uidls *u)
 {
-	size_t n, kept = 0;
+	size_t n;
 	struct entry *e = entries(u, &n);
 
 	if (n == 0)
 		return;
 	qsort(e, n, sizeof *e, by_id);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || e[kept - 1].id != e[i].id)
-			e[kept++] = e[i];
-	u->entries.n = kept * sizeof *e;
+	u->entries.n = sum_once(e, n, sizeof *e) * sizeof *e;
 }
 
 int
@@ -196,19 +193,9 @@ uidls_read(int dir, struct uidls *u)
 const char *
 uidls_find(const struct uidls *u, struct span base)
 {
-	size_t n, low = 0, high;
+	size_t n;
 	const struct entry *e = entries(u, &n);
-	uint64_t id = sum_id(base);
 
-	for (high = n; low < high;) {
-		size_t middle = low + (high - low) / 2;
-
-		if (e[middle].id == id)
-			return e[middle].uidl;
-		if (e[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	e = sum_find(e, n, sizeof *e, sum_id(base));
+	return e ? e->uidl : NULL;
 }

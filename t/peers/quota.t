@@ -6,48 +6,25 @@ dovecot=/usr/lib/dovecot/imap
 [ -e /usr/lib/dovecot/modules/lib11_imap_quota_plugin.so ] ||
 	plan_skip "Dovecot has no quota plugin"
 
-# Dovecot never runs as root, nor does our mail belong to it.
-me=$(id -un) group=$(id -gn)
-as() { "$@"; }
-if [ "$(id -u)" -eq 0 ]; then
-	need setpriv
-	me=nobody group=$(id -gn nobody)
-	as() {
-		setpriv --reuid "$me" --regid "$group" --clear-groups \
-		    env USER="$me" HOME="$tmp" "$@"
-	}
-	chmod 755 "$tmp"
-	chown "$me" "$tmp"
-fi
-md=$tmp/Maildir
+. "$POSTERN_SRC/t/dovecot.sh"
 conf() { # conf [RULE]
-	cat >"$tmp/dovecot.conf" <<-END
-		base_dir = $tmp/run
-		state_dir = $tmp/state
-		log_path = $tmp/dovecot.log
-		mail_location = maildir:$md
-		default_internal_user = $me
-		default_login_user = $me
-		mail_uid = $me
-		mail_gid = $group
-		first_valid_uid = 0
-		first_valid_gid = 0
-		mail_fsync = never
-		ssl = no
-		protocols = imap
-		mail_plugins = quota
-		protocol imap {
-		  mail_plugins = quota imap_quota
-		}
-		plugin {
-		  quota = maildir:User quota
-		  ${1:-}
-		}
-		namespace inbox {
-		  inbox = yes
-		  separator = /
-		}
-	END
+	{
+		dovecot_conf imap "maildir:$md"
+		cat <<-END
+			mail_plugins = quota
+			protocol imap {
+			  mail_plugins = quota imap_quota
+			}
+			plugin {
+			  quota = maildir:User quota
+			  ${1:-}
+			}
+			namespace inbox {
+			  inbox = yes
+			  separator = /
+			}
+		END
+	} >"$tmp/dovecot.conf"
 }
 theirs() { printf '%s\r\n' "$@" 'z LOGOUT' |
 	as "$dovecot" -c "$tmp/dovecot.conf" 2>>"$tmp/err" | tr -d '\r'; }
