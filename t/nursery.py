@@ -30,8 +30,9 @@ def arguments(pid):
 
 def nursery(front, of=b"-login"):
     """The process that has -n; None where there is none."""
-    found = [p for p in children(front.process.pid)
-             if b"-n" in arguments(p) and arguments(p)[0].endswith(of)]
+    found = [p for p, words in
+             ((p, arguments(p)) for p in children(front.process.pid))
+             if b"-n" in words and words[0].endswith(of)]
     return found[-1] if found else None
 
 
