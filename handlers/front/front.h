@@ -13,6 +13,7 @@
 #include "net/service.h"
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -76,6 +77,22 @@ struct nursery {
 	unsigned char ticket_key[FRAME_TICKET_KEY];
 };
 
+/* A connection that is being served. */
+struct seat {
+	_Atomic pid_t pid; /* 0: free */
+	_Atomic int family;       /* of whom it counts for; AF_UNSPEC: nobody */
+	_Atomic uint64_t address; /* IPv4, or the first half of IPv6 */
+};
+
+/* All of a listener, in memory that the processes which serve them share:
+ * behind a proxy only these get to know whose they are. */
+struct seats {
+	_Atomic int64_t told_ms; /* when a refusal was last logged */
+	size_t n;
+	_Atomic size_t used;
+	struct seat all[];
+};
+
 /* An exchange with checkpw. */
 struct check {
 	int sock;  /* -1: none */
@@ -95,7 +112,10 @@ struct link {
 	pid_t own;     /* the same if it is a child of ours, else 0 */
 	pid_t enqueue; /* 0: none */
 	bool clear_login;
+	bool proxied; /* by a proxy that has yet to say for whom */
 	bool logged_in;
+	struct seats *seats; /* NULL: nobody counts */
+	struct seat *seat;
 	struct check check;
 	uint64_t tries;
 	char user[FRAME_USER];
@@ -106,6 +126,23 @@ struct peer front_peer(const struct sockaddr_storage *a);
 /* As text: `local' where there is no address. */
 void front_peer_text(const struct peer *p, char out[FRONT_PEER]);
 bool front_is_loopback(const struct peer *p);
+bool front_is_proxy(const struct front *f, const struct peer *p);
+
+/* NULL with errno. */
+struct seats *front_seats_new(size_t n);
+/* A free one, which there must be; it counts for its peer once it has a pid. */
+struct seat *front_seats_take(struct seats *s, const struct peer *p);
+/* From now on it is this peer's. */
+void front_seat_for(struct seat *seat, const struct peer *p);
+/* How many are of the same source as this peer: its IPv4 address, or its
+ * IPv6 /64, for who has one address of that has them all. */
+uint64_t front_seats_count(const struct seats *s, const struct peer *p);
+/* At most once in FRONT_PAUSE_MS for all that share it. */
+bool front_seats_may_tell(struct seats *s);
+
+/* What the header of the proxy says, in a frame: FRAME_OK; FRAME_REJECT, too
+ * many connections; FRAME_TEMPFAIL, nothing that a header can say. */
+enum frame_status front_proxy(struct link *l, const struct frame_request *q);
 
 /* Accepts connections until it is told to stop, or, where activated, until
  * it was idle for listen_idle_s; each is served in a process of its own. */
@@ -116,10 +153,10 @@ int front_listen(
 int front_bind(struct span address);
 
 /* Serves the connection to its end, with the help of the nurseries of login
- * programs and of checkpws, unless these are -1; does not return where it
- * becomes the session. The exit code. */
-int front_serve(
-    const struct front *f, int sock, int nursery, int checkers);
+ * programs and of checkpws, unless these are -1, and in that seat, unless it
+ * is NULL; does not return where it becomes the session. The exit code. */
+int front_serve(const struct front *f, int sock, int nursery, int checkers,
+    struct seats *seats, struct seat *seat);
 
 /* Starts the login program for a connection, or (NULL) as a nursery: its
  * process id, or -1. */

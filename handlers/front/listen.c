@@ -1,7 +1,6 @@
 /* Listening: accept, count, fork. */
 #include "front.h"
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -16,11 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct slot {
-	pid_t pid;          /* 0: free */
-	struct peer source; /* whom it counts for */
-};
-
 struct listener {
 	const struct front *front;
 	const int *socks;
@@ -28,8 +22,7 @@ struct listener {
 	int signals;
 	struct nursery nursery;
 	struct nursery checkers; /* of checkpws */
-	struct slot *slots;
-	size_t nslots, used;
+	struct seats *seats;
 	int64_t pause_until; /* no accept before */
 	int64_t idle_since;
 	int64_t next_line; /* no line about refusals before */
@@ -91,37 +84,6 @@ front_bind(struct span address)
 	return -1;
 }
 
-/* An IPv4 address, or an IPv6 /64: who has one address has them all. */
-static struct peer
-source_of(const struct sockaddr_storage *a)
-{
-	struct peer p = front_peer(a);
-
-	memset(p.address + 8, 0, 8);
-	return p;
-}
-
-static bool
-is_same(const struct peer *a, const struct peer *b)
-{
-	return a->family == b->family &&
-	       memcmp(a->address, b->address, sizeof a->address) == 0;
-}
-
-static uint64_t
-count(const struct listener *l, const struct peer *s)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0, seen = 0; seen < l->used && i < l->nslots; i++) {
-		if (l->slots[i].pid == 0)
-			continue;
-		seen++;
-		n += is_same(&l->slots[i].source, s);
-	}
-	return n;
-}
-
 /* At most one line a second about what could not be served. */
 static void
 tell(struct listener *l, const char *why, const struct peer *s, int error)
@@ -149,7 +111,7 @@ tell(struct listener *l, const char *why, const struct peer *s, int error)
 
 /* In the child: nothing of the listener's stays. */
 static _Noreturn void
-serve(const struct listener *l, int sock)
+serve(const struct listener *l, int sock, struct seat *seat)
 {
 	sigset_t none;
 
@@ -158,32 +120,34 @@ serve(const struct listener *l, int sock)
 	close(l->signals);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	_exit(front_serve(
-	    l->front, sock, l->nursery.sock, l->checkers.sock));
+	_exit(front_serve(l->front, sock, l->nursery.sock, l->checkers.sock,
+	    l->seats, seat));
 }
 
 static void
 start(struct listener *l, int sock, const struct peer *s)
 {
-	struct slot *slot = l->slots;
+	const struct peer nobody = { .family = AF_UNSPEC };
+	/* A proxy says later for whom this one counts. */
+	struct seat *seat = front_seats_take(
+	    l->seats, front_is_proxy(l->front, s) ? &nobody : s);
 	pid_t pid;
 
 	front_nursery_ready(&l->nursery, l->front);
 	if (l->front->service->kind != SERVICE_SMTP &&
 	    l->front->conf.checkpassword == NULL)
 		front_nursery_ready(&l->checkers, l->front);
+	l->seats->used++;
 	pid = fork();
 	if (pid == 0)
-		serve(l, sock);
+		serve(l, sock, seat);
 	if (pid == -1) {
+		l->seats->used--;
 		tell(l, "fork", s, errno);
 		l->pause_until = io_now_ms() + FRONT_PAUSE_MS;
 		return;
 	}
-	while (slot->pid != 0)
-		slot++;
-	*slot = (struct slot){ .pid = pid, .source = *s };
-	l->used++;
+	seat->pid = pid;
 }
 
 static void
@@ -205,11 +169,11 @@ take(struct listener *l, int sock)
 		}
 		return;
 	}
-	s = source_of(&a);
-	if (l->used == l->nslots)
+	s = front_peer(&a);
+	if (l->seats->used == l->seats->n)
 		tell(l, "connections", &s, 0);
-	else if ((s.family == AF_INET || s.family == AF_INET6) &&
-		 count(l, &s) >= c->connections_per_source)
+	else if (!front_is_proxy(l->front, &s) &&
+		 front_seats_count(l->seats, &s) >= c->connections_per_source)
 		tell(l, "connections_per_source", &s, 0);
 	else
 		start(l, fd, &s);
@@ -226,10 +190,10 @@ reap(struct listener *l)
 			front_nursery_end(&l->nursery);
 		if (pid == l->checkers.pid)
 			front_nursery_end(&l->checkers);
-		for (size_t i = 0; i < l->nslots; i++)
-			if (l->slots[i].pid == pid) {
-				l->slots[i].pid = 0;
-				l->used--;
+		for (size_t i = 0; i < l->seats->n; i++)
+			if (l->seats->all[i].pid == pid) {
+				l->seats->all[i].pid = 0;
+				l->seats->used--;
 				break;
 			}
 	}
@@ -257,7 +221,7 @@ milliseconds(const struct listener *l, bool paused, bool activated)
 
 	if (paused)
 		until = l->pause_until;
-	else if ((activated && l->used == 0) || l->nursery.sock != -1 ||
+	else if ((activated && l->seats->used == 0) || l->nursery.sock != -1 ||
 		 l->checkers.sock != -1)
 		until = l->idle_since +
 			(int64_t)l->front->conf.listen_idle_s * 1000;
@@ -283,7 +247,7 @@ run(struct listener *l, bool activated)
 		if (r == -1 && errno != EINTR)
 			err_die_sys(EXIT_LATER, "poll");
 		if (r == 0 && !paused) {
-			if (activated && l->used == 0)
+			if (activated && l->seats->used == 0)
 				return 0;
 			front_nursery_end(&l->nursery);
 			front_nursery_end(&l->checkers);
@@ -311,16 +275,14 @@ front_listen(const struct front *f, const int *socks, size_t n, bool activated)
 		    .sock = -1,
 		    .born_ms = -FRONT_PAUSE_MS },
 		.idle_since = io_now_ms(),
-		.nslots = (size_t)f->conf.connections };
-	struct arena a = arena_new(l.nslots * sizeof *l.slots + 4096);
+		.seats = front_seats_new((size_t)f->conf.connections) };
 	sigset_t wanted;
 
-	l.slots = arena_alloc(&a, l.nslots, sizeof *l.slots);
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
 	sigaddset(&wanted, SIGTERM);
 	sigaddset(&wanted, SIGINT);
-	if (l.slots == NULL || sigprocmask(SIG_BLOCK, &wanted, NULL) == -1)
+	if (l.seats == NULL || sigprocmask(SIG_BLOCK, &wanted, NULL) == -1)
 		err_die_sys(EXIT_LATER, "listen");
 	l.signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (l.signals == -1)

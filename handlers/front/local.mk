@@ -3,7 +3,7 @@ pkglibexec_PROGRAMS += handlers/front/front handlers/front/checkpw \
 	handlers/front/signer \
 	handlers/imap/imap-login handlers/pop3/pop3-login
 handlers_front_front_SOURCES = %D%/front.c %D%/front.h %D%/check.c \
-	%D%/listen.c %D%/nursery.c %D%/peer.c %D%/serve.c
+	%D%/listen.c %D%/nursery.c %D%/peer.c %D%/proxy.c %D%/seats.c %D%/serve.c
 handlers_front_checkpw_SOURCES = %D%/checkpw.c %D%/classic.c %D%/classic.h
 handlers_front_checkpw_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(CDB_LIBS) $(CRYPT_LIBS)
@@ -63,3 +63,11 @@ t_unit_tls_SOURCES = t/unit/tls.c
 t_unit_tls_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 TESTS += t/tls.t t/systemd.t
 EXTRA_DIST += t/tls.t t/systemd.t
+# Behind a proxy.
+check_PROGRAMS += t/unit/proxy.t t/fuzz/proxy
+t_unit_proxy_t_SOURCES = t/unit/proxy.c t/unit/tap.h
+t_unit_proxy_t_LDADD = lib/libpostern.a
+t_fuzz_proxy_SOURCES = t/fuzz/proxy.c t/fuzz/driver.c
+t_fuzz_proxy_LDADD = lib/libpostern.a
+TESTS += t/unit/proxy.t t/proxy.t
+EXTRA_DIST += t/fuzz/seeds/proxy t/proxy.t t/proxy.py

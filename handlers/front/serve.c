@@ -36,9 +36,11 @@ find_peer(struct link *l)
 	if (getpeername(l->sock, (struct sockaddr *)&a, &n) == -1)
 		return -1;
 	p = front_peer(&a);
+	l->proxied = front_is_proxy(l->front, &p);
 	front_peer_text(&p, l->peer);
 	l->clear_login = clear == CLEAR_ALWAYS ||
-			 (clear == CLEAR_LOOPBACK && front_is_loopback(&p));
+			 (clear == CLEAR_LOOPBACK && !l->proxied &&
+			     front_is_loopback(&p));
 	return 0;
 }
 
@@ -106,7 +108,7 @@ front_start_login(
     const struct front *f, int channel, int users, const struct link *l)
 {
 	const char *env[] = { FRONT_ENV NULL };
-	const char *argv[8] = { NULL };
+	const char *argv[9] = { NULL };
 	char path[PATH_MAX];
 	int fds[] = { l ? l->sock : -1, l ? l->sock : -1, 2, channel,
 		open_for_child(f, f->conf.tls_cert),
@@ -130,8 +132,10 @@ front_start_login(
 	}
 	if (l == NULL)
 		argv[n++] = "-n";
-	else if (l->clear_login)
+	if (l && l->clear_login)
 		argv[n++] = "-c";
+	if (l && l->proxied)
+		argv[n++] = "-p";
 	argv[n++] = f->service->name;
 	if (l)
 		argv[n++] = l->peer;
@@ -147,7 +151,8 @@ front_start_login(
 static int
 ask_nursery(const struct link *l, int nursery, const int pair[2], int users)
 {
-	struct frame_connection c = { .clear_login = l->clear_login };
+	struct frame_connection c = { .clear_login = l->clear_login,
+		.proxied = l->proxied };
 	const int fds[] = { l->sock, pair[1], users };
 
 	memcpy(c.peer, l->peer, sizeof l->peer);
@@ -425,6 +430,19 @@ enqueue(struct link *l, const struct frame_request *q)
 	return r == 0 ? GO_ON : DONE;
 }
 
+/* Whom a proxy speaks for: once, and before all else. */
+static enum next
+take_proxy(struct link *l, const struct frame_request *q)
+{
+	enum frame_status s = FRAME_TEMPFAIL;
+
+	if (l->proxied && q->type == FRAME_PROXY)
+		s = front_proxy(l, q);
+	if (s == FRAME_TEMPFAIL)
+		return VIOLATION;
+	return answer(l, s, NULL, -1) == 0 && s == FRAME_OK ? GO_ON : DONE;
+}
+
 static enum next
 next_frame(struct link *l, int64_t deadline_ms)
 {
@@ -437,7 +455,9 @@ next_frame(struct link *l, int64_t deadline_ms)
 	n = io_recv(l->channel, &q, sizeof q, NULL, 0);
 	if (n == 0 || (n == -1 && errno == ECONNRESET))
 		return DONE;
-	if (n == (ssize_t)sizeof q &&
+	if (n == (ssize_t)sizeof q && (l->proxied || q.type == FRAME_PROXY))
+		next = take_proxy(l, &q);
+	else if (n == (ssize_t)sizeof q &&
 	    (q.type == FRAME_AUTH || q.type == FRAME_STEP ||
 		q.type == FRAME_CANCEL))
 		next = authenticate(l, &q);
@@ -460,12 +480,15 @@ end_child(const struct link *l)
 }
 
 int
-front_serve(const struct front *f, int sock, int nursery, int checkers)
+front_serve(const struct front *f, int sock, int nursery, int checkers,
+    struct seats *seats, struct seat *seat)
 {
 	struct link l = { .front = f,
 		.sock = sock,
 		.child = -1,
 		.checkers = checkers,
+		.seats = seats,
+		.seat = seat,
 		.check.sock = -1 };
 	int64_t deadline = -1;
 	enum next next = GO_ON;

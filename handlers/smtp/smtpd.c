@@ -47,6 +47,8 @@ begin(struct smtp *s, int argc, char *argv[])
 static enum verdict
 serve(struct smtp *s)
 {
+	if (conn_proxy(&s->c) == -1)
+		return GONE;
 	s->login_deadline_ms = -1;
 	if (s->c.service->kind == SERVICE_SUBMISSION)
 		s->login_deadline_ms =

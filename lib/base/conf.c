@@ -19,6 +19,7 @@ enum kind {
 	SERVICES, /* none, or imap, pop3, smtp with commas */
 	QUOTA,  /* SIZE[,COUNT] */
 	FULL,   /* later, refuse */
+	NETWORKS, /* ADDRESS[/BITS], with commas, any number of times */
 	ROUTE   /* DOMAIN HOST[:PORT], any number of times */
 };
 
@@ -55,6 +56,7 @@ static const struct setting settings[] = {
 	{ "net_user", TEXT, AT(net_user), 0, 0 },
 	{ "pop3_idle_s", NUMBER, AT(pop3_idle_s), 1, 86400 },
 	{ "pop3_uidl", UIDL, AT(pop3_uidl), 0, 63 },
+	{ "proxy_from", NETWORKS, 0, 0, 0 },
 	{ "queue_life_s", NUMBER, AT(queue_life_s), 0, 86400 * 365 },
 	{ "queue_user", TEXT, AT(queue_user), 0, 0 },
 	{ "queue_workers", NUMBER, AT(queue_workers), 1, 1000 },
@@ -308,6 +310,21 @@ add_route(struct conf *c, struct span value)
 }
 
 static const char *
+add_proxies(struct conf *c, struct span value)
+{
+	while (value.n > 0) {
+		if (c->nproxies == CONF_PROXIES)
+			return "too many networks";
+		if (!network_parse(span_trim(span_take(&value, ',')),
+			&c->proxies[c->nproxies]))
+			return "ADDRESS or ADDRESS/BITS is expected, with "
+			       "commas";
+		c->nproxies++;
+	}
+	return NULL;
+}
+
+static const char *
 set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 {
 	size_t i = 0;
@@ -318,7 +335,8 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return "unknown name";
 	if (value.n == 0)
 		return "a value is missing";
-	if (given[i] && settings[i].kind != ROUTE)
+	if (given[i] && settings[i].kind != ROUTE &&
+	    settings[i].kind != NETWORKS)
 		return "given twice";
 	given[i] = true;
 	switch (settings[i].kind) {
@@ -340,6 +358,8 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return set_quota(c, value);
 	case FULL:
 		return set_full(c, value);
+	case NETWORKS:
+		return add_proxies(c, value);
 	case ROUTE:
 		break;
 	}

@@ -10,16 +10,17 @@
 #define POSTERN_BASE_CONF_H
 
 #include "base/arena.h"
+#include "base/network.h"
 #include "base/span.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
 	CONF_SIZE = 65536,  /* bytes of postern.conf */
 	CONF_ROUTES = 256,
+	CONF_PROXIES = 64,
 	CONF_ERROR = PATH_MAX + 256
 };
 
@@ -100,6 +101,9 @@ struct conf {
 	enum conf_full quota_full;
 	struct conf_route routes[CONF_ROUTES];
 	size_t nroutes;
+	/* Who says in a header of its own whose connection it is. */
+	struct network proxies[CONF_PROXIES];
+	size_t nproxies;
 	struct arena arena; /* holds the strings */
 };
 

@@ -5,7 +5,9 @@
 #include "base/jail.h"
 #include "base/log.h"
 #include "net/nursery.h"
+#include "net/proxy.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,11 +32,13 @@ read_arguments(struct conn *c, int argc, char *argv[], const char **root,
 	int option;
 
 	*root = NULL;
-	while ((option = getopt(argc, argv, "cnr:")) != -1) {
+	while ((option = getopt(argc, argv, "cnpr:")) != -1) {
 		if (option == 'c')
 			c->clear_login = true;
 		else if (option == 'n')
 			c->nursery = true;
+		else if (option == 'p')
+			c->proxied = true;
 		else if (option == 'r')
 			*root = optarg;
 		else
@@ -42,7 +46,7 @@ read_arguments(struct conn *c, int argc, char *argv[], const char **root,
 	}
 	if (argc - optind != (c->nursery ? 1 : 2))
 		return complain(error,
-		    "[-r root] {-n SERVICE | [-c] SERVICE PEER}: "
+		    "[-r root] {-n SERVICE | [-cp] SERVICE PEER}: "
 		    "started by front");
 	c->service = service_find(argv[optind]);
 	c->peer = c->nursery ? NULL : argv[optind + 1];
@@ -157,6 +161,7 @@ be_nursery(struct conn *c, char error[CONF_ERROR])
 	}
 	c->peer = c->passed.peer;
 	c->clear_login = c->passed.clear_login != 0;
+	c->proxied = c->passed.proxied != 0;
 	return r;
 }
 
@@ -201,15 +206,52 @@ conn_has_bytes(struct conn *c)
 }
 
 static void
-log_failure(const struct conn *c, int error)
+log_failure(const struct conn *c, const char *event, int error)
 {
 	struct log l;
 
-	log_start(&l, "tls-failed");
+	log_start(&l, event);
 	log_str(&l, "service", c->service->name);
 	log_str(&l, "peer", c->peer);
 	log_errno(&l, "error", error);
 	log_end(&l);
+}
+
+/* front knows that a proxy is there, and counts for whom it speaks. */
+static int
+tell_front(const struct proxy *p)
+{
+	const char *address = (const char *)p->address;
+	struct frame_request q;
+	struct frame_reply a;
+	int fd;
+
+	if (frame_fill(&q, FRAME_PROXY, span_of(NULL, 0),
+		span_of(address, p->n), false) == -1 ||
+	    frame_ask(FRAME_FD, &q, &a, &fd) == -1)
+		return -1;
+	if (fd != -1)
+		close(fd);
+	return a.status == FRAME_OK ? 0 : -1;
+}
+
+int
+conn_proxy(struct conn *c)
+{
+	struct proxy p;
+
+	if (!c->proxied)
+		return 0;
+	if (proxy_read(0, &p, io_now_ms() + CONN_PROXY_MS) == -1) {
+		/* It looked whether somebody is here. */
+		if (errno != ENODATA)
+			log_failure(c, "proxy-failed", errno);
+		return -1;
+	}
+	if (p.n > 0 && inet_ntop(p.n == 4 ? AF_INET : AF_INET6, p.address,
+			   c->client, sizeof c->client) != NULL)
+		c->peer = c->client;
+	return tell_front(&p);
 }
 
 int
@@ -221,7 +263,7 @@ conn_tls(struct conn *c, int64_t deadline_ms)
 	if (c->signer)
 		close(FRAME_KEY_FD);
 	if (c->tls == NULL) {
-		log_failure(c, errno);
+		log_failure(c, "tls-failed", errno);
 		return -1;
 	}
 	c->in.read = tls_read;

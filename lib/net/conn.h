@@ -24,7 +24,8 @@ enum {
 	CONN_LINE = 16384, /* bytes that a SASL response can decode to */
 	CONN_WRITE_MS = 60000, /* a client must take what we write by then */
 	CONN_LINGER_MS = 2000,
-	CONN_LINGER = 65536 /* bytes that are drained */
+	CONN_LINGER = 65536, /* bytes that are drained */
+	CONN_PROXY_MS = 10000 /* a proxy must have sent its header by then */
 };
 
 struct conn {
@@ -32,8 +33,10 @@ struct conn {
 	const struct service *service;
 	const char *peer;
 	bool clear_login;          /* -c */
+	bool proxied;              /* -p: peer is a proxy */
 	bool nursery;              /* -n: a nursery, or a child of one */
 	struct frame_connection passed;
+	char client[FRAME_PEER];   /* peer, from a proxy's header */
 	bool signer;               /* the keys are with a key holder */
 	struct tls_server *server; /* NULL: no certificate, so no TLS */
 	struct tls *tls;           /* NULL: in clear */
@@ -56,6 +59,14 @@ int conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
 
 /* Enters JAIL_LOGIN or JAIL_SMTP: 0, or -1 with errno (the caller must exit). */
 int conn_jail(const struct conn *c);
+
+/*
+ * Before anything else is read from the connection or written to it: from a
+ * proxy takes its header, and peer becomes who stands there.  0; -1 where
+ * the connection must be dropped without a word, which the log has if it is
+ * worth a line.
+ */
+int conn_proxy(struct conn *c);
 
 /*
  * True if the client has sent bytes that nobody has taken, in the reader or

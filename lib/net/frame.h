@@ -55,7 +55,8 @@ enum frame_type {
 	FRAME_ENQUEUE = 2,
 	FRAME_HELLO = 3, /* a nursery's child, before all else; no answer */
 	FRAME_STEP = 4,
-	FRAME_CANCEL = 5
+	FRAME_CANCEL = 5,
+	FRAME_PROXY = 6
 };
 
 enum frame_status {
@@ -81,6 +82,14 @@ struct frame_binding {
 };
 
 /*
+ * Where front says that a proxy has connected, its header (net/proxy.h) is
+ * read first of all, and front told by a PROXY whose address was in it: n is
+ * 4 or 16, and data the address in network order; or n is 0, and there was
+ * none.  Nothing else is answered before.  FRAME_OK; or FRAME_REJECT, and
+ * the program is to exit without a word.
+ */
+
+/*
  * A nursery gets first of all the FRAME_TICKET_KEY random bytes that seal
  * the session tickets of its service.  Then
  * what front passes to it (net/nursery.h), with the connection, the
@@ -89,6 +98,7 @@ struct frame_binding {
  */
 struct frame_connection {
 	uint32_t clear_login; /* -c */
+	uint32_t proxied; /* -p */
 	char peer[FRAME_PEER]; /* PEER, NUL-terminated */
 };
 

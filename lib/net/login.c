@@ -59,6 +59,10 @@ login_begin(struct login *l, int argc, char *argv[], int *code)
 	l->fresh = true;
 	l->deadline_ms = io_now_ms() + (int64_t)l->c.conf.login_s * 1000;
 	l->c.in.deadline_ms = l->deadline_ms;
+	if (conn_proxy(&l->c) == -1) {
+		*code = 0;
+		return false;
+	}
 	/* In clear the session reads on where we stop. */
 	l->c.in.exact = true;
 	if (!l->c.service->tls)

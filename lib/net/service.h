@@ -13,10 +13,12 @@
  * Else, and where the nursery fails, it starts one login program per
  * connection, like this:
  *
- *   argv         PROGRAM [-r ROOT] [-c] SERVICE PEER
+ *   argv         PROGRAM [-r ROOT] [-cp] SERVICE PEER
  *                  -r ROOT   as everywhere; left out when there is no root
  *                  -c        passwords may cross this connection in clear
  *                            (postern.conf: clear_login, and who the peer is)
+ *                  -p        PEER is a proxy, which says in a header whose
+ *                            connection it is (FRAME_PROXY, net/frame.h)
  *                  SERVICE   a name of the table below
  *                  PEER      the address as text, `192.0.2.1', `2001:db8::1'
  *                            (IPv4 in its own form), or `local' for a socket
