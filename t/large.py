@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from storelib import AS, STAGE, Imap  # noqa: E402
+from storelib import AS, STAGE, Imap, crc  # noqa: E402
 from tap import finish, ok  # noqa: E402
 
 TMP = sys.argv[1]
@@ -26,26 +26,6 @@ M64 = (1 << 64) - 1
 PRIVATE_KB = 1024
 with open(os.environ["POSTERN_BUILD"] + "/config.h") as f:
     SANITIZED = "#define POSTERN_SANITIZE 1" in f.read()
-
-
-def crc_table():
-    table = []
-    for i in range(256):
-        for _ in range(8):
-            i = i >> 1 ^ (0x82f63b78 if i & 1 else 0)
-        table.append(i)
-    return table
-
-
-TABLE = crc_table()
-
-
-def crc(data):
-    """CRC-32C"""
-    c = 0xffffffff
-    for byte in data:
-        c = TABLE[(c ^ byte) & 255] ^ c >> 8
-    return c ^ 0xffffffff
 
 
 def rotate(v, n):

@@ -22,6 +22,26 @@ def letters(flags):
     return frozenset(known[f] for f in flags if f in known)
 
 
+def crc_table():
+    table = []
+    for i in range(256):
+        for _ in range(8):
+            i = i >> 1 ^ (0x82f63b78 if i & 1 else 0)
+        table.append(i)
+    return table
+
+
+TABLE = crc_table()
+
+
+def crc(data):
+    """CRC-32C"""
+    c = 0xffffffff
+    for byte in data:
+        c = TABLE[(c ^ byte) & 255] ^ c >> 8
+    return c ^ 0xffffffff
+
+
 class Died(Exception):
     """A session ended in the middle of a command."""
 
@@ -99,10 +119,11 @@ class Seen:
         self.uid = int(words[0])
         self.flags = frozenset(words[1].replace("-", ""))
         m = re.search(r" size=(\d+) wire=(\d+) modseq=(\d+) id=(\w+) "
-                      r"date=(-?\d+) (.*)$", line)
+                      r"date=(-?\d+) saved=(\d+) (.*)$", line)
         self.size, self.wire = int(m.group(1)), int(m.group(2))
         self.modseq = int(m.group(3))
-        self.name = m.group(6)
+        self.saved = int(m.group(6))
+        self.name = m.group(7)
         marks = line[:m.start()].split()[2:]
         self.gone = "gone" in marks
         self.keywords = frozenset(marks) - {"recent", "changed", "gone", "new"}

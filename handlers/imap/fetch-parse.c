@@ -145,6 +145,8 @@ item(struct parse *p, struct fetch *f)
 		rfc822(p, f, "RFC822.TEXT", false, SECTION_TEXT);
 	else if (parse_try_word(p, "RFC822"))
 		rfc822(p, f, "RFC822", false, SECTION_ALL);
+	else if (parse_try_word(p, "SAVEDATE"))
+		add(p, f, FETCH_SAVED);
 	else if (parse_try_word(p, "UID"))
 		add(p, f, FETCH_UID);
 	else

@@ -46,6 +46,7 @@ prepare_item(struct imap *s, const struct fetch_item *item, size_t i)
 		return 0;
 	case FETCH_DATE:
 	case FETCH_FLAGS:
+	case FETCH_SAVED:
 	case FETCH_UID:
 		break;
 	}
@@ -94,6 +95,7 @@ needs_file(struct imap *s, const struct fetch_item *item, size_t i)
 		return s->box->msgs[i].wire == 0;
 	case FETCH_DATE:
 	case FETCH_FLAGS:
+	case FETCH_SAVED:
 	case FETCH_UID:
 		break;
 	}
@@ -107,6 +109,9 @@ prepare(struct imap *s, const struct fetch *f, size_t i)
 		if (f->item[k].kind != FETCH_FLAGS &&
 		    f->item[k].kind != FETCH_UID &&
 		    mailbox_learn(s->box, i) == -1)
+			return -1;
+		if (f->item[k].kind == FETCH_SAVED &&
+		    mailbox_saved(s->box, i) == 0)
 			return -1;
 		if (!needs_file(s, &f->item[k], i))
 			continue;
@@ -329,6 +334,17 @@ send_flags(struct imap *s, size_t i)
 	}
 }
 
+/* RFC 8514 4.2 */
+static void
+send_saved(struct imap *s, size_t i)
+{
+	int64_t saved = mailbox_saved(s->box, i);
+	char date[DATE_TEXT];
+
+	out_fmt(&s->out, "SAVEDATE \"%s\"",
+	    date_imap(saved, date_zone(saved), date));
+}
+
 static void
 send_item(
     struct imap *s, struct fetching *f, const struct fetch_item *item, size_t i)
@@ -348,6 +364,9 @@ send_item(
 		break;
 	case FETCH_FLAGS:
 		send_flags(s, i);
+		break;
+	case FETCH_SAVED:
+		send_saved(s, i);
 		break;
 	case FETCH_SECTION:
 		send_section(s, f, item);

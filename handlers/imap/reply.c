@@ -8,7 +8,7 @@
 const char reply_capabilities[] = "IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS "
 				  "CHILDREN UNSELECT ID ENABLE MOVE "
 				  "SPECIAL-USE QUOTA QUOTA=RES-STORAGE "
-				  "QUOTA=RES-MESSAGE";
+				  "QUOTA=RES-MESSAGE SAVEDATE";
 
 static void
 tagged(struct imap *s, const char *status, struct span code, const char *text)

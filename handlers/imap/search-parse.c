@@ -31,6 +31,11 @@ static const struct key {
 	{ "OLD", SEARCH_RECENT, NOTHING, NULL, 0, true },
 	{ "ON", SEARCH_ON, DAY, NULL, 0, false },
 	{ "RECENT", SEARCH_RECENT, NOTHING, NULL, 0, false },
+	/* All mailboxes have save dates. */
+	{ "SAVEDATESUPPORTED", SEARCH_ALL, NOTHING, NULL, 0, false },
+	{ "SAVEDBEFORE", SEARCH_SAVEDBEFORE, DAY, NULL, 0, false },
+	{ "SAVEDON", SEARCH_SAVEDON, DAY, NULL, 0, false },
+	{ "SAVEDSINCE", SEARCH_SAVEDSINCE, DAY, NULL, 0, false },
 	{ "SEEN", SEARCH_FLAG, NOTHING, NULL, FLAG_SEEN, false },
 	{ "SENTBEFORE", SEARCH_SENTBEFORE, DAY, NULL, 0, false },
 	{ "SENTON", SEARCH_SENTON, DAY, NULL, 0, false },

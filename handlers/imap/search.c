@@ -244,6 +244,16 @@ local_day(struct searching *g, size_t i)
 	return day_of(m->date + (int64_t)date_zone(m->date) * 60);
 }
 
+static int64_t
+saved_day(struct searching *g, size_t i)
+{
+	int64_t saved = mailbox_saved(g->s->box, i);
+
+	if (saved == 0)
+		unreadable(g);
+	return day_of(saved + (int64_t)date_zone(saved) * 60);
+}
+
 static bool holds(struct searching *g, const struct search *key, size_t i);
 
 static bool
@@ -290,6 +300,12 @@ holds(struct searching *g, const struct search *key, size_t i)
 		return local_day(g, i) == key->day;
 	case SEARCH_SINCE:
 		return local_day(g, i) >= key->day;
+	case SEARCH_SAVEDBEFORE:
+		return saved_day(g, i) < key->day;
+	case SEARCH_SAVEDON:
+		return saved_day(g, i) == key->day;
+	case SEARCH_SAVEDSINCE:
+		return saved_day(g, i) >= key->day;
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE:

@@ -25,6 +25,9 @@ enum search_kind {
 	SEARCH_BEFORE, /* day: days since 1970 */
 	SEARCH_ON,
 	SEARCH_SINCE,
+	SEARCH_SAVEDBEFORE, /* RFC 8514 */
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE,
 	/* These read the message. */
 	SEARCH_SENTBEFORE,
 	SEARCH_SENTON,

@@ -28,6 +28,7 @@ enum {
 	KEYWORD_BODY = 1, /* and the keyword */
 	TIMES_BODY = 24,
 	UIDNEXT_BODY = 4,
+	FACTS = 24,
 	FACTS_BODY = 28,
 	ALIGN = 8
 };
@@ -61,6 +62,25 @@ add_record(
 	f->n++;
 }
 
+/* Date, size, save date and wire, as NEW and FACTS have them. */
+static void
+put_facts(char out[FACTS], const struct message *msg)
+{
+	put64(out, (uint64_t)msg->date);
+	put32(out + 8, msg->size);
+	put32(out + 12, msg->saved);
+	put64(out + 16, msg->wire);
+}
+
+static void
+get_facts(const char in[FACTS], struct message *msg)
+{
+	msg->date = (int64_t)get64(in);
+	msg->size = get32(in + 8);
+	msg->saved = get32(in + 12);
+	msg->wire = get64(in + 16);
+}
+
 void
 batch_new(struct batch *f, const struct message *msg, const char *name)
 {
@@ -70,9 +90,7 @@ batch_new(struct batch *f, const struct message *msg, const char *name)
 	put64(body + 4, msg->flags);
 	put64(body + 12, msg->keywords);
 	put64(body + 20, msg->id);
-	put64(body + 28, (uint64_t)msg->date);
-	put64(body + 36, msg->size);
-	put64(body + 44, msg->wire);
+	put_facts(body + 28, msg);
 	add_record(f, RECORD_NEW,
 	    (msg->in_new ? BIT_IN_NEW : 0) | (msg->vague ? BIT_VAGUE : 0),
 	    span_of(body, sizeof body), span_str(name));
@@ -112,9 +130,7 @@ batch_facts(struct batch *f, const struct message *msg)
 	char body[FACTS_BODY];
 
 	put32(body, msg->uid);
-	put64(body + 4, (uint64_t)msg->date);
-	put64(body + 12, msg->size);
-	put64(body + 20, msg->wire);
+	put_facts(body + 4, msg);
 	add_record(
 	    f, RECORD_FACTS, 0, span_of(body, sizeof body), span_of(NULL, 0));
 }
@@ -235,9 +251,7 @@ apply_new(struct mailbox *m, int bits, struct span body, uint64_t modseq)
 	msg.flags = (unsigned)get16(body.p + 4) & FLAG_ALL;
 	msg.keywords = get64(body.p + 12);
 	msg.id = get64(body.p + 20);
-	msg.date = (int64_t)get64(body.p + 28);
-	msg.size = get64(body.p + 36);
-	msg.wire = get64(body.p + 44);
+	get_facts(body.p + 28, &msg);
 	if (msg.uid < m->uidnext || msg.uid == UINT32_MAX)
 		return damaged();
 	m->uidnext = msg.uid + 1;
@@ -287,14 +301,15 @@ apply_name(struct mailbox *m, int bits, struct span body)
 static int
 apply_facts(struct mailbox *m, struct span body)
 {
+	struct message facts;
 	size_t i;
 
 	if (body.n != FACTS_BODY)
 		return damaged();
 	i = view_at(m, get32(body.p));
+	get_facts(body.p + 4, &facts);
 	if (i != SIZE_MAX)
-		facts_take(m, i, (int64_t)get64(body.p + 4),
-		    get64(body.p + 12), get64(body.p + 20));
+		facts_take(m, i, &facts);
 	return 0;
 }
 

@@ -285,6 +285,7 @@ prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
 	msg = m->msgs[i];
 	msg.uid = t->uid;
 	msg.in_new = false;
+	msg.saved = facts_now();
 	msg.keywords = translate_keywords(t, m, msg.keywords);
 	if (choose_base(t, m, i, keep, base) == -1 ||
 	    target_name(base, &msg, full) == -1 || put_link(t, m, i, full) == -1)
@@ -485,7 +486,8 @@ target_message(
 		return -1;
 	*msg = (struct message){ .flags = flags & FLAG_ALL,
 		.date = st.st_mtime,
-		.size = d->size,
+		.size = facts_size(d->size),
+		.saved = facts_now(),
 		.wire = d->wire };
 	return 0;
 }

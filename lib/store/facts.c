@@ -42,6 +42,30 @@ facts_wire(const struct maildir_name *name, uint64_t size)
 		   : 0;
 }
 
+uint32_t
+facts_now(void)
+{
+	int64_t sec;
+	uint32_t usec;
+
+	io_wall(&sec, &usec);
+	return sec < 1 ? 1 : sec > UINT32_MAX ? UINT32_MAX : (uint32_t)sec;
+}
+
+/*
+ * What renames a file, links it or writes to it sets its ctime, so that this
+ * is never before the file came; and nobody can choose it.
+ */
+uint32_t
+facts_saved(const struct stat *st, uint32_t most)
+{
+	if (most == 0)
+		most = facts_now();
+	if (st->st_ctime < 1)
+		return 1;
+	return st->st_ctime < most ? (uint32_t)st->st_ctime : most;
+}
+
 static void
 mark_learned(struct mailbox *m, struct message *msg)
 {
@@ -83,7 +107,8 @@ mailbox_learn(struct mailbox *m, size_t i)
 		return -1;
 	msg->vague = false;
 	msg->date = st.st_mtime;
-	msg->size = (uint64_t)st.st_size;
+	msg->size = facts_size((uint64_t)st.st_size);
+	msg->saved = facts_saved(&st, msg->saved);
 	msg->wire = 0;
 	if (maildir_parse(span_str(mailbox_file(m, i)), &name))
 		msg->wire = facts_wire(&name, msg->size);
@@ -122,6 +147,21 @@ mailbox_measure(struct mailbox *m, size_t i)
 	return r;
 }
 
+int64_t
+mailbox_saved(struct mailbox *m, size_t i)
+{
+	struct message *msg = &m->msgs[i];
+	struct stat st;
+
+	if (mailbox_learn(m, i) == -1)
+		return 0;
+	if (msg->saved == 0 && look(m, i, &st) == 0) {
+		msg->saved = facts_saved(&st, 0);
+		mark_learned(m, msg);
+	}
+	return msg->saved;
+}
+
 void
 facts_learn_all(struct mailbox *m)
 {
@@ -136,15 +176,15 @@ facts_learn_all(struct mailbox *m)
 }
 
 void
-facts_take(struct mailbox *m, size_t i, int64_t date, uint64_t size,
-    uint64_t wire)
+facts_take(struct mailbox *m, size_t i, const struct message *facts)
 {
 	struct message *msg = &m->msgs[i];
 
 	msg->vague = false;
-	msg->date = date;
-	msg->size = size;
-	msg->wire = wire;
+	msg->date = facts->date;
+	msg->size = facts->size;
+	msg->saved = facts->saved;
+	msg->wire = facts->wire;
 	m->state->nlearned -= msg->learned;
 	msg->learned = false;
 }

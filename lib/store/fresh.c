@@ -26,10 +26,11 @@ static void
 fill_size(const struct mailbox *m, struct sighting *at,
     const struct maildir_name *name, uint64_t size, bool many)
 {
+	uint64_t wire;
 	struct stat st;
 	int fd;
 
-	at->msg.size = size;
+	at->msg.size = facts_size(size);
 	at->msg.wire = facts_wire(name, size);
 	if (at->msg.wire > 0 || many)
 		return;
@@ -37,8 +38,10 @@ fill_size(const struct mailbox *m, struct sighting *at,
 	fd = folder_file(folder_of(m, at), at->name, &st);
 	if (fd == -1)
 		return;
-	if (facts_count(fd, &at->msg.size, &at->msg.wire) == -1)
-		at->msg.size = at->msg.wire = size;
+	if (facts_count(fd, &size, &wire) == 0) {
+		at->msg.size = facts_size(size);
+		at->msg.wire = wire;
+	}
 	close(fd);
 }
 
@@ -57,6 +60,7 @@ fill(const struct mailbox *m, struct scan *s, struct sighting *at, bool many)
 		.in_new = at->in_new };
 	if (many && at->regular && name.size > 0 && facts_fits(name.size)) {
 		at->msg.vague = true;
+		at->msg.saved = facts_now();
 		return 1;
 	}
 	if (fstatat(folder_of(m, at), at->name, &st, AT_SYMLINK_NOFOLLOW) ==
@@ -67,6 +71,7 @@ fill(const struct mailbox *m, struct scan *s, struct sighting *at, bool many)
 	if (!S_ISREG(st.st_mode) || !facts_fits((uint64_t)st.st_size))
 		return 0;
 	at->msg.date = st.st_mtime;
+	at->msg.saved = facts_saved(&st, 0);
 	fill_size(m, at, &name, (uint64_t)st.st_size, many);
 	return 1;
 }

@@ -29,7 +29,8 @@ index_put_record(const struct message *msg, char out[INDEX_RECORD])
 	put64(out + 16, msg->modseq);
 	put64(out + 24, msg->id);
 	put64(out + 32, (uint64_t)msg->date);
-	put64(out + 40, msg->size);
+	put32(out + 40, msg->size);
+	put32(out + 44, msg->saved);
 	put64(out + 48, msg->wire);
 	put64(out + 56, msg->name);
 }

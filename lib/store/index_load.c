@@ -111,7 +111,8 @@ index_get_record(const char in[INDEX_RECORD])
 		.modseq = get64(in + 16),
 		.id = get64(in + 24),
 		.date = (int64_t)get64(in + 32),
-		.size = get64(in + 40),
+		.size = get32(in + 40),
+		.saved = get32(in + 44),
 		.wire = get64(in + 48),
 		.name = get64(in + 56) };
 }
@@ -135,7 +136,7 @@ look_at(struct look *l, const char *p)
 	l->disorder |= uid <= l->last;
 	l->last = uid;
 	l->bits |= bits;
-	l->unmeasured |= get64(p + 48) == 0 && get64(p + 40) > 0;
+	l->unmeasured |= get64(p + 48) == 0 && get32(p + 40) > 0;
 	l->in_new += (bits & INDEX_IN_NEW) != 0;
 	l->seen += l->seen == l->n && (bits & FLAG_SEEN);
 	l->n++;

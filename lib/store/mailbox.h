@@ -51,7 +51,9 @@ struct message {
 	uint64_t modseq;
 	uint64_t id;         /* instance id, kept by a move */
 	int64_t date;        /* INTERNALDATE, seconds */
-	uint64_t size, wire; /* as stored; with CRLF line ends (0: unknown) */
+	uint32_t size;       /* as stored */
+	uint32_t saved;      /* mailbox_saved() */
+	uint64_t wire;       /* size with CRLF line ends (0: unknown) */
 	uint64_t name;       /* lib/store's: where; mailbox_file() */
 };
 _Static_assert(sizeof(struct message) == 64, "a record of the index");
@@ -91,6 +93,9 @@ int mailbox_learn(struct mailbox *m, size_t i);
  * has read it, says what it is. */
 int mailbox_measure(struct mailbox *m, size_t i);
 void mailbox_measured(struct mailbox *m, size_t i, uint64_t wire);
+/* When it came into this mailbox (RFC 8514), seconds since 1970; it is learned
+ * where it must be.  0: the file cannot be asked. */
+int64_t mailbox_saved(struct mailbox *m, size_t i);
 
 /*
  * Takes in what happened since: other sessions' changes from the journal,

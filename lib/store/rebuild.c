@@ -39,8 +39,8 @@ count_again(struct mailbox *m, size_t i, int fd)
 	if (facts_count(fd, &size, &wire) == -1 ||
 	    lseek(fd, 0, SEEK_SET) == -1)
 		return;
-	if (m->msgs[i].size != size) {
-		m->msgs[i].size = size;
+	if (m->msgs[i].size != facts_size(size)) {
+		m->msgs[i].size = facts_size(size);
 		m->msgs[i].wire = 0;
 	}
 	mailbox_measured(m, i, wire);

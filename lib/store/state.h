@@ -269,12 +269,22 @@ facts_fits(uint64_t size)
 {
 	return size <= UINT32_MAX;
 }
+/* Of a file that is as good as none: no more than a message can have. */
+static inline uint32_t
+facts_size(uint64_t size)
+{
+	return facts_fits(size) ? (uint32_t)size : UINT32_MAX;
+}
+/* The save date of a message that came just now; or of one whose file lay
+ * there already, by its ctime, but not later than `most' (0: now). */
+uint32_t facts_now(void);
+uint32_t facts_saved(const struct stat *st, uint32_t most);
 int facts_count(int fd, uint64_t *size, uint64_t *wire);
 /* What the name says, where it can be believed; or 0. */
 uint64_t facts_wire(const struct maildir_name *name, uint64_t size);
 void facts_learn_all(struct mailbox *m);
-void facts_take(struct mailbox *m, size_t i, int64_t date, uint64_t size,
-    uint64_t wire);
+/* What a record of the journal says. */
+void facts_take(struct mailbox *m, size_t i, const struct message *facts);
 /* Puts what was learned into the journal: all, or only much. */
 void facts_keep(struct mailbox *m, bool all);
 /* It is in the index. */

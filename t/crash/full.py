@@ -4,8 +4,8 @@
 
 On ext4 and tmpfs, small, as a user without privileges: what needs room says
 so and changes nothing; messages can be read, marked and deleted, all of them at
-once, even where the folder has no room for another name; and
-when there is room again everything works and nothing is missing.
+once, even where the folder has no room for another name; and when there is
+room again everything works and nothing is missing.
 """
 import ctypes
 import os
@@ -73,21 +73,24 @@ def take_all(path, inodes):
         pass
 
 
-class Fill:
-    """As the user, who has no blocks in reserve."""
+def as_user(what, *arguments):
+    """By the user, who has no blocks in reserve."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            what(*arguments)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
 
+
+class Fill:
     def __init__(self, folder, inodes):
         self.path = folder + "/fill"
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.setgroups([])
-                os.setgid(NOBODY)
-                os.setuid(NOBODY)
-                take_all(self.path, inodes)
-            finally:
-                os._exit(0)
-        os.waitpid(pid, 0)
+        as_user(take_all, self.path, inodes)
 
     def give_back(self):
         subprocess.run(["rm", "-rf", self.path], check=True, **AS)
@@ -95,29 +98,17 @@ class Fill:
 
 def crowd(folder):
     """No block of cur/ has room for another name, not for the shortest."""
-    def link(n, length):
-        name = "%s/Maildir/cur/.%d." % (folder, n)
-        try:
-            os.link(folder + "/fill/f", name + "x" * length)
-            return True
-        except OSError:
-            return False
-
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            n = 0
-            for length in 200, 60, 20, 4, 0:
+    n = 0
+    for length in 200, 60, 20, 4, 0:
+        failed = 0
+        while failed < 300:
+            name = "%s/Maildir/cur/.%d." % (folder, n)
+            n += 1
+            try:
+                os.link(folder + "/fill/f", name + "x" * length)
                 failed = 0
-                while failed < 300:
-                    failed = 0 if link(n, length) else failed + 1
-                    n += 1
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
+            except OSError:
+                failed += 1
 
 
 def flags_of(session, uids):
@@ -140,7 +131,7 @@ def no_room_for_names(folder):
     session = Imap(folder + "/Maildir")
     session.must("SELECT INBOX")
     fill = Fill(folder, False)
-    crowd(folder)
+    as_user(crowd, folder)
     answers = [said(session, "UID STORE 31:40 +FLAGS.SILENT (\\Flagged red)"),
                said(session, "UID STORE 41:50 +FLAGS.SILENT (\\Deleted)"),
                said(session, "NOOP")]

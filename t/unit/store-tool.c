@@ -157,12 +157,12 @@ list_messages(const struct tool *t, bool names)
 		    msg->in_new ? " new" : "");
 		if (names)
 			printf(" size=%llu wire=%llu modseq=%llu id=%llx "
-			       "date=%lld %s",
+			       "date=%lld saved=%lu %s",
 			    (unsigned long long)msg->size,
 			    (unsigned long long)msg->wire,
 			    (unsigned long long)msg->modseq,
 			    (unsigned long long)msg->id, (long long)msg->date,
-			    mailbox_file(t->m, i));
+			    (unsigned long)msg->saved, mailbox_file(t->m, i));
 		putchar('\n');
 	}
 	printf("end\n");
