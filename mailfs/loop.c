@@ -52,22 +52,30 @@ take_request(struct loop *l)
 	return 1;
 }
 
+/* *ms: how long nothing need be looked for; -1: for ever. */
 static size_t
-gather(struct loop *l)
+gather(struct loop *l, int *ms)
 {
 	struct fs *fs = l->fs;
 	size_t n = 2;
+
+	*ms = -1;
 
 	l->fds[0] = (struct pollfd){ .fd = fuse_session_fd(fs->session),
 		.events = POLLIN };
 	l->fds[1] = (struct pollfd){ .fd = fs->notice_fd,
 		.events = fs->notices.n > 0 ? POLLOUT : 0 };
-	for (uint32_t i = 1; i < tree_count(&fs->tree) && n < WATCHES; i++)
-		if (tree_folder(&fs->tree, i)->watch != -1)
+	for (uint32_t i = 1; i < tree_count(&fs->tree) && n < WATCHES; i++) {
+		const struct folder *f = tree_folder(&fs->tree, i);
+		int wait = tree_wait_ms(f);
+
+		if (f->watch != -1)
 			l->fds[n++] = (struct pollfd){
-				.fd = tree_folder(&fs->tree, i)->watch,
-				.events = POLLIN
+				.fd = f->watch, .events = POLLIN
 			};
+		if (wait != -1 && (*ms == -1 || wait < *ms))
+			*ms = wait;
+	}
 	return n;
 }
 
@@ -79,12 +87,16 @@ static int
 wait_request(struct loop *l)
 {
 	size_t n;
+	int ms, r;
 
 	if (l->fs->spins && now_ns() - l->last_ns < SPIN_NS)
 		return 0;
-	n = gather(l);
-	if (poll(l->fds, (nfds_t)n, -1) == -1)
+	n = gather(l, &ms);
+	r = poll(l->fds, (nfds_t)n, ms);
+	if (r == -1)
 		return errno == EINTR ? 0 : -1;
+	if (r == 0)
+		tree_sync_open(&l->fs->tree);
 	if (l->fds[1].revents & (POLLERR | POLLHUP))
 		return -1; /* the keeper is gone */
 	for (size_t i = 2; i < n; i++)

@@ -354,6 +354,17 @@ open_box(struct tree *t, uint32_t i)
 	return take_changes(t, i);
 }
 
+int
+tree_wait_ms(const struct folder *f)
+{
+	int64_t left = f->watch == -1 ? -1 : mailbox_again_ms(f->box);
+
+	if (left == -1)
+		return -1;
+	left -= io_now_ms();
+	return left > 0 ? (int)left : 0;
+}
+
 static bool
 is_stale(const struct folder *f)
 {
@@ -361,7 +372,7 @@ is_stale(const struct folder *f)
 
 	if (f->watch == -1)
 		return io_now_ms() - f->synced_ms >= UNWATCHED_MS;
-	return poll(&p, 1, 0) != 0;
+	return poll(&p, 1, 0) != 0 || tree_wait_ms(f) == 0;
 }
 
 int

@@ -98,6 +98,9 @@ int tree_by_key(const struct tree *t, uint64_t key, uint32_t *i);
 int tree_sync(struct tree *t, uint32_t folder);
 /* The same for all that are open and have something to say. */
 void tree_sync_open(struct tree *t);
+/* How long a folder's watch is to be waited for before it is looked at
+ * nevertheless: milliseconds, or -1: for ever. */
+int tree_wait_ms(const struct folder *f);
 
 /* Message i of an open folder. */
 struct where tree_at(const struct tree *t, uint32_t folder, size_t i);

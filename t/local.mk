@@ -10,3 +10,4 @@ include t/peers/local.mk
 include t/fuzz/local.mk
 include t/crash/local.mk
 include t/bench/local.mk
+include t/probe/local.mk

@@ -2,16 +2,36 @@
 #include "session.h"
 
 #include "base/io.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <poll.h>
 
 enum {
-	/* Where changes are not signalled (another host's, on a shared file
-	 * system; no inotify) they are looked for. */
+	/* Changes that are not signalled (another host's, on a shared file
+	 * system) are looked for. */
 	LOOK_MS = 60 * 1000,
-	LOOK_BLIND_MS = 10 * 1000
+	/* And where the kernel signals none (fs.inotify.max_user_instances,
+	 * fs.inotify.max_user_watches). */
+	LOOK_BLIND_MS = 3 * 1000
 };
+
+/* How long to wait for input or a change: 0 is too late. */
+static int64_t
+patience(const struct imap *s, int watch)
+{
+	int64_t now = io_now_ms(), left = s->in.deadline_ms - now, look;
+
+	if (left <= 0 || s->box == NULL)
+		return left < 0 ? 0 : left;
+	look = watch == -1 ? LOOK_BLIND_MS : LOOK_MS;
+	if (look < left)
+		left = look;
+	look = watch == -1 ? -1 : mailbox_again_ms(s->box);
+	if (look == -1 || look - now >= left)
+		return left;
+	return look > now ? look - now : 1;
+}
 
 /* Until input or a change comes, or it is time to look, or too late.
  * 1: input; 0: look; -1 with errno. */
@@ -20,30 +40,41 @@ wait_for_either(struct imap *s, int watch)
 {
 	struct pollfd fds[2] = { { .fd = s->in.fd, .events = POLLIN },
 		{ .fd = watch, .events = POLLIN } };
-	int64_t left = s->in.deadline_ms - io_now_ms();
-	int64_t look = watch == -1 ? LOOK_BLIND_MS : LOOK_MS;
+	int64_t ms = patience(s, watch);
 	int r;
 
-	if (left <= 0) {
+	if (ms == 0) {
 		errno = ETIMEDOUT;
 		return -1;
 	}
-	if (s->box && look < left)
-		left = look;
-	r = poll(fds, 2, (int)left);
+	r = poll(fds, 2, (int)ms);
 	if (r == -1)
 		return errno == EINTR ? 0 : -1;
 	return fds[0].revents != 0;
+}
+
+/* -1: changes are looked for often, until somebody else's watch ends. */
+static int
+begin_watch(struct imap *s)
+{
+	int watch = s->box ? mailbox_watch(s->box) : -1;
+
+	if (watch == -1 && s->box && !s->unwatched) {
+		log_error("unwatched", s->box_name, errno);
+		s->unwatched = true;
+	}
+	return watch;
 }
 
 /* Tells of changes until input comes: 1, or -1 with errno. */
 static int
 watch_mailbox(struct imap *s)
 {
-	int watch = s->box ? mailbox_watch(s->box) : -1;
 	int r = 0;
 
 	while (r == 0 && !s->done) {
+		int watch = begin_watch(s);
+
 		/* What came before the watch began is found here. */
 		reply_changes(s);
 		if (out_flush(&s->out) == -1)

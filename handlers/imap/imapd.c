@@ -99,14 +99,14 @@ log_session(const char *user, const char *end)
 }
 
 static void
-serve(struct imap *s, const char *tag)
+serve(struct imap *s, const char *tag, bool terminal)
 {
 	struct buf in = buf_new(LINE_BYTES), out = buf_new(OUT_BYTES);
 	const char *user = getenv("USER");
 
 	/* Not cleared: pages that no input reaches are never touched. */
 	s->in = in_fd(0, buf_room(&in, LINE_BYTES), LINE_BYTES);
-	s->in.lf_ok = isatty(0);
+	s->in.lf_ok = terminal;
 	s->out = out_fd(1, buf_room(&out, OUT_BYTES), OUT_BYTES);
 	s->out.timeout_ms = WRITE_MS;
 	s->arena = arena_new(ARENA_BYTES);
@@ -129,6 +129,7 @@ main(int argc, char **argv)
 	const char *root = NULL, *tag;
 	struct conf conf;
 	struct imap s = { .conf = &conf };
+	bool terminal;
 	int c;
 
 	err_program("imapd");
@@ -144,7 +145,8 @@ main(int argc, char **argv)
 	if (conf_load(&conf, root, error) == -1)
 		cannot_serve(tag, "configuration", error);
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	terminal = isatty(0); /* no question for a jail */
 	open_maildir(&s, tag, argv[optind]);
-	serve(&s, tag);
+	serve(&s, tag, terminal);
 	return 0;
 }

@@ -45,6 +45,7 @@ struct imap {
 	bool by_uid;        /* it began with UID */
 	bool hold;          /* EXPUNGE must wait (RFC 3501 7.4.1) */
 	bool done;          /* the session ends */
+	bool unwatched;     /* IDLE could not be told of changes: logged */
 	unsigned bad;       /* commands in a row that were BAD */
 	/* APPEND's message, not read yet. */
 	enum literal append;

@@ -11,10 +11,16 @@
 #ifndef POSTERN_SANITIZE
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,9 +41,6 @@
 #ifndef SYS_dup2
 #define SYS_dup2 SYS_dup3
 #endif
-#ifndef SYS_renameat
-#define SYS_renameat SYS_renameat2
-#endif
 
 /* Memory, time and the end; restart_syscall: after SIGSTOP and SIGCONT. */
 #define CALLS_BASE \
@@ -55,19 +58,14 @@
 	CALLS_BASE, CALLS_LOG, CALLS_SOCKET, CALLS_FRAMES, CALLS_READ, \
 	    SYS_mremap
 /* Files below a folder; mprotect, for the modules of iconv and for memory
- * that grows where it is (store/space.h); sysinfo, for qsort; uname, for the
- * names of files. */
+ * that grows where it is (store/space.h); uname, for the names of files. */
 #define CALLS_FILES \
-	SYS_clock_nanosleep, SYS_dup, SYS_fallocate, SYS_fchmod, SYS_fcntl, \
+	SYS_clock_nanosleep, SYS_fallocate, SYS_fchmod, SYS_fcntl, \
 	    SYS_fdatasync, SYS_fstatfs, SYS_fsync, SYS_ftruncate, \
 	    SYS_getdents64, SYS_linkat, SYS_mkdirat, SYS_mprotect, \
-	    SYS_mremap, SYS_openat, SYS_openat2, SYS_poll, SYS_pwrite64, SYS_renameat, \
-	    SYS_renameat2, SYS_syncfs, SYS_sysinfo, SYS_uname, SYS_unlinkat, \
-	    SYS_utimensat
-/* inotify, and its timer, as one descriptor. */
-#define CALLS_WATCH \
-	SYS_epoll_create1, SYS_epoll_ctl, SYS_inotify_add_watch, \
-	    SYS_inotify_init1, SYS_timerfd_create, SYS_timerfd_settime
+	    SYS_mremap, SYS_openat, SYS_poll, SYS_pwrite64, SYS_renameat2, \
+	    SYS_syncfs, SYS_uname, SYS_unlinkat, SYS_utimensat
+#define CALLS_WATCH SYS_inotify_add_watch, SYS_inotify_init1
 
 static const unsigned login_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_SOCKET,
 	CALLS_FRAMES };
@@ -76,73 +74,155 @@ static const unsigned smtp_calls[] = { CALLS_SMTP };
 static const unsigned secret_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_FRAMES,
 	CALLS_READ, SYS_fcntl, SYS_mremap, SYS_poll, SYS_sendto };
 /* What its children need, and to fork and arrange their descriptors. */
-static const unsigned nursery_calls[] = { CALLS_SMTP, SYS_clone, SYS_clone3,
+static const unsigned nursery_calls[] = { CALLS_SMTP, SYS_clone,
 	SYS_close_range, SYS_dup2, SYS_fcntl, SYS_pidfd_open, SYS_prlimit64,
 	SYS_rseq, SYS_rt_sigprocmask, SYS_seccomp, SYS_set_robust_list,
 	SYS_signalfd4, SYS_socketpair, SYS_wait4 };
-static const unsigned session_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_SOCKET,
-	CALLS_READ, CALLS_FILES, CALLS_WATCH,
-	SYS_ioctl /* is it a terminal? */ };
+static const unsigned session_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
+	CALLS_FILES, CALLS_WATCH, SYS_sendto, SYS_setsockopt };
 /* rt_sigaction: once the message is there, a fault is no failure. */
 static const unsigned deliver_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, SYS_rt_sigaction };
 static const unsigned view_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
-	CALLS_FILES, CALLS_WATCH, SYS_writev };
+	CALLS_FILES, CALLS_WATCH, SYS_timerfd_settime, SYS_writev };
 /* The resolver looks for files that the jail does not have. */
 static const unsigned remote_calls[] = { CALLS_SMTP, SYS_bind, SYS_connect,
 	SYS_ioctl, SYS_openat, SYS_sendmmsg, SYS_socket, SYS_uname, SYS_writev };
 
+/*
+ * Arguments that a call on the lists must not have: `bits' of argument
+ * `arg' and, where there are any, `and_bits' of argument `and' as well.
+ */
+struct rule {
+	unsigned call;
+	unsigned arg;
+	uint32_t bits;
+	unsigned and;
+	uint32_t and_bits;
+};
+
+enum {
+	UPPER = 16, /* in arg: the upper half of it */
+	TMPFILE = O_TMPFILE & ~O_DIRECTORY,
+	NAMESPACES = (int)(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
+			   CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS |
+			   CLONE_NEWCGROUP)
+};
+
+/* What can be written is never run.  fcntl: no signals to whom we choose
+ * (F_SETOWN and its like). */
+#define RULES_ALL \
+	{ SYS_mprotect, 2, PROT_EXEC, 0, 0 }, { SYS_fcntl, 1, 8, 0, 0 }
+#define RULES_NO_CODE RULES_ALL, { SYS_mmap, 2, PROT_EXEC, 0, 0 }
+static const struct rule closed_rules[] = { RULES_NO_CODE };
+static const struct rule nursery_rules[] = { RULES_NO_CODE,
+	{ SYS_clone, 0, NAMESPACES, 0, 0 } };
+/* The modules of iconv are mapped as they are.  No file that runs as its
+ * owner; utimensat for open files only, as Landlock does not know it. */
+static const struct rule file_rules[] = { RULES_ALL,
+	{ SYS_mmap, 2, PROT_EXEC, 2, PROT_WRITE },
+	{ SYS_mmap, 2, PROT_EXEC, 3, MAP_ANONYMOUS | MAP_SHARED },
+	{ SYS_openat, 2, O_CREAT | TMPFILE, 3, S_ISUID | S_ISGID },
+	{ SYS_fchmod, 1, S_ISUID | S_ISGID, 0, 0 },
+	{ SYS_utimensat, 1, UINT32_MAX, 0, 0 },
+	{ SYS_utimensat, 1 | UPPER, UINT32_MAX, 0, 0 } };
+
 struct list {
 	const unsigned *calls;
 	size_t n;
+	const struct rule *rules;
+	size_t nrules;
 };
-#define LIST(a) { a, sizeof a / sizeof *a }
+#define LIST(a, r) { a, sizeof a / sizeof *a, r, sizeof r / sizeof *r }
 
 static const struct list lists[] = {
-	[JAIL_LOGIN] = LIST(login_calls),
-	[JAIL_SMTP] = LIST(smtp_calls),
-	[JAIL_SECRET] = LIST(secret_calls),
-	[JAIL_NURSERY] = LIST(nursery_calls),
-	[JAIL_SESSION] = LIST(session_calls),
-	[JAIL_DELIVER] = LIST(deliver_calls),
-	[JAIL_VIEW] = LIST(view_calls),
-	[JAIL_REMOTE] = LIST(remote_calls),
+	[JAIL_LOGIN] = LIST(login_calls, closed_rules),
+	[JAIL_SMTP] = LIST(smtp_calls, closed_rules),
+	[JAIL_SECRET] = LIST(secret_calls, closed_rules),
+	[JAIL_NURSERY] = LIST(nursery_calls, nursery_rules),
+	[JAIL_SESSION] = LIST(session_calls, file_rules),
+	[JAIL_DELIVER] = LIST(deliver_calls, file_rules),
+	[JAIL_VIEW] = LIST(view_calls, file_rules),
+	[JAIL_REMOTE] = LIST(remote_calls, closed_rules),
 };
 
 enum {
 	CALLS = 100, /* of the longest list; a jump spans up to 255 */
-	FIXED = 6    /* instructions beside the calls */
+	RULES = 10,
+	RULE = 7, /* instructions of one */
+	FIXED = 6 /* instructions beside these */
 };
+
+struct code {
+	struct sock_filter at[CALLS + RULES * RULE + FIXED];
+	unsigned short n;
+};
+
+static void
+load(struct code *c, size_t offset)
+{
+	c->at[c->n++] = (struct sock_filter)BPF_STMT(
+	    BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset);
+}
+
+/* Where the argument holds none of the bits: past n instructions. */
+static void
+test_bits(struct code *c, unsigned arg, uint32_t bits, unsigned char n)
+{
+	size_t half = (arg & UPPER) != 0 ? 4 : 0;
+
+	load(c,
+	    offsetof(struct seccomp_data, args) + (arg % UPPER) * 8 + half);
+	c->at[c->n++] = (struct sock_filter)BPF_JUMP(
+	    BPF_JMP | BPF_JSET | BPF_K, bits, 0, n);
+}
+
+/* Begins and ends with the call's number loaded. */
+static void
+add_rule(struct code *c, const struct rule *r)
+{
+	bool two = r->and_bits != 0;
+
+	c->at[c->n++] = (struct sock_filter)BPF_JUMP(
+	    BPF_JMP | BPF_JEQ | BPF_K, r->call, 0, two ? 6 : 4);
+	test_bits(c, r->arg, r->bits, two ? 3 : 1);
+	if (two)
+		test_bits(c, r->and, r->and_bits, 1);
+	c->at[c->n++] = (struct sock_filter)BPF_STMT(
+	    BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	load(c, offsetof(struct seccomp_data, nr));
+}
 
 /* A call of another architecture's numbers is no call of ours. */
 int
 calls_limit(enum jail_kind kind)
 {
 	const struct list *l = &lists[kind];
-	struct sock_filter code[CALLS + FIXED] = {
+	struct code c = { .at = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, arch)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
-	};
-	struct sock_fprog program = { .filter = code };
-	unsigned short n = 4;
+	}, .n = 4 };
+	struct sock_fprog program = { .filter = c.at };
 
-	if (l->n > CALLS) {
+	if (l->n > CALLS || l->nrules > RULES) {
 		errno = E2BIG;
 		return -1;
 	}
+	for (size_t i = 0; i < l->nrules; i++)
+		add_rule(&c, &l->rules[i]);
 	for (size_t i = 0; i < l->n; i++)
-		code[n++] = (struct sock_filter)BPF_JUMP(
+		c.at[c.n++] = (struct sock_filter)BPF_JUMP(
 		    BPF_JMP | BPF_JEQ | BPF_K, l->calls[i],
 		    (unsigned char)(l->n - i), 0);
-	code[n++] = (struct sock_filter)BPF_STMT(
+	c.at[c.n++] = (struct sock_filter)BPF_STMT(
 	    BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[n++] = (struct sock_filter)BPF_STMT(
+	c.at[c.n++] = (struct sock_filter)BPF_STMT(
 	    BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	program.len = n;
+	program.len = c.n;
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 

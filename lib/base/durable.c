@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int
@@ -60,6 +61,13 @@ durable_move(int from_dir, const char *from, int to_dir, const char *to)
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;
 	return move_by_link(from_dir, from, to_dir, to);
+}
+
+int
+durable_rename(int from_dir, const char *from, int to_dir, const char *to)
+{
+	/* libc's renameat2 without flags is another call. */
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
 }
 
 int
@@ -142,7 +150,7 @@ durable_replace(int dir, const char *name, struct span content, unsigned mode)
 		return -1;
 	}
 	if (sync_and_close(&d) == -1 ||
-	    renameat(dir, fresh, dir, name) == -1) {
+	    durable_rename(dir, fresh, dir, name) == -1) {
 		int error = errno;
 
 		unlinkat(dir, fresh, 0);

@@ -53,6 +53,9 @@ int durable_sync(int dir);
  */
 int durable_move(int from_dir, const char *from, int to_dir, const char *to);
 
+/* rename, by the one system call of its kind that jails let through. */
+int durable_rename(int from_dir, const char *from, int to_dir, const char *to);
+
 /*
  * Gives the file name in dir a new content at once: readers see the old or
  * the new, whole.  The unfinished file is `.name.new.PID'.  0, or -1.

@@ -1,9 +1,11 @@
 /*
  * Jails: what a program gives up before it reads its first network byte.
  *
- * Every kind: no_new_privs, no core, not dumpable, umask 077, a list of
- * system calls (any other ends the process), and Landlock where the kernel
- * has it.  Where the process holds CAP_SYS_CHROOT it enters an empty folder
+ * Every kind: no_new_privs, no core, not dumpable, umask 077, no child (but
+ * for nurseries), limits of open files, memory and the size of a file, a list
+ * of system calls (any other ends the process, as do arguments that would
+ * run what was written, make a set-uid file or have signals sent), and
+ * Landlock where the kernel has it.  Where the process holds CAP_SYS_CHROOT it enters an empty folder
  * first; all capabilities are dropped.  With sanitizers built in only
  * the umask is set.
  */
@@ -38,7 +40,7 @@ int jail_enter(const struct jail *j, int *landlock);
 
 /*
  * For the children of a process in JAIL_NURSERY, which inherit all but the
- * list of system calls.  0, or -1 with errno.
+ * limits and the list of system calls.  0, or -1 with errno.
  */
 int jail_tighten(enum jail_kind kind);
 

@@ -5,28 +5,6 @@
 #include "base/io.h"
 
 #include <errno.h>
-#include <sys/resource.h>
-
-enum {
-	MEMORY = 256 * 1024 * 1024, /* address space, libraries included */
-	FILES = 32
-};
-
-/* What a taken-over program might try to eat. */
-static int
-limit(void)
-{
-	struct rlimit files = { FILES, FILES };
-#ifdef POSTERN_SANITIZE
-	return setrlimit(RLIMIT_NOFILE, &files);
-#else
-	struct rlimit memory = { MEMORY, MEMORY };
-
-	if (setrlimit(RLIMIT_AS, &memory) == -1)
-		return -1;
-	return setrlimit(RLIMIT_NOFILE, &files);
-#endif
-}
 
 int
 login_tls(struct login *l)
@@ -51,7 +29,7 @@ login_begin(struct login *l, int argc, char *argv[], int *code)
 		err_warn("%s", error);
 	if (r != 1)
 		return false;
-	if (limit() == -1 || conn_jail(&l->c) == -1) {
+	if (conn_jail(&l->c) == -1) {
 		err_warn_sys("jail");
 		return false;
 	}

@@ -154,7 +154,7 @@ delete_locked(const struct account *a, struct span name, const char *folder,
 		*bytes = *n = 0;
 	/* For sessions that have it open: deleted, and not damaged. */
 	if (fd != -1)
-		(void)renameat(fd, "cur", fd, "cur.gone");
+		(void)durable_rename(fd, "cur", fd, "cur.gone");
 	io_close(fd);
 	remove_tree(a->dir, away);
 	return 0;

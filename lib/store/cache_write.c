@@ -1,6 +1,7 @@
 /* The cache as its writers see it: appended to, cut, written anew. */
 #include "store/cache_file.h"
 #include "store/lock.h"
+#include "base/durable.h"
 #include "store/state.h"
 
 #include <errno.h>
@@ -254,7 +255,7 @@ renew(struct cache *c, const struct mailbox *m)
 		return;
 	r = write_live(c, m, fd);
 	if (close(fd) == -1 || r == -1 ||
-	    renameat(c->dir, CACHE_NEW, c->dir, CACHE_NAME) == -1)
+	    durable_rename(c->dir, CACHE_NEW, c->dir, CACHE_NAME) == -1)
 		(void)unlinkat(c->dir, CACHE_NEW, 0);
 }
 

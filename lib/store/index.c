@@ -210,7 +210,7 @@ take_journal(struct mailbox *m, int fd, const struct journal_head *j)
 {
 	struct mailbox_state *s = m->state;
 
-	if (renameat(s->dir, fresh_journal, s->dir, JOURNAL_NAME) == -1) {
+	if (durable_rename(s->dir, fresh_journal, s->dir, JOURNAL_NAME) == -1) {
 		int error = errno;
 
 		close(fd);
@@ -255,7 +255,7 @@ index_write(struct mailbox *m)
 	close(index);
 	s->base_digest = j.digest;
 	s->base_count = j.count;
-	s->ahead = renameat(s->dir, fresh_index, s->dir, INDEX_NAME) == 0;
+	s->ahead = durable_rename(s->dir, fresh_index, s->dir, INDEX_NAME) == 0;
 	/* From the second rename on the UIDs are out. */
 	if (!s->ahead || durable_sync(s->dir) == -1 ||
 	    (s->adopting && adopt_mark(s->dir) == -1)) {

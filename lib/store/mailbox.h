@@ -108,6 +108,10 @@ int mailbox_sync(struct mailbox *m);
 /* A descriptor that becomes readable when mailbox_sync may find something
  * (inotify); drained by mailbox_sync.  -1 with errno where it cannot be. */
 int mailbox_watch(struct mailbox *m);
+/* When, by io_now_ms, a mailbox that has a watch is to be synced without
+ * one's being told: a change in the clock tick of the last look shows only
+ * later.  -1: it need not be. */
+int64_t mailbox_again_ms(const struct mailbox *m);
 
 /* Drops the messages marked gone and renumbers the rest. */
 void mailbox_forget(struct mailbox *m);

@@ -343,7 +343,7 @@ size_write(int maildir, const struct quota_usage *u)
 	if (tmp != -1 && maildir_base(base) == 0 &&
 	    durable_begin(&d, tmp, base) == 0) {
 		if (io_write(d.fd, text, (size_t)n) == 0 && fsync(d.fd) == 0)
-			r = renameat(tmp, base, maildir, file);
+			r = durable_rename(tmp, base, maildir, file);
 		error = errno;
 		if (r == 0)
 			close(d.fd);

@@ -100,7 +100,8 @@ struct mailbox_state {
 	/* EXPUNGE records of messages that were not there: repair.c */
 	uint64_t lost_digest;
 	uint32_t lost_count;
-	int watch, inotify, timer;
+	int watch; /* inotify, or -1 */
+	int64_t again_ms;
 };
 
 /* view.c: the messages in memory.  view_make is never NULL: where there is

@@ -35,8 +35,7 @@ view_make(int account, int folder, bool light)
 		.fresh = -1,
 		.journal = -1,
 		.watch = -1,
-		.inotify = -1,
-		.timer = -1,
+		.again_ms = -1,
 		.light = light };
 	w->s.vanished = buf_new(SIZE_MAX / 2);
 	return &w->m;

@@ -31,12 +31,12 @@ static const struct jailed jails[] = {
 	{ "login programs below a nursery", JAIL_NURSERY, JAIL_LOGIN, 20 },
 	{ "smtpd", JAIL_SMTP, JAIL_SMTP, 26 },
 	{ "smtpd below a nursery", JAIL_NURSERY, JAIL_SMTP, 26 },
-	{ "checkpw and signer", JAIL_SECRET, JAIL_SECRET, 27 },
-	{ "checkpw below a nursery", JAIL_NURSERY, JAIL_SECRET, 27 },
-	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 40 },
-	{ "sessions", JAIL_SESSION, JAIL_SESSION, 54 },
-	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 44 },
-	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 51 },
+	{ "checkpw and signer", JAIL_SECRET, JAIL_SECRET, 24 },
+	{ "checkpw below a nursery", JAIL_NURSERY, JAIL_SECRET, 24 },
+	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 39 },
+	{ "sessions", JAIL_SESSION, JAIL_SESSION, 43 },
+	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 40 },
+	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 43 },
 	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
 };
 
@@ -60,12 +60,13 @@ is_allowed(const struct jailed *j, long number)
 
 	if (pid == 0) {
 		alarm(SECONDS);
+		close(0);
 		if (jail_enter(&jail, &landlock) == -1 ||
 		    (j->kind != j->outer && jail_tighten(j->kind) == -1))
 			_exit(2);
-		/* No arguments that do anything: -1 is no descriptor, no
-		 * address, no flags. */
-		(void)syscall(number, -1L, -1L, -1L, -1L, -1L, -1L);
+		/* No arguments that do anything: 0 is no flags, no address
+		 * and no open descriptor. */
+		(void)syscall(number, 0L, 0L, 0L, 0L, 0L, 0L);
 		_exit(0);
 	}
 	if (pid == -1 || waitpid(pid, &status, 0) == -1)
