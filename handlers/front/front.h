@@ -28,7 +28,7 @@ enum {
 	FRONT_NURSERY_CONNECTIONS = 200, /* of one nursery, then the next */
 	FRONT_NURSERY_MS = 600000, /* and its age */
 	FRONT_HELLO_MS = 5000,    /* for a nursery to take a connection */
-	FRONT_PEM_FILES = 4       /* two certificates with their keys */
+	FRONT_PAIRS = 2 + CONF_SITES /* certificates with their keys */
 };
 
 /* The environment of every program begins with this: nothing. */
@@ -72,7 +72,7 @@ struct nursery {
 	pid_t pid; /* 0: none */
 	uint64_t passed;
 	int64_t born_ms;
-	struct stamp stamps[FRONT_PEM_FILES];
+	struct stamp stamps[FRONT_PAIRS][2];
 	int64_t key_until_ms; /* then another ticket key */
 	unsigned char ticket_key[FRAME_TICKET_KEY];
 };
@@ -121,6 +121,10 @@ struct link {
 	char user[FRAME_USER];
 	char peer[FRONT_PEER];
 };
+
+/* The files of a certificate and its key: the two of any name, then those of
+ * the sites; NULL where there is none. */
+struct conf_site front_pair(const struct conf *c, size_t i);
 
 struct peer front_peer(const struct sockaddr_storage *a);
 /* As text: `local' where there is no address. */

@@ -69,5 +69,5 @@ t_unit_proxy_t_SOURCES = t/unit/proxy.c t/unit/tap.h
 t_unit_proxy_t_LDADD = lib/libpostern.a
 t_fuzz_proxy_SOURCES = t/fuzz/proxy.c t/fuzz/driver.c
 t_fuzz_proxy_LDADD = lib/libpostern.a
-TESTS += t/unit/proxy.t t/proxy.t
-EXTRA_DIST += t/fuzz/seeds/proxy t/proxy.t t/proxy.py
+TESTS += t/unit/proxy.t t/proxy.t t/sni.t
+EXTRA_DIST += t/fuzz/seeds/proxy t/proxy.t t/proxy.py t/sni.t t/sni.py

@@ -35,15 +35,28 @@ is_same(const struct stamp *a, const struct stamp *b)
 	       a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
+struct conf_site
+front_pair(const struct conf *c, size_t i)
+{
+	const struct conf_site first[] = { { c->tls_cert, c->tls_key },
+		{ c->tls_cert2, c->tls_key2 } };
+
+	if (i < 2)
+		return first[i];
+	return i - 2 < c->nsites ? c->sites[i - 2]
+				 : (struct conf_site){ NULL, NULL };
+}
+
 static bool
-is_stale(const struct nursery *n, const struct stamp now[FRONT_PEM_FILES])
+is_stale(const struct nursery *n, struct stamp now[FRONT_PAIRS][2])
 {
 	if (n->passed >= FRONT_NURSERY_CONNECTIONS ||
 	    io_now_ms() - n->born_ms >= FRONT_NURSERY_MS ||
 	    io_now_ms() >= n->key_until_ms)
 		return true;
-	for (int i = 0; i < FRONT_PEM_FILES; i++)
-		if (!is_same(&n->stamps[i], &now[i]))
+	for (size_t i = 0; i < FRONT_PAIRS; i++)
+		if (!is_same(&n->stamps[i][0], &now[i][0]) ||
+		    !is_same(&n->stamps[i][1], &now[i][1]))
 			return true;
 	return false;
 }
@@ -104,12 +117,14 @@ void
 front_nursery_ready(struct nursery *n, const struct front *f)
 {
 	const struct conf *c = &f->conf;
-	const char *const names[FRONT_PEM_FILES] = { c->tls_cert, c->tls_key,
-		c->tls_cert2, c->tls_key2 };
-	struct stamp now[FRONT_PEM_FILES];
+	struct stamp now[FRONT_PAIRS][2] = { 0 };
 
-	for (int i = 0; i < FRONT_PEM_FILES; i++)
-		now[i] = stamp_of(c, names[i]);
+	for (size_t i = 0; i < 2 + c->nsites; i++) {
+		struct conf_site pair = front_pair(c, i);
+
+		now[i][0] = stamp_of(c, pair.cert);
+		now[i][1] = stamp_of(c, pair.key);
+	}
 	if (n->sock != -1 && is_stale(n, now))
 		front_nursery_end(n);
 	else if (n->sock == -1 && io_now_ms() - n->born_ms < FRONT_PAUSE_MS)

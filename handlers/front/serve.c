@@ -68,13 +68,12 @@ start_signer(const struct front *f, bool nursery)
 	const char *argv[5] = { NULL };
 	char path[PATH_MAX];
 	int pair[2];
-	int fds[] = { -1, -1, 2, -1, open_for_child(f, f->conf.tls_key),
-		open_for_child(f, f->conf.tls_key2) };
+	int fds[SIGN_FDS] = { -1, -1, 2, -1 };
 	struct proc p = { .path = path,
 		.argv = argv,
 		.envp = env,
 		.fds = fds,
-		.nfds = sizeof fds / sizeof *fds,
+		.nfds = SIGN_KEY_FD + 2 + f->conf.nsites,
 		.uid = f->key.uid,
 		.gid = f->key.gid,
 		.keep_chroot = f->root,
@@ -82,6 +81,11 @@ start_signer(const struct front *f, bool nursery)
 	size_t n = 0;
 	bool started = false;
 
+	for (size_t i = SIGN_KEY_FD; i < p.nfds; i++) {
+		fds[i] = open_for_child(
+		    f, front_pair(&f->conf, i - SIGN_KEY_FD).key);
+		started |= fds[i] != -1;
+	}
 	argv[n++] = path;
 	if (nursery)
 		argv[n++] = "-n";
@@ -89,15 +93,15 @@ start_signer(const struct front *f, bool nursery)
 		argv[n++] = "-r";
 		argv[n++] = f->conf.root;
 	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0) {
+	if (started && (started = socketpair(AF_UNIX,
+			    SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)) {
 		fds[SIGN_SOCKET_FD] = pair[1];
-		started = (fds[SIGN_KEY_FD] != -1 || fds[SIGN_KEY2_FD] != -1) &&
-			  conf_program(&f->conf, "signer", path) == 0 &&
+		started = conf_program(&f->conf, "signer", path) == 0 &&
 			  proc_spawn(&p) != -1;
 		if (!started)
 			close(pair[0]);
 	}
-	for (int i = SIGN_SOCKET_FD; i <= SIGN_KEY2_FD; i++)
+	for (size_t i = SIGN_SOCKET_FD; i < p.nfds; i++)
 		if (fds[i] != -1)
 			close(fds[i]);
 	return started ? pair[0] : -1;
@@ -110,21 +114,25 @@ front_start_login(
 	const char *env[] = { FRONT_ENV NULL };
 	const char *argv[9] = { NULL };
 	char path[PATH_MAX];
-	int fds[] = { l ? l->sock : -1, l ? l->sock : -1, 2, channel,
+	int fds[FRAME_SITES_FD + CONF_SITES] = { l ? l->sock : -1,
+		l ? l->sock : -1, 2, channel,
 		open_for_child(f, f->conf.tls_cert),
 		start_signer(f, l == NULL), users,
-		open_for_child(f, f->conf.tls_cert2) };
+		open_for_child(f, f->conf.tls_cert2), -1 };
 	struct proc p = { .path = path,
 		.argv = argv,
 		.envp = env,
 		.fds = fds,
-		.nfds = sizeof fds / sizeof *fds,
+		.nfds = FRAME_SITES_FD + f->conf.nsites,
 		.uid = f->net.uid,
 		.gid = f->net.gid,
 		.keep_chroot = f->root };
 	size_t n = 0;
 	pid_t pid = -1;
 
+	for (size_t i = 0; i < f->conf.nsites; i++)
+		fds[FRAME_SITES_FD + i] =
+		    open_for_child(f, f->conf.sites[i].cert);
 	argv[n++] = path;
 	if (f->conf.root[0] != '\0') {
 		argv[n++] = "-r";
@@ -141,7 +149,7 @@ front_start_login(
 		argv[n++] = l->peer;
 	if (conf_program(&f->conf, f->service->program, path) == 0)
 		pid = proc_spawn(&p);
-	for (int i = FRAME_CERT_FD; i <= FRAME_CERT2_FD; i++)
+	for (size_t i = FRAME_CERT_FD; i < p.nfds; i++)
 		if (i != FRAME_USERS_FD && fds[i] != -1)
 			close(fds[i]);
 	return pid;

@@ -1,7 +1,7 @@
 /*
  * signer: holds the private keys of TLS and signs handshakes with them.
  *
- * Reads:   the keys on fd 4 and 5; requests on fd 3 and on the sockets that
+ * Reads:   the keys on fd 4 and above; requests on fd 3 and on the sockets that
  *          come over it (net/sign.h); postern.conf
  * Writes:  signatures to who asked; the log on fd 2
  * Runs as: postern.conf's key_user, jailed before the first request
@@ -72,7 +72,8 @@ add(struct signer *s, int fd)
 		close(fd);
 		return;
 	}
-	s->left[s->n] = SIGN_BUDGET;
+	s->left[s->n] =
+	    SIGN_BUDGET + (s->nursery && s->n == 0 ? SIGN_KEYS : 0);
 	s->p[s->n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 }
 

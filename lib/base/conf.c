@@ -19,6 +19,7 @@ enum kind {
 	SERVICES, /* none, or imap, pop3, smtp with commas */
 	QUOTA,  /* SIZE[,COUNT] */
 	FULL,   /* later, refuse */
+	SITE,     /* FOLDER, or CERT KEY, any number of times */
 	NETWORKS, /* ADDRESS[/BITS], with commas, any number of times */
 	ROUTE   /* DOMAIN HOST[:PORT], any number of times */
 };
@@ -75,6 +76,7 @@ static const struct setting settings[] = {
 	{ "tls_clients", YES, AT(tls_clients), 0, 0 },
 	{ "tls_key", TEXT, AT(tls_key), 0, 0 },
 	{ "tls_key2", TEXT, AT(tls_key2), 0, 0 },
+	{ "tls_site", SITE, 0, 0, 0 },
 	{ "tls_ticket_s", NUMBER, AT(tls_ticket_s), 0, 86400 * 7 },
 	{ "uid_min", NUMBER, AT(uid_min), 1, UINT32_MAX - 1 },
 };
@@ -309,6 +311,43 @@ add_route(struct conf *c, struct span value)
 	return NULL;
 }
 
+/* The names in a folder are certbot's. */
+static const char *
+file_of(struct conf *c, struct span folder, const char *name)
+{
+	size_t n = strlen(name) + 1;
+	char *path = arena_alloc(&c->arena, folder.n + n, 1);
+
+	if (path != NULL) {
+		memcpy(path, folder.p, folder.n);
+		memcpy(path + folder.n, name, n);
+	}
+	return path;
+}
+
+static const char *
+add_site(struct conf *c, struct span value)
+{
+	struct span cert = span_take(&value, ' '), key = span_trim(value);
+	struct conf_site *s = &c->sites[c->nsites];
+
+	if (c->nsites == CONF_SITES)
+		return "too many certificates";
+	if (span_find(key, ' ') < key.n)
+		return "FOLDER, or CERTIFICATE KEY is expected";
+	if (key.n == 0) {
+		s->cert = file_of(c, cert, "/fullchain.pem");
+		s->key = file_of(c, cert, "/privkey.pem");
+	} else {
+		s->cert = arena_copy(&c->arena, cert).p;
+		s->key = arena_copy(&c->arena, key).p;
+	}
+	if (s->cert == NULL || s->key == NULL)
+		return "a shorter name is expected";
+	c->nsites++;
+	return NULL;
+}
+
 static const char *
 add_proxies(struct conf *c, struct span value)
 {
@@ -336,7 +375,7 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 	if (value.n == 0)
 		return "a value is missing";
 	if (given[i] && settings[i].kind != ROUTE &&
-	    settings[i].kind != NETWORKS)
+	    settings[i].kind != SITE && settings[i].kind != NETWORKS)
 		return "given twice";
 	given[i] = true;
 	switch (settings[i].kind) {
@@ -358,6 +397,8 @@ set(struct conf *c, struct span name, struct span value, bool given[SETTINGS])
 		return set_quota(c, value);
 	case FULL:
 		return set_full(c, value);
+	case SITE:
+		return add_site(c, value);
 	case NETWORKS:
 		return add_proxies(c, value);
 	case ROUTE:

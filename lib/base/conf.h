@@ -21,6 +21,7 @@ enum {
 	CONF_SIZE = 65536,  /* bytes of postern.conf */
 	CONF_ROUTES = 256,
 	CONF_PROXIES = 64,
+	CONF_SITES = 32,
 	CONF_ERROR = PATH_MAX + 256
 };
 
@@ -57,6 +58,11 @@ enum conf_service {
 struct conf_route {
 	const char *domain, *host;
 	uint32_t port;
+};
+
+/* A certificate for its own names, and its key: as tls_cert and tls_key. */
+struct conf_site {
+	const char *cert, *key;
 };
 
 struct conf {
@@ -101,6 +107,8 @@ struct conf {
 	enum conf_full quota_full;
 	struct conf_route routes[CONF_ROUTES];
 	size_t nroutes;
+	struct conf_site sites[CONF_SITES];
+	size_t nsites;
 	/* Who says in a header of its own whose connection it is. */
 	struct network proxies[CONF_PROXIES];
 	size_t nproxies;

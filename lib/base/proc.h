@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 enum {
-	PROC_FDS = 12
+	PROC_FDS = 48
 };
 
 /*

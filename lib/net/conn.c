@@ -68,6 +68,7 @@ is_socket(int fd)
 	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
+/* From number 2 on it is for its own names. */
 static void
 load_pair(struct conn *c, uint32_t number, int cert, int key, const char *name)
 {
@@ -79,15 +80,17 @@ load_pair(struct conn *c, uint32_t number, int cert, int key, const char *name)
 	int r = 0;
 
 	if (is_open(cert) && is_open(k.fd)) {
-		if (c->server)
+		if (c->server == NULL)
+			c->server = tls_server_new(cert, &k);
+		else if (number < 2)
 			r = tls_server_add(c->server, cert, &k);
 		else
-			c->server = tls_server_new(cert, &k);
+			r = tls_server_site(c->server, cert, &k);
 		if (r == -1 || c->server == NULL)
 			log_error("tls-unusable", name, errno);
 	}
 	close(cert);
-	if (k.fd != FRAME_KEY_FD || !c->signer)
+	if (key != -1 && !(c->signer && key == FRAME_KEY_FD))
 		close(key);
 }
 
@@ -98,6 +101,9 @@ load_credentials(struct conn *c)
 	load_pair(c, 0, FRAME_CERT_FD, FRAME_KEY_FD, c->conf.tls_cert);
 	load_pair(c, 1, FRAME_CERT2_FD, FRAME_KEY2_FD,
 	    c->conf.tls_cert2 ? c->conf.tls_cert2 : "tls_cert2");
+	for (uint32_t i = 0; i < c->conf.nsites && c->signer; i++)
+		load_pair(c, 2 + i, FRAME_SITES_FD + (int)i, -1,
+		    c->conf.sites[i].cert);
 	if (c->server && (c->conf.mechanisms & CONF_EXTERNAL) != 0)
 		tls_server_ask(c->server);
 }

@@ -37,6 +37,7 @@ enum {
 	FRAME_USERS_FD = 6, /* users.cdb, read only (smtpd) */
 	FRAME_CERT2_FD = 7, /* a second certificate and its key */
 	FRAME_KEY2_FD = 8,
+	FRAME_SITES_FD = 9, /* and so on: certificates of the sites */
 	FRAME_PEER = 64,
 	FRAME_TICKET_KEY = 64,
 	FRAME_DATA = 1024,

@@ -8,7 +8,7 @@
  *   argv         PROGRAM [-r ROOT] -n SERVICE
  *   fd 0, 1      /dev/null
  *   fd 3         where connections come from
- *   fd 4 to 8    as below; no fd 6
+ *   fd 4 to 40   as below; no fd 6
  *
  * Else, and where the nursery fails, it starts one login program per
  * connection, like this:
@@ -31,6 +31,8 @@
  *                key holder (net/sign.h): FRAME_KEY_FD, or the private key,
  *                PEM; closed where there is none: no TLS then
  *   fd 7, 8      a second pair, likewise; no fd 8 with a key holder
+ *   fd 9 ...     certificates for their own names (tls_site), whose keys
+ *                the key holder has
  *   fd 6         users.cdb: FRAME_USERS_FD; smtpd only; closed where it is
  *                missing (a temporary error for every address)
  *   who          postern.conf's net_user with CAP_SYS_CHROOT alone, or the

@@ -6,15 +6,18 @@
  * socket of its own, on FRAME_KEY_FD; a nursery has one there by which it
  * passes sockets on (a uint32_t SIGN_CLIENT with the descriptor), one for
  * each child, before the child reads a byte of the network.  Whoever holds
- * such a socket can have SIGN_BUDGET signatures by it, no more.
+ * such a socket can have SIGN_BUDGET signatures by it, no more; a nursery
+ * itself, one more for each key, to see that it fits.
  */
 #ifndef POSTERN_NET_SIGN_H
 #define POSTERN_NET_SIGN_H
 
+#include "base/conf.h"
+
 #include <stdint.h>
 
 enum {
-	SIGN_KEYS = 2,
+	SIGN_KEYS = 2 + CONF_SITES,
 	SIGN_DATA = 512, /* what a handshake signs is below 300 bytes */
 	SIGN_SIGNATURE = 1024,
 	SIGN_BUDGET = 4,
@@ -22,12 +25,12 @@ enum {
 	SIGN_MS = 5000,     /* a login program waits for its signature */
 	SIGN_CLIENT = 0x434c4e54,
 	SIGN_SOCKET_FD = 3, /* the key holder's descriptors */
-	SIGN_KEY_FD = 4,    /* private keys, PEM; closed: no such key */
-	SIGN_KEY2_FD = 5
+	SIGN_KEY_FD = 4,    /* and so on: private keys, PEM; closed: no such */
+	SIGN_FDS = SIGN_KEY_FD + SIGN_KEYS
 };
 
 struct sign_request {
-	uint32_t key;       /* 0 or 1 */
+	uint32_t key;       /* 0, 1, and then the sites' */
 	uint32_t algorithm; /* a gnutls_sign_algorithm_t */
 	uint32_t hashed;    /* data is its hash already */
 	uint32_t n;

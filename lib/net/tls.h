@@ -43,6 +43,14 @@ struct tls_server *tls_server_new(int cert_fd, const struct tls_key *key);
 int tls_server_add(struct tls_server *s, int cert_fd,
     const struct tls_key *key);
 
+/*
+ * A certificate for who asks for one of its names (SNI).  Any other client
+ * gets those of above.  One that has all names of one before it, and a key of
+ * another kind, goes beside that.  The same returns.
+ */
+int tls_server_site(struct tls_server *s, int cert_fd,
+    const struct tls_key *key);
+
 enum {
 	TLS_TICKET_KEY = 64
 };
