@@ -93,6 +93,24 @@ wait_for leader && wait_for up ||
 	plan_skip "systemd does not boot here: $(tail -n 1 "$tmp/console")"
 in_it ip link set lo up 2>/dev/null
 
+# What systemd says of the units.
+ours() { (cd "$units" && ls -d postern-*.s[eo]* postern-*.timer | grep -v '@'); }
+in_it systemd-analyze verify --man=no $(ours) postern@imap.service \
+    postern-imap-each@1.service postern-submit@1.service >"$tmp/verify" 2>&1
+is "$? $(grep -h postern "$tmp/verify")" "0 " \
+    "systemd-analyze verify has nothing to say"
+exposed() { # exposed UNIT TENTHS
+	seen=$(in_it systemd-analyze security --offline=yes --threshold="$2" \
+	    "$1" 2>/dev/null)
+	ok $? "$1: $(echo "$seen" | sed -n 's/.*for .*: \([0-9.]*\) .*/\1/p')"
+}
+exposed postern@imap.service 20
+exposed postern-submit@1.service 10
+# Other servers are reached from here; and one that systemd builds anew for
+# each connection.
+exposed postern-queue.service 26
+exposed postern-imap-each@1.service 53
+
 running() {
 	in_it ps -eo comm= | grep -cxE \
 	    'front|imap-login|imapd|pop3d|smtpd|enqueue|qspawn|qsend|deliver'
@@ -172,9 +190,17 @@ sed -i 's/^net_user.*/net_user 64001/' "$tree/etc/postern/postern.conf"
 wait_for arrived 6; ok $? "and it runs when it can"
 wait_for idle
 
+# From anybody on this machine.
+in_it systemctl start postern-submit.socket
+printf 'Subject: mine\n\nx\n' | in_it setpriv --reuid 64200 --regid 64200 \
+    --clear-groups sendmail alice@example.org 2>&1
+ok $? "sendmail of somebody without rights"
+wait_for arrived 7; ok $? "and its mail arrives"
+wait_for idle
+
 # A burst must not switch the socket off, and a stop leaves sessions alone.
 cat >"$tmp/burst" <<'END'
-import imaplib, socket, subprocess, time
+import imaplib, socket, subprocess, sys, time
 def login():
     # Right after the burst its source has no place left for a moment.
     for i in range(100):
@@ -187,11 +213,19 @@ def login():
 def state(unit):
     return subprocess.run(["systemctl", "is-active", unit],
                           capture_output=True, text=True).stdout.strip()
-for i in range(300):
-    s = socket.create_connection(("127.0.0.1", 143))
-    s.close()
-print(state("postern-imap.socket"))
+def burst(port, n=10000):
+    for i in range(n):
+        s = socket.create_connection(("127.0.0.1", port))
+        s.close()
+begin = time.monotonic()
+for service, port in (("imap", 143), ("pop3", 110), ("smtp", 25)):
+    burst(port)
+    print(state("postern-%s.socket" % service))
+    sys.stderr.write("# 10,000 connections to %s in %.1f s\n" % (
+        service, time.monotonic() - begin))
+    begin = time.monotonic()
 m = login()
+sys.stderr.write("# a login %.1f s later\n" % (time.monotonic() - begin))
 subprocess.run(["systemctl", "stop", "postern@imap.service"])
 print(m.noop()[0])
 n = login()
@@ -206,9 +240,72 @@ print(subprocess.run("systemctl list-units --plain --no-legend "
     "'postern-imap-each@*' | wc -l", shell=True, capture_output=True,
     text=True).stdout.strip())
 END
-is "$(in_it /usr/bin/python3 - <"$tmp/burst" 2>/dev/null | tr '\n' ' ')" \
-    "active OK OK OK OK inactive 1 " \
-    "300 connections; a stop; one instance for each connection"
+is "$(in_it /usr/bin/python3 - <"$tmp/burst" 2>"$tmp/told" | tr '\n' ' ')" \
+    "active active active OK OK OK OK inactive 1 " \
+    "10,000 connections each; a stop; one instance for each connection"
+grep '^#' "$tmp/told"
+
+# Restarts under load: who was told OK is served until it logs out.
+cat >"$tmp/load" <<'END'
+import imaplib, poplib, ssl, subprocess, threading, time
+x = ssl.create_default_context()
+x.check_hostname = False
+x.verify_mode = ssl.CERT_NONE
+over = threading.Event()
+served, lost = [], []
+def imap(tls):
+    m = (imaplib.IMAP4_SSL("127.0.0.1", ssl_context=x) if tls
+         else imaplib.IMAP4("127.0.0.1"))
+    m.login("alice", "secret")
+    yield
+    for i in range(3):
+        m.select()
+        m.append("INBOX", None, None, b"Subject: x\r\n\r\nx\r\n")
+        time.sleep(0.02)
+        m.noop()
+    assert m.logout()[0] == "BYE"
+def pop3():
+    m = poplib.POP3("127.0.0.1")
+    m.user("alice")
+    m.pass_("secret")
+    yield
+    for i in range(3):
+        m.stat()
+        time.sleep(0.02)
+    m.quit()
+def client(session):
+    while not over.is_set():
+        told = False
+        try:
+            for _ in session():
+                told = True
+            served.append(1)
+        except Exception as e:
+            # One that was not let in may come again.
+            if told:
+                lost.append(repr(e))
+            time.sleep(0.02)
+threads = [threading.Thread(target=client, args=(s,)) for s in (
+    lambda: imap(False), lambda: imap(True), lambda: imap(True), pop3)]
+for t in threads:
+    t.start()
+for i in range(8):
+    time.sleep(0.4)
+    for s in ("imap", "imaps", "pop3"):
+        verb = "stop" if i % 2 else "restart"
+        subprocess.run(["systemctl", verb, "postern@%s.service" % s])
+over.set()
+for t in threads:
+    t.join()
+print("lost", len(lost), "served", len(served) > 20)
+print("# %d sessions" % len(served), lost[:3], file=__import__("sys").stderr)
+END
+in_it systemctl stop postern-imap-each.socket
+in_it systemctl start postern-imap.socket
+is "$(in_it /usr/bin/python3 - <"$tmp/load" 2>"$tmp/told")" \
+    "lost 0 served True" \
+    "stopped and restarted under load: no session is lost that was told OK"
+grep '^#' "$tmp/told"
 like "$(in_it journalctl -q --no-pager -u postern@imap.service)" \
     'login service=imap peer=127.0.0.1 user=alice@example.org' \
     "events are in the journal"
