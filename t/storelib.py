@@ -194,3 +194,24 @@ class Tool:
         self.child.stdin.close()
         self.child.stdout.close()
         return self.child.wait()
+
+
+def quota_wrong(maildir, limits):
+    """What no recount would mend about maildirsize, and by how many bytes
+    and messages it says too much before one."""
+    used = [0, 0]
+    for name in [""] + [n for n in os.listdir(maildir) if n[0] == "."]:
+        for sub in "/cur/", "/new/":
+            folder = "%s/%s%s" % (maildir, name, sub)
+            for n in os.listdir(folder) if os.path.isdir(folder) else ():
+                used[0] += os.stat(folder + n).st_size
+                used[1] += 1
+    tool = Tool(maildir, as_user=False)
+    said = tool.say("quota").split()
+    then = tool.say("recount").split()
+    tool.close()
+    if said[2:] != [str(v) for v in limits]:
+        return ["the quota's limits are lost: %s" % said], None
+    return (["the quota says %s after a recount, of %s" % (then, used)]
+            if then[:2] != [str(v) for v in used] else [],
+            (int(said[0]) - used[0], int(said[1]) - used[1]))

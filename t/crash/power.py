@@ -27,12 +27,14 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/..")
-from storelib import AS, BUILD, NOBODY, STAGE, Died, Imap, Tool  # noqa: E402
+from storelib import (AS, BUILD, NOBODY, STAGE, Died, Imap,  # noqa: E402
+                      Tool, quota_wrong)
 from tap import finish, ok  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NULL = subprocess.DEVNULL
 IMAGE_SIZE = 24 << 20
+QUOTA = 50000000, 20000
 MANY = 200  # messages in the folder whose journal is to outgrow its index
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -142,6 +144,10 @@ def furnish(root):
                   (root, MAILDIR, 1000000000 + n, n), "w") as f:
             os.fchown(f.fileno(), NOBODY, NOBODY)
             f.write(body("many%d." % n))
+    with open(root + MAILDIR + "/maildirsize", "w") as f:
+        os.fchown(f.fileno(), NOBODY, NOBODY)
+        f.write("%dS,%dC\n" % QUOTA)
+    tool.say("recount")
     tool.close()
 
 
@@ -492,6 +498,7 @@ class Replay:
 
     def __init__(self, disk, log, tmp, name):
         self.log, self.at = log, 0
+        self.quota = []  # by how much it was wrong
         with open(disk.base, "rb") as f:
             self.sure = bytearray(f.read())
         self.image, self.root = "%s/%s.img" % (tmp, name), tmp + "/mnt" + name
@@ -538,6 +545,9 @@ class Replay:
             mount(self.loop, self.root)
         try:
             wrong = check(self.root, life, last)
+            mended, off = quota_wrong(self.root + MAILDIR, QUOTA)
+            wrong += mended
+            self.quota.append(off)
         except (Died, ValueError, AttributeError) as e:
             wrong = ["what is there cannot be read: %r" % e]
         umount(self.root)
@@ -703,16 +713,17 @@ def judge_some(disk, past, log, tmp, name, moments, seed, end, out):
             bad.append("write %d, %s: %s" % (k, mode, "; ".join(wrong[:3])))
     replay.stop()
     with os.fdopen(out, "wb") as f:
-        pickle.dump((tried, bad), f)
+        pickle.dump((tried, bad, replay.quota), f)
 
 
 def judge(disk, past, log, tmp, n, seconds, seed, workers=1):
-    """(states tried, what was wrong); spread over the whole log even when
+    """(states tried, what was wrong, the quotas' faults); spread over the whole log even when
     time is short.  Each child has its own disk."""
     moments = choose(log, n, random.Random(seed))
     order = list(range(len(moments)))
     random.Random(seed).shuffle(order)
     end, tried, bad, rounds = time.monotonic() + seconds, 0, [], 0
+    quota = []
     while order and time.monotonic() < end:
         part = sorted(moments[i] for i in order[:200 * workers])
         order = order[200 * workers:]
@@ -738,12 +749,13 @@ def judge(disk, past, log, tmp, n, seconds, seed, workers=1):
                 got = f.read()
             if not got:
                 raise Died("of those who judge")
-            t, b = pickle.loads(got)
+            t, b, q = pickle.loads(got)
             tried += t
             bad += b
+            quota += [off for off in q if off]
             os.wait()
         rounds += 1
-    return tried, bad
+    return tried, bad, quota
 
 
 def main():
@@ -769,17 +781,21 @@ def main():
             ("all", appends, "a store that syncs nothing")):
         disk, past, log = record(tmp, name, live, {
             "LD_PRELOAD": shim, "NOSYNC": name})
-        tried, bad = judge(disk, past, log, tmp, 40, 20, o.seed)
+        tried, bad, _ = judge(disk, past, log, tmp, 40, 20, o.seed)
         ok(bad, "control: %s is noticed" % what,
            ["%d of %d states" % (len(bad), tried)] + bad[:1])
     disk, past, log = record(tmp, "life", whole_life)
     print("# %d steps, %d writes, %d flushes, %d moments" % (
         len(past.states), sum(r[0] == 1 for r in log.records),
         sum(r[0] == 2 for r in log.records), len(log.moments())))
-    tried, bad = judge(disk, past, log, tmp, o.states, seconds, o.seed,
-                       min(2, os.cpu_count()))
-    ok(not bad and tried == o.states, "power cut in %d states: nothing answered for is "
-       "lost or torn, no UID is another's" % tried, bad)
+    tried, bad, quota = judge(disk, past, log, tmp, o.states, seconds, o.seed,
+                              min(2, os.cpu_count()))
+    counts = [n for _, n in quota] or [0]
+    print("# the quota was %d to %d messages off in %d states" % (
+        min(counts), max(counts), sum(n != 0 for n in counts)))
+    ok(not bad and tried == o.states, "power cut in %d states: nothing "
+       "answered for is lost or torn, no UID is another's, and no quota is "
+       "wrong but for what a recount mends" % tried, bad)
     finish()
 
 

@@ -10,6 +10,7 @@
  *   copy UID NAME   move UID NAME   read UID   wait MS
  *   status NAME     validity        exhaust NAME (UIDs: few are left)
  *   fold NAME (into a new snapshot)
+ *   quota (bytes, messages and their limits)   recount (the same, by looking)
  *   modseq (the highest, and the expunge record's floor)
  *   vanished MODSEQ (UIDs expunged since)
  *
@@ -22,6 +23,7 @@
 #include "store/account.h"
 #include "store/mailbox.h"
 #include "store/maildir.h"
+#include "store/quota.h"
 #include "store/state.h"
 
 #include <errno.h>
@@ -372,6 +374,28 @@ do_account(struct tool *t, struct span verb, struct span args)
 }
 
 static bool
+do_quota(const struct tool *t, struct span verb)
+{
+	struct quota_usage u;
+	int r;
+
+	if (span_is(verb, "quota"))
+		r = quota_read(&t->a, &u);
+	else if (span_is(verb, "recount"))
+		r = quota_recount(&t->a, &u);
+	else
+		return false;
+	if (r == 1)
+		printf("%llu %llu %llu %llu\n", (unsigned long long)u.bytes,
+		    (unsigned long long)u.count,
+		    (unsigned long long)u.limits.bytes,
+		    (unsigned long long)u.limits.count);
+	else
+		answer(r);
+	return true;
+}
+
+static bool
 do_view(struct tool *t, struct span verb, struct span args)
 {
 	if (t->m == NULL)
@@ -424,7 +448,8 @@ do_line(struct tool *t, struct span line)
 {
 	struct span verb = span_take(&line, ' '), name;
 
-	if (do_account(t, verb, line) || do_view(t, verb, line))
+	if (do_account(t, verb, line) || do_quota(t, verb) ||
+	    do_view(t, verb, line))
 		return;
 	if (span_is(verb, "open"))
 		open_mailbox(t, line, false);
