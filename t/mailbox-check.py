@@ -199,8 +199,8 @@ def test_findings():
         os.makedirs(os.path.join(BOX, ".Bad&Name", sub))
     os.makedirs(os.path.join(BOX, "postern.gone.1", "cur"))
     own(BOX)
-    check("names", [("", "name", ".Bad&Name"), ("", "stale", "postern.gone.1"),
-                    ("", "subscription", "subscriptions")])
+    # The subscription is none: RFC 3501 6.3.6.
+    check("names", [("", "name", ".Bad&Name"), ("", "stale", "postern.gone.1")])
     fresh()
     with open(os.path.join(BOX, "maildirsize"), "a") as f:
         f.write("-17 -1\n")

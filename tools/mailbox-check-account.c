@@ -8,22 +8,6 @@
 
 #include <unistd.h>
 
-static void
-check_subscriptions(struct check *c)
-{
-	struct account_list l;
-
-	if (account_subscriptions(&c->t->a, &l) == -1) {
-		check_failed(c, "subscriptions");
-		return;
-	}
-	for (size_t i = 0; i < l.n; i++)
-		if (account_exists(&c->t->a, span_str(l.name[i])) == 0)
-			check_found(c, "subscription", "subscriptions",
-			    "there is no mailbox %s", l.name[i]);
-	account_list_free(&l);
-}
-
 /* Folders that are no mailboxes, or no longer. */
 static void
 check_names(struct check *c)
@@ -135,6 +119,5 @@ void
 check_of_account(struct check *c)
 {
 	check_names(c);
-	check_subscriptions(c);
 	check_size(c);
 }
