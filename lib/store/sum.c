@@ -5,8 +5,18 @@
 
 #include <stdlib.h>
 
-#if defined __x86_64__ && defined __GNUC__
+/*
+ * libc asked the processor at the start of the program; to ask again, as the
+ * compiler's __builtin_cpu_supports does at the start of every program, is
+ * slow in virtual machines.
+ */
+#if defined __x86_64__ && defined __has_include
+#if __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#ifdef CPU_FEATURE_ACTIVE
 #define HAVE_CRC_INSTRUCTION 1
+#endif
+#endif
 #endif
 
 /* The reversed polynomial 0x82f63b78, four bits at a time. */
@@ -108,7 +118,7 @@ uint32_t
 sum_crc(uint32_t before, struct span s)
 {
 #ifdef HAVE_CRC_INSTRUCTION
-	if (__builtin_cpu_supports("sse4.2"))
+	if (CPU_FEATURE_ACTIVE(SSE4_2))
 		return ~crc_by_instruction(~before, s);
 #endif
 	return ~crc_by_table(~before, s);
