@@ -157,7 +157,7 @@ def test_signals():
 def test_no_descriptors(site):
     """Where nothing can be accepted front waits, it does not spin."""
     def few():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (7, 7))
 
     front = Front(site, "imap", preexec_fn=few)
     begin = time.monotonic()
@@ -272,6 +272,19 @@ time.sleep(30)
 """
 
 
+def processes(site):
+    """What runs for it, whoever it was started by."""
+    found = []
+    for pid in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                if site.root.encode() + b"/" in f.read() + b"/":
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
 def fake(text):
     return HOSTILE % (FAKE, text)
 
@@ -336,6 +349,8 @@ def test_hostile():
            "ended: " + name, got)
         front.stop()
         os.unlink(site.log)
+    ok(wait_for(lambda: not processes(site)),
+       "nothing is left of them", processes(site))
     site.program("imap-login", fake(
         "s = ask(frame(AUTH, data=GOOD))\nos.write(1, b'%d' % s[0])"))
     front = Front(site, "imap")

@@ -65,8 +65,9 @@ arrange(const struct proc *p)
 	for (size_t i = 0; i < p->nfds || i < 3; i++)
 		if (put(i < p->nfds ? high[i] : -1, (int)i) == -1)
 			return -1;
+	/* One that waits must not keep what another waits to see closed. */
 	return syscall(SYS_close_range, p->nfds > 3 ? p->nfds : 3, ~0U,
-		   CLOSE_RANGE_CLOEXEC) == -1
+		   p->lazy ? 0 : CLOSE_RANGE_CLOEXEC) == -1
 	    ? -1
 	    : 0;
 }
