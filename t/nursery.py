@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import time
 
-from frontlib import (ROOT, SANITIZED, STAGE, Client, Front, Site, context, finish,
+from frontlib import (OWNER, ROOT, SANITIZED, STAGE, Client, Front, Site, context, finish,
                       login, ok, skip, wait_for)
 
 
@@ -476,6 +476,139 @@ def test_users():
     front.stop()
 
 
+def status(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(re.findall(r"(\w+):\t(.*)", f.read()))
+
+
+def real_site(name, **settings):
+    """With mailboxes that belong to two owners, and session programs."""
+    site = Site(name, stubs=False, **settings)
+    for user, owner in (("alice", OWNER), ("bob", OWNER + ROOT)):
+        if user == "bob":
+            subprocess.run(
+                [STAGE + "/postern-user", "-r", site.root, "add", "--uid",
+                 str(owner), "--gid", str(owner), "bob@example.org"],
+                input="secret word\n", text=True, check=True,
+                stdout=subprocess.DEVNULL)
+        folder = site.root + "/var/mail/example.org/" + user
+        os.makedirs(folder, exist_ok=True)
+        os.chown(folder, owner, owner)
+    return site
+
+
+def sessions_of(pid, count):
+    """The session processes below, once there are so many."""
+    wait_for(lambda: len(children(pid)) == count)
+    return children(pid)
+
+
+def log_in(c, user="alice"):
+    return c.ask('a LOGIN %s "secret word"\r\n' % user)
+
+
+def test_sessions():
+    """imapd, forked from a nursery as each owner."""
+    site = real_site("sessions", connections_per_source=3)
+    front = Front(site, "imaps")
+    a, b = front.client(tls=True), front.client(tls=True)
+    ok(log_in(a).startswith("a OK") and log_in(b, "bob").startswith("a OK"),
+       "two logins")
+    first = nursery(front, b"/imapd")
+    one, two = sessions_of(first, 2)
+    ok(wait_for(lambda: not any(arguments(p)[0].endswith(b"/front")
+                                for p in children(front.process.pid))),
+       "no process of front's stays with them")
+    if ROOT and not SANITIZED:
+        s = status(first)
+        ok(int(s["CapPrm"], 16) == int(s["CapEff"], 16) == 1 << 6 | 1 << 7 and
+           s["NoNewPrivs"] == "1" and s["Seccomp"] == "2",
+           "the nursery can change uids, and nothing else", s)
+        for pid, owner in ((one, OWNER), (two, OWNER + 1)):
+            s = status(pid)
+            ok(s["Uid"].split() == s["Gid"].split() == [str(owner)] * 4 and
+               s["Groups"].strip() == "" and int(s["CapPrm"], 16) == 0 and
+               int(s["CapInh"], 16) == int(s["CapAmb"], 16) == 0 and
+               s["NoNewPrivs"] == "1" and s["Seccomp"] == "2",
+               "a session is its owner, and can nothing", s)
+        fds = os.listdir("/proc/%d/fd" % one)
+        ok({os.readlink("/proc/%d/fd/%s" % (one, n)).partition(":")[0]
+            for n in fds if n not in "012"} <=
+           {site.root + "/var/mail/example.org/alice"},
+           "and has nothing of the nursery's open", fds)
+    third = front.client(tls=True)
+    ok(front.client(greeting=False).rest() == "",
+       "sessions count for connections_per_source")
+    for c, name in ((a, "apples"), (b, "pears")):
+        c.ask("b CREATE %s\r\n" % name)
+    lists = [c.ask('c LIST "" *\r\n', "c ") for c in (a, b)]
+    ok("apples" in lists[0] and "pears" not in lists[0] and
+       "pears" in lists[1] and "apples" not in lists[1],
+       "each in its mailbox", lists)
+    a.ask("d LOGOUT\r\n", "d OK")
+    a.close()
+    ok(sessions_of(first, 1) == [two], "one is over")
+
+    def again():
+        nonlocal a
+        a = Client(socket.create_connection(front.address), greeting=False)
+        try:
+            a.tls()
+            return a.line().startswith("* OK")
+        except OSError:
+            return False
+
+    ok(wait_for(again), "its place is free again")
+    os.kill(first, signal.SIGKILL)
+    ok(b.ask("e NOOP\r\n").startswith("e OK"),
+       "its nursery is killed: a session lives on")
+    ok(log_in(a).startswith("a OK"), "who comes is served without it")
+    third.close()
+    ok(wait_for(again) and log_in(a).startswith("a OK"),
+       "as is the next, whose place was free")
+    for x in (a, b):
+        x.close()
+    ok(front.stop() == 0, "stopped")
+    ok(wait_for(lambda: not children(first)), "nothing is left")
+
+
+def test_crashed_session():
+    site = real_site("crash")
+    front = Front(site, "pop3")
+
+    def start():
+        c = front.client()
+        c.ask("USER alice\r\n", r"\+OK")
+        ok(c.ask("PASS secret word\r\n", r"\+OK|-ERR").startswith("+OK"),
+           "a session of pop3d")
+        return c
+
+    c = start()
+    first = nursery(front, b"/pop3d")
+    victim, = sessions_of(first, 1)
+    os.kill(victim, signal.SIGSYS)
+    ok(c.rest() == "" and SANITIZED or
+       wait_for(lambda: nursery(front, b"/pop3d") is None),
+       "a session crashed: its nursery ends")
+    time.sleep(1.1)
+    c = start()
+    second = nursery(front, b"/pop3d")
+    ok(second not in (None, first), "another one serves")
+    c.ask("QUIT\r\n", r"\+OK")
+    # One that hangs is not waited for for ever, and is late for ever.
+    c = front.client()
+    os.kill(second, signal.SIGSTOP)
+    c.ask("USER alice\r\n", r"\+OK")
+    ok(c.ask("PASS secret word\r\n", r"\+OK|-ERR").startswith("+OK"),
+       "stopped: served without it")
+    os.kill(second, signal.SIGCONT)
+    ok(wait_for(lambda: not children(second)) and
+       c.ask("STAT\r\n", r"\+OK").startswith("+OK"),
+       "when it goes on it leaves that connection alone")
+    c.close()
+    front.stop()
+
+
 def main():
     site = Site("site")
     test_ends(site)
@@ -488,6 +621,8 @@ def main():
     test_key()
     test_greedy()
     test_users()
+    test_sessions()
+    test_crashed_session()
 
 
 try:

@@ -178,7 +178,7 @@ ask_checkers(const struct link *l, const int pair[2])
 
 	memcpy(a.peer, l->peer, sizeof l->peer);
 	if (fds[1] != -1 && fds[2] != -1)
-		child = front_nursery_ask(l->checkers,
+		child = front_nursery_ask(l->nursery[FRONT_CHECKS],
 		    span_of((const char *)&a, sizeof a), fds,
 		    fds[3] == -1 ? 3 : 4, pair);
 	else
@@ -197,11 +197,11 @@ begin(struct link *l, const struct frame_request *q)
 
 	front_check_end(l);
 	/* The second time it is a program of its own. */
-	for (;; l->checkers = -1) {
+	for (;; l->nursery[FRONT_CHECKS] = -1) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
 			pair) == -1)
 			return -1;
-		if (l->checkers != -1) {
+		if (l->nursery[FRONT_CHECKS] != -1) {
 			k.child = ask_checkers(l, pair);
 		} else {
 			k.own = start(l, pair[1]);
@@ -210,7 +210,7 @@ begin(struct link *l, const struct frame_request *q)
 		if (k.child != -1 || k.own > 0)
 			break;
 		close(pair[0]);
-		if (l->checkers == -1)
+		if (l->nursery[FRONT_CHECKS] == -1)
 			return -1;
 	}
 	k.sock = pair[0];

@@ -204,5 +204,5 @@ main(int argc, char *argv[])
 		err_die_sys(EXIT_LATER, "capabilities");
 	if (s.n > 0)
 		return front_listen(&f, s.fd, s.n, s.activated);
-	return front_serve(&f, connection, -1, -1, NULL, NULL);
+	return front_serve(&f, connection, NULL);
 }

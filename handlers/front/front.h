@@ -28,7 +28,9 @@ enum {
 	FRONT_NURSERY_CONNECTIONS = 200, /* of one nursery, then the next */
 	FRONT_NURSERY_MS = 600000, /* and its age */
 	FRONT_HELLO_MS = 5000,    /* for a nursery to take a connection */
-	FRONT_PAIRS = 2 + CONF_SITES /* certificates with their keys */
+	FRONT_PAIRS = 2 + CONF_SITES, /* certificates with their keys */
+	FRONT_SEAT_SESSION = -1,  /* a seat's: its session is no child of ours */
+	FRONT_SPARE_FDS = 64      /* beside one for each session */
 };
 
 /* The environment of every program begins with this: nothing. */
@@ -64,10 +66,16 @@ struct stamp {
 	struct timespec changed;
 };
 
-/* The process that a listener's login programs are forked from, or its
- * checkpws. */
+/* What a listener forks from processes that have loaded it once. */
+enum front_nursery {
+	FRONT_LOGINS,
+	FRONT_CHECKS,
+	FRONT_SESSIONS,
+	FRONT_NURSERIES
+};
+
 struct nursery {
-	bool checks; /* checkpws */
+	enum front_nursery kind;
 	int sock;  /* to pass connections on, -1: none */
 	pid_t pid; /* 0: none */
 	uint64_t passed;
@@ -79,7 +87,9 @@ struct nursery {
 
 /* A connection that is being served. */
 struct seat {
-	_Atomic pid_t pid; /* 0: free */
+	/* Of the listener's child that serves it; FRONT_SEAT_SESSION; 0: free */
+	_Atomic pid_t pid;
+	int session; /* the listener's: its process descriptor, 0: none */
 	_Atomic int family;       /* of whom it counts for; AF_UNSPEC: nobody */
 	_Atomic uint64_t address; /* IPv4, or the first half of IPv6 */
 };
@@ -106,7 +116,8 @@ struct check {
 struct link {
 	const struct front *front;
 	int sock;
-	int checkers;  /* a nursery of checkpws, or -1 */
+	int nursery[FRONT_NURSERIES]; /* sockets, -1: none */
+	int moves;     /* to the listener: who has begun a session */
 	int channel;   /* our end of the frame channel */
 	int child;     /* process descriptor of the login program */
 	pid_t own;     /* the same if it is a child of ours, else 0 */
@@ -156,11 +167,37 @@ int front_listen(
 /* A socket bound to ADDRESS:PORT (brackets around IPv6) that listens. */
 int front_bind(struct span address);
 
-/* Serves the connection to its end, with the help of the nurseries of login
- * programs and of checkpws, unless these are -1, and in that seat, unless it
- * is NULL; does not return where it becomes the session. The exit code. */
-int front_serve(const struct front *f, int sock, int nursery, int checkers,
-    struct seats *seats, struct seat *seat);
+/* What a listener's child has. */
+struct helpers {
+	const struct nursery *nursery; /* one of each kind */
+	/* Where it tells the listener, by its process id (pid_t) with the
+	 * process descriptor, which session is counted in its place. */
+	int moves;
+	struct seats *seats;
+	struct seat *seat;
+};
+
+/* Serves the connection up to its session, or to its end where there is none;
+ * does not return where it becomes the session.  helpers may be NULL.  The
+ * exit code. */
+int front_serve(
+    const struct front *f, int sock, const struct helpers *h);
+
+/* What a request and its answer come to. */
+enum next {
+	GO_ON,
+	DONE,
+	PASSED,   /* a session has begun that is not us */
+	VIOLATION /* the login program is not itself: end it */
+};
+
+/* Starts the session of who has proved to be somebody. */
+enum next front_session(struct link *l, const struct frame_request *q,
+    const struct frame_verdict *v);
+
+/* Answers a request of the login program: 0, or -1. */
+int front_answer(const struct link *l, enum frame_status status,
+    const char *user, int fd);
 
 /* Starts the login program for a connection, or (NULL) as a nursery: its
  * process id, or -1. */
@@ -179,8 +216,9 @@ void front_nursery_end(struct nursery *n);
 int front_nursery_ask(int nursery, struct span packet, const int *fds,
     size_t nfds, const int pair[2]);
 
-/* Starts checkpw as a nursery: its process id, or -1. */
+/* Start checkpw or the session program as a nursery: its process id, or -1. */
 pid_t front_start_checkers(const struct front *f, int end);
+pid_t front_start_sessions(const struct front *f, int end);
 
 /* What checkpw says to the request, waiting out the delay of a refusal: a
  * FRAME_AUTH starts one, which is gone after any answer but FRAME_MORE. */

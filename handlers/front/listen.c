@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,8 +22,9 @@ struct listener {
 	const int *socks;
 	size_t nsocks;
 	int signals;
-	struct nursery nursery;
-	struct nursery checkers; /* of checkpws */
+	int moves[2]; /* read here, written by our children */
+	int sessions; /* an epoll descriptor for all of them */
+	struct nursery nursery[FRONT_NURSERIES];
 	struct seats *seats;
 	int64_t pause_until; /* no accept before */
 	int64_t idle_since;
@@ -113,15 +116,26 @@ tell(struct listener *l, const char *why, const struct peer *s, int error)
 static _Noreturn void
 serve(const struct listener *l, int sock, struct seat *seat)
 {
+	const struct helpers h = { l->nursery, l->moves[1], l->seats, seat };
 	sigset_t none;
 
 	for (size_t i = 0; i < l->nsocks; i++)
 		close(l->socks[i]);
 	close(l->signals);
+	close(l->moves[0]);
+	close(l->sessions);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	_exit(front_serve(l->front, sock, l->nursery.sock, l->checkers.sock,
-	    l->seats, seat));
+	_exit(front_serve(l->front, sock, &h));
+}
+
+static bool
+has_nursery(const struct front *f, enum front_nursery kind)
+{
+	if (kind == FRONT_CHECKS)
+		return f->service->kind != SERVICE_SMTP &&
+		       f->conf.checkpassword == NULL;
+	return kind == FRONT_LOGINS || f->service->session;
 }
 
 static void
@@ -133,10 +147,9 @@ start(struct listener *l, int sock, const struct peer *s)
 	    l->seats, front_is_proxy(l->front, s) ? &nobody : s);
 	pid_t pid;
 
-	front_nursery_ready(&l->nursery, l->front);
-	if (l->front->service->kind != SERVICE_SMTP &&
-	    l->front->conf.checkpassword == NULL)
-		front_nursery_ready(&l->checkers, l->front);
+	for (int i = 0; i < FRONT_NURSERIES; i++)
+		if (has_nursery(l->front, l->nursery[i].kind))
+			front_nursery_ready(&l->nursery[i], l->front);
 	l->seats->used++;
 	pid = fork();
 	if (pid == 0)
@@ -180,22 +193,79 @@ take(struct listener *l, int sock)
 	close(fd);
 }
 
+static struct seat *
+find(const struct listener *l, pid_t pid)
+{
+	for (size_t i = 0; i < l->seats->n; i++)
+		if (l->seats->all[i].pid == pid)
+			return &l->seats->all[i];
+	return NULL;
+}
+
+static void
+leave(struct listener *l, struct seat *s)
+{
+	s->pid = 0;
+	l->seats->used--;
+}
+
+/* Sessions that have begun, told by who served the connection up to then. */
+static void
+take_moves(struct listener *l)
+{
+	pid_t pid;
+	int fd;
+
+	while (io_recv(l->moves[0], &pid, sizeof pid, &fd, 1) ==
+	       (ssize_t)sizeof pid) {
+		struct seat *s = pid > 0 && fd != -1 ? find(l, pid) : NULL;
+		struct epoll_event e = { .events = EPOLLIN };
+
+		e.data.ptr = s;
+		if (s && s->session == 0 &&
+		    epoll_ctl(l->sessions, EPOLL_CTL_ADD, fd, &e) == 0)
+			s->session = fd;
+		else if (fd != -1)
+			close(fd);
+	}
+}
+
+static void
+end_sessions(struct listener *l)
+{
+	struct epoll_event e;
+
+	while (epoll_wait(l->sessions, &e, 1, 0) == 1) {
+		struct seat *s = e.data.ptr;
+
+		(void)epoll_ctl(l->sessions, EPOLL_CTL_DEL, s->session, NULL);
+		close(s->session);
+		s->session = 0;
+		if (s->pid == FRONT_SEAT_SESSION)
+			leave(l, s);
+	}
+	l->idle_since = io_now_ms();
+}
+
 static void
 reap(struct listener *l)
 {
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-		if (pid == l->nursery.pid)
-			front_nursery_end(&l->nursery);
-		if (pid == l->checkers.pid)
-			front_nursery_end(&l->checkers);
-		for (size_t i = 0; i < l->seats->n; i++)
-			if (l->seats->all[i].pid == pid) {
-				l->seats->all[i].pid = 0;
-				l->seats->used--;
-				break;
-			}
+		struct seat *s = find(l, pid);
+
+		for (int i = 0; i < FRONT_NURSERIES; i++)
+			if (pid == l->nursery[i].pid)
+				front_nursery_end(&l->nursery[i]);
+		if (s == NULL)
+			continue;
+		/* It may have told us just before its end. */
+		take_moves(l);
+		if (s->session != 0)
+			s->pid = FRONT_SEAT_SESSION;
+		else
+			leave(l, s);
 	}
 	l->idle_since = io_now_ms();
 }
@@ -214,6 +284,15 @@ take_signals(struct listener *l)
 	return true;
 }
 
+static bool
+has_any_nursery(const struct listener *l)
+{
+	for (int i = 0; i < FRONT_NURSERIES; i++)
+		if (l->nursery[i].sock != -1)
+			return true;
+	return false;
+}
+
 static int
 milliseconds(const struct listener *l, bool paused, bool activated)
 {
@@ -221,8 +300,7 @@ milliseconds(const struct listener *l, bool paused, bool activated)
 
 	if (paused)
 		until = l->pause_until;
-	else if ((activated && l->seats->used == 0) || l->nursery.sock != -1 ||
-		 l->checkers.sock != -1)
+	else if ((activated && l->seats->used == 0) || has_any_nursery(l))
 		until = l->idle_since +
 			(int64_t)l->front->conf.listen_idle_s * 1000;
 	if (until == -1)
@@ -233,15 +311,19 @@ milliseconds(const struct listener *l, bool paused, bool activated)
 static int
 run(struct listener *l, bool activated)
 {
-	struct pollfd p[FRONT_SOCKETS + 1] = { 0 };
+	enum { SIGNALS, MOVES, SESSIONS, OURS };
+	struct pollfd p[OURS + FRONT_SOCKETS] = {
+		[SIGNALS] = { .fd = l->signals, .events = POLLIN },
+		[MOVES] = { .fd = l->moves[0], .events = POLLIN },
+		[SESSIONS] = { .fd = l->sessions, .events = POLLIN },
+	};
 
-	p[0] = (struct pollfd){ .fd = l->signals, .events = POLLIN };
 	for (size_t i = 0; i < l->nsocks; i++)
-		p[i + 1] =
+		p[OURS + i] =
 		    (struct pollfd){ .fd = l->socks[i], .events = POLLIN };
 	for (;;) {
 		bool paused = io_now_ms() < l->pause_until;
-		int r = poll(p, paused ? 1 : 1 + l->nsocks,
+		int r = poll(p, paused ? OURS : OURS + l->nsocks,
 		    milliseconds(l, paused, activated));
 
 		if (r == -1 && errno != EINTR)
@@ -249,19 +331,42 @@ run(struct listener *l, bool activated)
 		if (r == 0 && !paused) {
 			if (activated && l->seats->used == 0)
 				return 0;
-			front_nursery_end(&l->nursery);
-			front_nursery_end(&l->checkers);
+			for (int i = 0; i < FRONT_NURSERIES; i++)
+				front_nursery_end(&l->nursery[i]);
 		}
 		if (r <= 0)
 			continue;
-		if (p[0].revents && !take_signals(l))
+		if (p[MOVES].revents)
+			take_moves(l);
+		if (p[SESSIONS].revents)
+			end_sessions(l);
+		if (p[SIGNALS].revents && !take_signals(l))
 			return 0;
 		for (size_t i = 0; !paused && i < l->nsocks; i++)
-			if (p[i + 1].revents) {
+			if (p[OURS + i].revents) {
 				take(l, l->socks[i]);
 				l->idle_since = io_now_ms();
 			}
 	}
+}
+
+/* One for each session: where the limit is lower there are fewer. */
+static void
+allow_files(const struct listener *l)
+{
+	rlim_t wanted = l->front->conf.connections + FRONT_SPARE_FDS;
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		err_die_sys(EXIT_LATER, "files");
+	if (r.rlim_cur < wanted) {
+		r.rlim_cur = r.rlim_max < wanted ? r.rlim_max : wanted;
+		if (setrlimit(RLIMIT_NOFILE, &r) == -1)
+			err_die_sys(EXIT_LATER, "files");
+	}
+	if (r.rlim_cur < wanted)
+		log_error("fewer-connections", l->front->service->name,
+		    EMFILE);
 }
 
 int
@@ -270,14 +375,15 @@ front_listen(const struct front *f, const int *socks, size_t n, bool activated)
 	struct listener l = { .front = f,
 		.socks = socks,
 		.nsocks = n,
-		.nursery = { .sock = -1, .born_ms = -FRONT_PAUSE_MS },
-		.checkers = { .checks = true,
-		    .sock = -1,
-		    .born_ms = -FRONT_PAUSE_MS },
 		.idle_since = io_now_ms(),
 		.seats = front_seats_new((size_t)f->conf.connections) };
 	sigset_t wanted;
 
+	allow_files(&l);
+	for (int i = 0; i < FRONT_NURSERIES; i++)
+		l.nursery[i] = (struct nursery){ .kind = (enum front_nursery)i,
+			.sock = -1,
+			.born_ms = -FRONT_PAUSE_MS };
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
 	sigaddset(&wanted, SIGTERM);
@@ -285,8 +391,12 @@ front_listen(const struct front *f, const int *socks, size_t n, bool activated)
 	if (l.seats == NULL || sigprocmask(SIG_BLOCK, &wanted, NULL) == -1)
 		err_die_sys(EXIT_LATER, "listen");
 	l.signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (l.signals == -1)
-		err_die_sys(EXIT_LATER, "signalfd");
+	l.sessions = epoll_create1(EPOLL_CLOEXEC);
+	if (l.signals == -1 || l.sessions == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l.moves) ==
+		-1 ||
+	    fcntl(l.moves[0], F_SETFL, O_NONBLOCK) == -1)
+		err_die_sys(EXIT_LATER, "listen");
 	for (size_t i = 0; i < n; i++)
 		if (fcntl(socks[i], F_SETFL, O_NONBLOCK) == -1)
 			err_die_sys(EXIT_LATER, "socket");

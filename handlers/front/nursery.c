@@ -92,21 +92,26 @@ start(struct nursery *n, const struct front *f)
 
 	n->pid = -1;
 	n->born_ms = io_now_ms();
-	if (n->checks)
+	if (n->kind != FRONT_LOGINS)
 		n->key_until_ms = INT64_MAX; /* it seals nothing */
 	if (io_now_ms() >= n->key_until_ms && renew_key(n, f) == -1)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return;
-	if (n->checks)
+	if (n->kind == FRONT_CHECKS)
 		n->pid = front_start_checkers(f, pair[1]);
+	else if (n->kind == FRONT_SESSIONS)
+		n->pid = front_start_sessions(f, pair[1]);
 	else if (io_send(pair[0], n->ticket_key, sizeof n->ticket_key, NULL,
 		     0) == 0)
 		n->pid = front_start_login(f, pair[1], -1, NULL);
 	close(pair[1]);
 	if (n->pid == -1)
 		log_error("no-nursery",
-		    n->checks ? "checkpw" : f->service->program, errno);
+		    n->kind == FRONT_CHECKS	? "checkpw"
+		    : n->kind == FRONT_SESSIONS ? f->service->session
+						: f->service->program,
+		    errno);
 	n->sock = pair[0];
 	n->passed = 0;
 	if (n->pid == -1)
@@ -119,7 +124,8 @@ front_nursery_ready(struct nursery *n, const struct front *f)
 	const struct conf *c = &f->conf;
 	struct stamp now[FRONT_PAIRS][2] = { 0 };
 
-	for (size_t i = 0; i < 2 + c->nsites; i++) {
+	for (size_t i = 0; n->kind == FRONT_LOGINS && i < 2 + c->nsites;
+	     i++) {
 		struct conf_site pair = front_pair(c, i);
 
 		now[i][0] = stamp_of(c, pair.cert);

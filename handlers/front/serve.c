@@ -7,22 +7,14 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "net/sign.h"
-#include "store/quota.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum next {
-	GO_ON,
-	DONE,
-	VIOLATION /* the login program is not itself: end it */
-};
 
 /* Who is there, and may a password of theirs come in clear? */
 static int
@@ -170,9 +162,9 @@ ask_nursery(const struct link *l, int nursery, const int pair[2], int users)
 
 /* 0, or -1: no process descriptor. */
 static int
-find_child(struct link *l, int nursery, int users)
+find_child(struct link *l, int users)
 {
-	int pair[2];
+	int nursery = l->nursery[FRONT_LOGINS], pair[2];
 
 	/* The second time it is a program of its own. */
 	for (; l->child == -1; nursery = -1) {
@@ -198,11 +190,11 @@ find_child(struct link *l, int nursery, int users)
 }
 
 static int
-start_child(struct link *l, int nursery)
+start_child(struct link *l)
 {
 	bool smtp = l->front->service->session == NULL;
 	int users = smtp ? open_for_child(l->front, "users.cdb") : -1;
-	int r = find_child(l, nursery, users);
+	int r = find_child(l, users);
 
 	if (users != -1)
 		close(users);
@@ -223,104 +215,15 @@ wait_for(pid_t pid, int64_t deadline_ms)
 	return r;
 }
 
-static int
-answer(const struct link *l, enum frame_status status, const char *user, int fd)
+int
+front_answer(
+    const struct link *l, enum frame_status status, const char *user, int fd)
 {
 	struct frame_reply a = { .status = status };
 
 	if (user)
 		snprintf(a.user, sizeof a.user, "%s", user);
 	return io_send(l->channel, &a, sizeof a, &fd, fd == -1 ? 0 : 1);
-}
-
-/* The owner's session takes our place; returns only on a fault. */
-static void
-become(const struct link *l, const struct frame_request *q,
-    const struct frame_verdict *v, const char *path, int fd)
-{
-	const struct front *f = l->front;
-	char tag[FRAME_TAG + 16], user[FRAME_USER + 8], root[PATH_MAX + 16];
-	char quota[QUOTA_TEXT + 16];
-	const char *argv[] = { path, v->maildir, NULL };
-	const char *env[] = { FRONT_ENV tag, user,
-		NULL, NULL, NULL };
-	size_t n = sizeof env / sizeof *env - 3;
-	int fds[] = { fd, fd, 2 };
-	struct proc p = { .path = path,
-		.argv = argv,
-		.envp = env,
-		.fds = fds,
-		.nfds = 3,
-		.uid = f->root ? v->uid : 0,
-		.gid = v->gid };
-
-	snprintf(tag, sizeof tag, "AUTH_TAG=%s",
-	    f->service->kind == SERVICE_POP3 ? "+OK" : q->tag);
-	snprintf(user, sizeof user, "USER=%s", v->user);
-	snprintf(root, sizeof root, "POSTERN_ROOT=%s", f->conf.root);
-	if (f->conf.root[0] != '\0')
-		env[n++] = root;
-	if (v->quota_known) {
-		const struct quota_limits limits = {
-			v->quota_bytes, v->quota_count, true
-		};
-
-		(void)span_copy(span_str("POSTERN_QUOTA="), quota, sizeof quota);
-		quota_text(&limits, quota + strlen(quota));
-		env[n++] = quota;
-	}
-	signal(SIGPIPE, SIG_DFL);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		; /* a signer that is done */
-	(void)proc_exec(&p);
-	err_die_sys(EXIT_LATER, "start %s", path);
-}
-
-/* In clear: the session speaks on the socket once the child is gone. */
-static enum next
-hand_over(struct link *l, const struct frame_request *q,
-    const struct frame_verdict *v, const char *path)
-{
-	if (answer(l, FRAME_OK, v->user, -1) == -1)
-		return DONE;
-	if (io_wait(l->child, POLLIN, io_now_ms() + FRONT_LEAVE_MS) == -1)
-		return VIOLATION;
-	become(l, q, v, path, l->sock);
-	return DONE;
-}
-
-/* Over TLS: the child goes on as the relay. */
-static enum next
-join(struct link *l, const struct frame_request *q,
-    const struct frame_verdict *v, const char *path)
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
-		(void)answer(l, FRAME_TEMPFAIL, NULL, -1);
-		return GO_ON;
-	}
-	if (answer(l, FRAME_OK, v->user, pair[0]) == -1)
-		return DONE;
-	close(pair[0]);
-	become(l, q, v, path, pair[1]);
-	return DONE;
-}
-
-static enum next
-start_session(struct link *l, const struct frame_request *q,
-    const struct frame_verdict *v)
-{
-	char path[PATH_MAX];
-
-	if (conf_program(&l->front->conf, l->front->service->session, path) ==
-		-1 ||
-	    access(path, X_OK) == -1) {
-		log_error("no-session", l->front->service->session, errno);
-		(void)answer(l, FRAME_TEMPFAIL, NULL, -1);
-		return GO_ON;
-	}
-	return q->tls ? join(l, q, v, path) : hand_over(l, q, v, path);
 }
 
 static enum next
@@ -370,18 +273,18 @@ authenticate(struct link *l, const struct frame_request *q)
 		return VIOLATION;
 	if (q->type == FRAME_CANCEL) {
 		front_check_end(l);
-		return answer(l, FRAME_REJECT, NULL, -1) == 0 ? GO_ON : DONE;
+		return front_answer(l, FRAME_REJECT, NULL, -1) == 0 ? GO_ON : DONE;
 	}
 	l->tries += q->type == FRAME_AUTH;
 	if (front_check(l, q, &v) == FRAME_MORE)
 		return pass_on(l, &v);
 	if (v.status != FRAME_OK)
-		return answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
+		return front_answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
 	if (l->front->service->session)
-		return start_session(l, q, &v);
+		return front_session(l, q, &v);
 	l->logged_in = true;
 	memcpy(l->user, v.user, sizeof l->user);
-	return answer(l, FRAME_OK, l->user, -1) == 0 ? GO_ON : DONE;
+	return front_answer(l, FRAME_OK, l->user, -1) == 0 ? GO_ON : DONE;
 }
 
 static pid_t
@@ -425,15 +328,15 @@ enqueue(struct link *l, const struct frame_request *q)
 		return VIOLATION;
 	if (l->enqueue > 0 &&
 	    wait_for(l->enqueue, io_now_ms() + FRONT_ENQUEUE_MS) == -1)
-		return answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
+		return front_answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
 	l->enqueue = 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
+		return front_answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
 	l->enqueue = start_enqueue(l, pair[1]);
 	close(pair[1]);
 	if (l->enqueue != -1)
 		status = FRAME_OK;
-	r = answer(l, status, NULL, status == FRAME_OK ? pair[0] : -1);
+	r = front_answer(l, status, NULL, status == FRAME_OK ? pair[0] : -1);
 	close(pair[0]);
 	return r == 0 ? GO_ON : DONE;
 }
@@ -448,7 +351,7 @@ take_proxy(struct link *l, const struct frame_request *q)
 		s = front_proxy(l, q);
 	if (s == FRAME_TEMPFAIL)
 		return VIOLATION;
-	return answer(l, s, NULL, -1) == 0 && s == FRAME_OK ? GO_ON : DONE;
+	return front_answer(l, s, NULL, -1) == 0 && s == FRAME_OK ? GO_ON : DONE;
 }
 
 static enum next
@@ -488,26 +391,27 @@ end_child(const struct link *l)
 }
 
 int
-front_serve(const struct front *f, int sock, int nursery, int checkers,
-    struct seats *seats, struct seat *seat)
+front_serve(const struct front *f, int sock, const struct helpers *h)
 {
 	struct link l = { .front = f,
 		.sock = sock,
 		.child = -1,
-		.checkers = checkers,
-		.seats = seats,
-		.seat = seat,
+		.moves = h ? h->moves : -1,
+		.seats = h ? h->seats : NULL,
+		.seat = h ? h->seat : NULL,
 		.check.sock = -1 };
 	int64_t deadline = -1;
 	enum next next = GO_ON;
 
+	for (int i = 0; i < FRONT_NURSERIES; i++)
+		l.nursery[i] = h ? h->nursery[i].sock : -1;
 	if (find_peer(&l) == -1) {
 		/* A client that has left already is no error. */
 		if (errno == ENOTCONN)
 			return 0;
 		err_die_sys(EXIT_NEVER, "the connection");
 	}
-	if (start_child(&l, nursery) == -1)
+	if (start_child(&l) == -1)
 		err_die_sys(EXIT_LATER, "start %s", f->service->program);
 	if (f->service->session)
 		deadline = io_now_ms() + FRONT_GRACE_MS +
@@ -515,6 +419,8 @@ front_serve(const struct front *f, int sock, int nursery, int checkers,
 	while (next == GO_ON)
 		next = next_frame(&l, deadline);
 	front_check_end(&l);
+	if (next == PASSED)
+		return 0;
 	if (next == VIOLATION)
 		end_child(&l);
 	(void)io_wait(l.child, POLLIN, -1);

@@ -6,6 +6,8 @@
  * Runs as the owner of the Maildir, never as root for a network connection.
  * With AUTH_TAG in its environment it answers that command of the login
  * program and logs one line at its end, else it greets with PREAUTH.
+ * With -n it is a nursery, as root where front is (net/session.h), and a
+ * child of it serves each session that front passes.
  * Exits with 0 at LOGOUT or the end of the input, 111 where it cannot
  * serve, 100 where it was started wrongly.
  */
@@ -20,6 +22,7 @@
 #include "base/err.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "net/session.h"
 #include "session.h"
 #include "store/quota.h"
 
@@ -81,8 +84,6 @@ open_maildir(struct imap *s, const char *tag, const char *maildir)
 	if (getenv("POSTERN_QUOTA"))
 		(void)quota_parse(span_str(getenv("POSTERN_QUOTA")),
 		    &s->account.limits);
-	/* Read the time zone while its file can be read. */
-	tzset();
 	if (jail_enter(&j, &landlock) == -1)
 		cannot_serve(tag, "cannot enter the jail", strerror(errno));
 }
@@ -122,31 +123,63 @@ serve(struct imap *s, const char *tag, bool terminal)
 	buf_free(&out);
 }
 
+_Noreturn static void
+usage(void)
+{
+	err_die(EXIT_NEVER, "usage: imapd [-r root] {maildir | -n}");
+}
+
+/* Who may be served, on fd 0. */
+static const char *
+begin(void)
+{
+	const char *tag = login_tag();
+
+	if (geteuid() == 0 && is_network(tag))
+		err_die(EXIT_NEVER, "not as root for a network connection");
+	return tag;
+}
+
 int
 main(int argc, char **argv)
 {
 	char error[CONF_ERROR];
-	const char *root = NULL, *tag;
+	const char *root = NULL, *tag = NULL;
+	struct frame_session passed;
 	struct conf conf;
 	struct imap s = { .conf = &conf };
-	bool terminal;
-	int c;
+	bool nursery = false, terminal;
+	int c, r;
 
 	err_program("imapd");
 	if (log_rescue_stderr() == -1)
 		return EXIT_LATER;
-	while ((c = getopt(argc, argv, "r:")) == 'r')
-		root = optarg;
-	if (c != -1 || optind + 1 != argc)
-		err_die(EXIT_NEVER, "usage: imapd [-r root] maildir");
-	tag = login_tag();
-	if (geteuid() == 0 && is_network(tag))
-		err_die(EXIT_NEVER, "not as root for a network connection");
+	while ((c = getopt(argc, argv, "nr:")) != -1)
+		if (c == 'r')
+			root = optarg;
+		else if (c == 'n')
+			nursery = true;
+		else
+			usage();
+	if (optind + !nursery != argc)
+		usage();
+	if (!nursery)
+		tag = begin();
 	if (conf_load(&conf, root, error) == -1)
 		cannot_serve(tag, "configuration", error);
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
-	terminal = isatty(0); /* no question for a jail */
-	open_maildir(&s, tag, argv[optind]);
+	/* Read the time zone while its file can be read. */
+	tzset();
+	if (nursery) {
+		r = session_nursery(&passed);
+		if (r == -1)
+			err_die_sys(EXIT_LATER, "nursery");
+		if (r == 0)
+			return 0;
+		tag = begin();
+	}
+	terminal = !nursery && isatty(0); /* no question for a jail */
+	open_maildir(&s, tag, nursery ? passed.maildir : argv[optind]);
 	serve(&s, tag, terminal);
 	return 0;
 }

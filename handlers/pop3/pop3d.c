@@ -7,7 +7,9 @@
  * leaves, 111 after a local fault, 100 on wrong usage.
  *
  * With AUTH_TAG in the environment (+OK, from front) the first line answers
- * the login.  USER is for the log.
+ * the login.  USER is for the log.  With -n it is a nursery, as root where
+ * front is (net/session.h), and a child of it serves each session that front
+ * passes.
  */
 #include "command.h"
 #include "drop.h"
@@ -21,6 +23,7 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "net/session.h"
 #include "store/uidls.h"
 
 #include <errno.h>
@@ -559,7 +562,7 @@ session(struct pop3 *p, const char *maildir)
 static void
 usage(void)
 {
-	err_die(EXIT_NEVER, "usage: pop3d [-r root] MAILDIR");
+	err_die(EXIT_NEVER, "usage: pop3d [-r root] {MAILDIR | -n}");
 }
 
 /* The rest of postern.conf is not ours. */
@@ -580,15 +583,26 @@ read_conf(struct pop3 *p, const char *root)
 }
 
 static void
-set_up(struct pop3 *p, struct buf *memory)
+set_up(struct pop3 *p, struct buf *memory, bool terminal)
 {
 	char *m = buf_room(memory, MEMORY_SIZE);
 
 	p->in = in_fd(0, m, INPUT_SIZE);
-	p->in.lf_ok = isatty(0);
+	p->in.lf_ok = terminal;
 	p->out = out_fd(1, m + INPUT_SIZE, OUTPUT_SIZE);
 	p->out.timeout_ms = p->idle_ms;
 	p->piece = m + INPUT_SIZE + OUTPUT_SIZE;
+}
+
+/* False in the nursery, when it is done. */
+static bool
+be_born(struct frame_session *passed)
+{
+	int r = session_nursery(passed);
+
+	if (r == -1)
+		err_die_sys(EXIT_LATER, "nursery");
+	return r == 1;
 }
 
 int
@@ -596,24 +610,31 @@ main(int argc, char **argv)
 {
 	struct pop3 p = { 0 };
 	struct buf memory = buf_new(MEMORY_SIZE);
-	const char *root = NULL;
+	struct frame_session passed;
+	const char *root = NULL, *maildir;
+	bool nursery = false;
 	int c;
 
 	err_program("pop3d");
-	while ((c = getopt(argc, argv, "r:")) != -1) {
-		if (c != 'r')
+	while ((c = getopt(argc, argv, "nr:")) != -1)
+		if (c == 'r')
+			root = optarg;
+		else if (c == 'n')
+			nursery = true;
+		else
 			usage();
-		root = optarg;
-	}
-	if (argc - optind != 1)
+	if (argc - optind != !nursery)
 		usage();
-	refuse_root();
 	if (log_rescue_stderr() == -1)
 		return EXIT_LATER;
 	signal(SIGPIPE, SIG_IGN);
-	p.logged_in = getenv("AUTH_TAG") != NULL;
 	read_conf(&p, root);
-	set_up(&p, &memory);
-	enter_jail(argv[optind]);
-	return session(&p, argv[optind]);
+	if (nursery && !be_born(&passed))
+		return 0;
+	maildir = nursery ? passed.maildir : argv[optind];
+	refuse_root();
+	p.logged_in = getenv("AUTH_TAG") != NULL;
+	set_up(&p, &memory, !nursery && isatty(0));
+	enter_jail(maildir);
+	return session(&p, maildir);
 }

@@ -67,6 +67,20 @@
 	    SYS_syncfs, SYS_uname, SYS_unlinkat, SYS_utimensat
 #define CALLS_WATCH SYS_inotify_add_watch, SYS_inotify_init1
 
+/* To fork and to arrange descriptors. */
+#define CALLS_NURSERY \
+	SYS_clone, SYS_close_range, SYS_dup2, SYS_pidfd_open, SYS_prlimit64, \
+	    SYS_rseq, SYS_rt_sigprocmask, SYS_seccomp, \
+	    SYS_set_robust_list, SYS_signalfd4, SYS_wait4
+#define CALLS_BECOME \
+	SYS_geteuid, SYS_getresgid, SYS_getresuid, SYS_setgroups, \
+	    SYS_setresgid, SYS_setresuid, SYS_setuid
+/* sysinfo: qsort, once. */
+#define CALLS_JAIL \
+	SYS_capset, SYS_landlock_add_rule, SYS_landlock_create_ruleset, \
+	    SYS_landlock_restrict_self, SYS_prctl, SYS_rt_sigaction, \
+	    SYS_shutdown, SYS_sysinfo, SYS_umask
+
 static const unsigned login_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_SOCKET,
 	CALLS_FRAMES };
 static const unsigned smtp_calls[] = { CALLS_SMTP };
@@ -74,12 +88,14 @@ static const unsigned smtp_calls[] = { CALLS_SMTP };
 static const unsigned secret_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_FRAMES,
 	CALLS_READ, SYS_fcntl, SYS_mremap, SYS_poll, SYS_sendto };
 /* What its children need, and to fork and arrange their descriptors. */
-static const unsigned nursery_calls[] = { CALLS_SMTP, SYS_clone,
-	SYS_close_range, SYS_dup2, SYS_fcntl, SYS_pidfd_open, SYS_prlimit64,
-	SYS_rseq, SYS_rt_sigprocmask, SYS_seccomp, SYS_set_robust_list,
-	SYS_signalfd4, SYS_socketpair, SYS_wait4 };
+static const unsigned nursery_calls[] = { CALLS_SMTP, CALLS_NURSERY,
+	SYS_fcntl, SYS_socketpair };
 static const unsigned session_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, CALLS_WATCH, SYS_sendto, SYS_setsockopt };
+/* And to become the owner, and what jail_enter() calls. */
+static const unsigned sessions_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
+	CALLS_FILES, CALLS_WATCH, SYS_sendto, SYS_setsockopt, CALLS_FRAMES,
+	CALLS_NURSERY, CALLS_BECOME, CALLS_JAIL };
 /* rt_sigaction: once the message is there, a fault is no failure. */
 static const unsigned deliver_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, SYS_rt_sigaction };
@@ -126,6 +142,8 @@ static const struct rule file_rules[] = { RULES_ALL,
 	{ SYS_fchmod, 1, S_ISUID | S_ISGID, 0, 0 },
 	{ SYS_utimensat, 1, UINT32_MAX, 0, 0 },
 	{ SYS_utimensat, 1 | UPPER, UINT32_MAX, 0, 0 } };
+static const struct rule sessions_rules[] = { RULES_ALL,
+	{ SYS_clone, 0, NAMESPACES, 0, 0 } };
 
 struct list {
 	const unsigned *calls;
@@ -141,6 +159,7 @@ static const struct list lists[] = {
 	[JAIL_SECRET] = LIST(secret_calls, closed_rules),
 	[JAIL_NURSERY] = LIST(nursery_calls, nursery_rules),
 	[JAIL_SESSION] = LIST(session_calls, file_rules),
+	[JAIL_SESSIONS] = LIST(sessions_calls, sessions_rules),
 	[JAIL_DELIVER] = LIST(deliver_calls, file_rules),
 	[JAIL_VIEW] = LIST(view_calls, file_rules),
 	[JAIL_REMOTE] = LIST(remote_calls, closed_rules),

@@ -154,6 +154,7 @@ static const struct limits limits[] = {
 	[JAIL_SECRET] = { 32, 0, 0 },
 	[JAIL_NURSERY] = { 0, 0, 0 },
 	/* space.h sets addresses aside. */
+	[JAIL_SESSIONS] = { 0, 0, 0 },
 	[JAIL_SESSION] = { 256, 8 * GIB, 16 * GIB },
 	[JAIL_DELIVER] = { 256, 8 * GIB, 16 * GIB },
 	[JAIL_VIEW] = { 0, 0, 16 * GIB },
@@ -185,7 +186,9 @@ limit(enum jail_kind kind)
 	if (l->bytes != 0 && (signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
 				 set_limit(RLIMIT_FSIZE, l->bytes) == -1))
 		return -1;
-	return kind == JAIL_NURSERY ? 0 : set_limit(RLIMIT_NPROC, 0);
+	return kind == JAIL_NURSERY || kind == JAIL_SESSIONS
+		   ? 0
+		   : set_limit(RLIMIT_NPROC, 0);
 }
 
 static int

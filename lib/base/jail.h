@@ -21,6 +21,7 @@ enum jail_kind {
 	JAIL_SECRET,  /* checkpw, signer: frames, and files that are open */
 	JAIL_NURSERY, /* forks children for JAIL_LOGIN or JAIL_SMTP */
 	JAIL_SESSION, /* imapd, pop3d: a connection, and one folder */
+	JAIL_SESSIONS, /* forks children for JAIL_SESSION, each as its owner */
 	JAIL_DELIVER, /* deliver, enqueue: one folder */
 	JAIL_VIEW,    /* postern-mailfs: one folder, and /dev/fuse */
 	JAIL_REMOTE   /* remote: connects outwards */
@@ -39,8 +40,9 @@ struct jail {
 int jail_enter(const struct jail *j, int *landlock);
 
 /*
- * For the children of a process in JAIL_NURSERY, which inherit all but the
- * limits and the list of system calls.  0, or -1 with errno.
+ * The limits and the list of system calls alone: for the children of a process
+ * in JAIL_NURSERY, which inherit the rest, and for JAIL_SESSIONS, whose
+ * children enter jails of their own.  0, or -1 with errno.
  */
 int jail_tighten(enum jail_kind kind);
 

@@ -99,8 +99,8 @@ priv_find_service(const char *user, uid_t *uid, gid_t *gid)
 	return -1;
 }
 
-int
-priv_limit(void)
+static int
+limit(uint32_t kept)
 {
 	struct __user_cap_header_struct h = {
 		.version = _LINUX_CAPABILITY_VERSION_3
@@ -113,10 +113,22 @@ priv_limit(void)
 		return 0;
 	if (syscall(SYS_capget, &h, d) == -1)
 		return -1;
-	d[0].permitted &= 1u << CAP_SETUID | 1u << CAP_SETGID |
-	    1u << CAP_SYS_CHROOT | 1u << CAP_KILL;
+	d[0].permitted &= kept;
 	d[0].effective = d[0].permitted;
 	d[0].inheritable = 0;
 	d[1] = (struct __user_cap_data_struct){ 0 };
 	return syscall(SYS_capset, &h, d) == -1 ? -1 : 0;
+}
+
+int
+priv_limit(void)
+{
+	return limit(1u << CAP_SETUID | 1u << CAP_SETGID |
+		     1u << CAP_SYS_CHROOT | 1u << CAP_KILL);
+}
+
+int
+priv_limit_to_users(void)
+{
+	return limit(1u << CAP_SETUID | 1u << CAP_SETGID);
 }

@@ -30,4 +30,7 @@ int priv_find_service(const char *user, uid_t *uid, gid_t *gid);
  */
 int priv_limit(void);
 
+/* The same, with CAP_SETUID and CAP_SETGID alone. */
+int priv_limit_to_users(void);
+
 #endif

@@ -7,7 +7,7 @@
  * the connection at anything else:
  *
  *   IMAP, POP3:  exchanges, until one is answered FRAME_OK; then nothing.
- *                With FRAME_OK front becomes the session program.  If the
+ *                With FRAME_OK front starts the session.  If the
  *                request had tls set, the reply carries one end of a stream
  *                socket pair, which the child relays; else the child exits
  *                and the session program goes on with the socket itself, so
@@ -48,7 +48,8 @@ enum {
 	FRAME_WHY = 16,
 	FRAME_TAG = 64,
 	FRAME_USER = 320,
-	FRAME_MAILDIR = 2048
+	FRAME_MAILDIR = 2048,
+	FRAME_QUOTA = 64
 };
 
 enum frame_type {
@@ -107,6 +108,18 @@ struct frame_connection {
  * secrets.cdb, users.cdb, and the counters if there are any. */
 struct frame_attempt {
 	char peer[FRAME_PEER];
+};
+
+/*
+ * What front passes to a nursery of sessions, with the connection or the end
+ * of its relay, and the end of a channel.  All text is NUL-terminated.
+ */
+struct frame_session {
+	uint32_t uid, gid;
+	char tag[FRAME_TAG];   /* AUTH_TAG */
+	char user[FRAME_USER]; /* USER */
+	char quota[FRAME_QUOTA]; /* POSTERN_QUOTA, or empty: unknown */
+	char maildir[FRAME_MAILDIR];
 };
 
 struct frame_request {

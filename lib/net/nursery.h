@@ -1,7 +1,7 @@
 /*
  * A nursery: a program that has loaded all that it needs once, and forks for
  * each piece of work that front passes it: a login program for a connection,
- * checkpw for an attempt to log in.
+ * checkpw for an attempt to log in, imapd for a session.
  *
  * It parses nothing of the network, and is jailed all the same: its files
  * are closed to it, and its children close the rest.  On FRAME_FD it has a

@@ -35,6 +35,8 @@ static const struct jailed jails[] = {
 	{ "checkpw below a nursery", JAIL_NURSERY, JAIL_SECRET, 24 },
 	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 39 },
 	{ "sessions", JAIL_SESSION, JAIL_SESSION, 43 },
+	{ "sessions below a nursery", JAIL_SESSIONS, JAIL_SESSION, 43 },
+	{ "nurseries of sessions", JAIL_SESSIONS, JAIL_SESSIONS, 72 },
 	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 40 },
 	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 43 },
 	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
@@ -96,11 +98,20 @@ count_allowed(const struct jailed *j, long from)
 	return n;
 }
 
+/* What a child needs to become the owner, and to drop what it can do. */
+static bool
+may_become(const struct jailed *j, long number)
+{
+	return j->kind == JAIL_SESSIONS &&
+	       (number == SYS_setuid || number == SYS_setresuid ||
+		   number == SYS_setgroups || number == SYS_capset);
+}
+
 static bool
 is_closed(const struct jailed *j)
 {
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-		if (is_allowed(j, never[i]))
+		if (!may_become(j, never[i]) && is_allowed(j, never[i]))
 			return false;
 	return true;
 }
