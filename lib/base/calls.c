@@ -64,7 +64,7 @@
 	    SYS_fdatasync, SYS_fstatfs, SYS_fsync, SYS_ftruncate, \
 	    SYS_getdents64, SYS_linkat, SYS_mkdirat, SYS_mprotect, \
 	    SYS_mremap, SYS_openat, SYS_poll, SYS_pwrite64, SYS_renameat2, \
-	    SYS_syncfs, SYS_uname, SYS_unlinkat, SYS_utimensat
+	    SYS_sync_file_range, SYS_syncfs, SYS_uname, SYS_unlinkat, SYS_utimensat
 #define CALLS_WATCH SYS_inotify_add_watch, SYS_inotify_init1
 
 /* To fork and to arrange descriptors. */

@@ -4,12 +4,6 @@
 #include <errno.h>
 #include <strings.h>
 
-bool
-span_eq(struct span a, struct span b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static int
 lower(char c)
 {
@@ -40,14 +34,6 @@ span_is_nocase(struct span s, const char *str)
 }
 
 bool
-span_starts(struct span s, const char *prefix)
-{
-	struct span want = span_str(prefix);
-
-	return s.n >= want.n && span_eq(span_head(s, want.n), want);
-}
-
-bool
 span_starts_nocase(struct span s, const char *prefix)
 {
 	struct span want = span_str(prefix);
@@ -64,29 +50,11 @@ span_ends(struct span s, const char *suffix)
 }
 
 size_t
-span_find(struct span s, char c)
-{
-	const char *hit = s.n ? memchr(s.p, c, s.n) : NULL;
-
-	return hit ? (size_t)(hit - s.p) : s.n;
-}
-
-size_t
 span_rfind(struct span s, char c)
 {
 	const char *hit = s.n ? memrchr(s.p, c, s.n) : NULL;
 
 	return hit ? (size_t)(hit - s.p) : s.n;
-}
-
-struct span
-span_take(struct span *s, char c)
-{
-	size_t at = span_find(*s, c);
-	struct span head = span_head(*s, at);
-
-	*s = span_skip(*s, at < s->n ? at + 1 : at);
-	return head;
 }
 
 static bool

@@ -55,17 +55,36 @@ span_head(struct span s, size_t n)
 	return (struct span){ s.p, n < s.n ? n : s.n };
 }
 
-bool span_eq(struct span a, struct span b);
+static inline bool
+span_eq(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 bool span_eq_nocase(struct span a, struct span b);
+
 /* Against a C string: exactly, and without regard to ASCII case. */
 bool span_is(struct span s, const char *str);
 bool span_is_nocase(struct span s, const char *str);
-bool span_starts(struct span s, const char *prefix);
 bool span_starts_nocase(struct span s, const char *prefix);
 bool span_ends(struct span s, const char *suffix);
 
+static inline bool
+span_starts(struct span s, const char *prefix)
+{
+	struct span want = span_str(prefix);
+
+	return s.n >= want.n && span_eq(span_head(s, want.n), want);
+}
+
 /* Position of the first byte c, or s.n where there is none. */
-size_t span_find(struct span s, char c);
+static inline size_t
+span_find(struct span s, char c)
+{
+	const char *hit = s.n ? memchr(s.p, c, s.n) : NULL;
+
+	return hit ? (size_t)(hit - s.p) : s.n;
+}
+
 /* Position of the last byte c, or s.n where there is none. */
 size_t span_rfind(struct span s, char c);
 
@@ -73,7 +92,15 @@ size_t span_rfind(struct span s, char c);
  * Takes the bytes before the first c from *s and c itself, and returns
  * them.  Without a c the whole is taken.
  */
-struct span span_take(struct span *s, char c);
+static inline struct span
+span_take(struct span *s, char c)
+{
+	size_t at = span_find(*s, c);
+	struct span head = span_head(*s, at);
+
+	*s = span_skip(*s, at < s->n ? at + 1 : at);
+	return head;
+}
 
 /* Without blanks (space, tab, CR, LF) at both ends. */
 struct span span_trim(struct span s);

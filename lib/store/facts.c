@@ -34,12 +34,9 @@ facts_count(int fd, uint64_t *size, uint64_t *wire)
 }
 
 uint64_t
-facts_wire(const struct maildir_name *name, uint64_t size)
+facts_wire(uint64_t said, uint64_t wire, uint64_t size)
 {
-	return name->size == size && name->wire >= size &&
-		       name->wire / 2 <= size
-		   ? name->wire
-		   : 0;
+	return said == size && wire >= size && wire / 2 <= size ? wire : 0;
 }
 
 uint32_t
@@ -111,7 +108,7 @@ mailbox_learn(struct mailbox *m, size_t i)
 	msg->saved = facts_saved(&st, msg->saved);
 	msg->wire = 0;
 	if (maildir_parse(span_str(mailbox_file(m, i)), &name))
-		msg->wire = facts_wire(&name, msg->size);
+		msg->wire = facts_wire(name.size, name.wire, msg->size);
 	mark_learned(m, msg);
 	return 0;
 }

@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MANY = 1000 };
+enum {
+	MANY = 1000,
+	SECOND = 1000000 /* microseconds */
+};
+static const uint64_t LATEST = INT64_MAX / SECOND; /* s */
 
 static int
 folder_of(const struct mailbox *m, const struct sighting *at)
@@ -23,15 +27,15 @@ folder_of(const struct mailbox *m, const struct sighting *at)
 /* The numbers in the name, where they fit; else those of the bytes, for
  * which nobody waits where there are many. */
 static void
-fill_size(const struct mailbox *m, struct sighting *at,
-    const struct maildir_name *name, uint64_t size, bool many)
+fill_size(
+    const struct mailbox *m, struct sighting *at, uint64_t size, bool many)
 {
-	uint64_t wire;
+	uint64_t wire = facts_wire(at->msg.size, at->msg.wire, size);
 	struct stat st;
 	int fd;
 
 	at->msg.size = facts_size(size);
-	at->msg.wire = facts_wire(name, size);
+	at->msg.wire = wire;
 	if (at->msg.wire > 0 || many)
 		return;
 	at->msg.wire = size;
@@ -50,17 +54,13 @@ fill_size(const struct mailbox *m, struct sighting *at,
 static int
 fill(const struct mailbox *m, struct scan *s, struct sighting *at, bool many)
 {
-	struct maildir_name name;
 	struct stat st;
 
-	if (!maildir_parse(span_str(at->name), &name))
-		return 0;
-	at->msg = (struct message){ .flags = name.flags & FLAG_ALL,
-		.id = sum_id(name.base),
-		.in_new = at->in_new };
-	if (many && at->regular && name.size > 0 && facts_fits(name.size)) {
+	if (many && at->regular && at->msg.size > 0) {
 		at->msg.vague = true;
-		at->msg.saved = facts_now();
+		at->msg.saved = s->now;
+		at->msg.size = 0;
+		at->msg.wire = 0;
 		return 1;
 	}
 	if (fstatat(folder_of(m, at), at->name, &st, AT_SYMLINK_NOFOLLOW) ==
@@ -71,22 +71,21 @@ fill(const struct mailbox *m, struct scan *s, struct sighting *at, bool many)
 	if (!S_ISREG(st.st_mode) || !facts_fits((uint64_t)st.st_size))
 		return 0;
 	at->msg.date = st.st_mtime;
-	at->msg.saved = facts_saved(&st, 0);
-	fill_size(m, at, &name, (uint64_t)st.st_size, many);
+	at->msg.saved = facts_saved(&st, s->now);
+	fill_size(m, at, (uint64_t)st.st_size, many);
 	return 1;
 }
 
-/* Seconds and microseconds at the front of a base, as far as they go. */
-static void
-arrival(const char *name, uint64_t *sec, uint64_t *usec)
+uint64_t
+scan_arrival(struct span base)
 {
-	struct span s = span_str(name);
+	uint64_t sec = 0, usec = 0;
 
-	*sec = *usec = 0;
-	if (num_take(&s, INT64_MAX, sec) && span_starts(s, ".M")) {
-		s = span_skip(s, 2);
-		(void)num_take(&s, INT64_MAX, usec);
+	if (num_take(&base, LATEST, &sec) && span_starts(base, ".M")) {
+		base = span_skip(base, 2);
+		(void)num_take(&base, SECOND - 1, &usec);
 	}
+	return sec * SECOND + usec;
 }
 
 static int
@@ -100,46 +99,91 @@ compare_bases(const char *a, const char *b)
 
 /* What a new file is sorted by. */
 struct turn {
-	uint64_t sec, usec;
-	const struct sighting *at;
+	uint64_t at;
+	size_t i;
 };
+
+/* By the byte at `shift', in a stable way, from one array into the other;
+ * false where all have the same. */
+static bool
+sort_by_byte(
+    const struct turn *from, struct turn *to, size_t n, unsigned shift)
+{
+	size_t place[256] = { 0 }, sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		place[from[i].at >> shift & 255]++;
+	if (place[from[0].at >> shift & 255] == n)
+		return false;
+	for (size_t c = 0; c < 256; c++) {
+		size_t count = place[c];
+
+		place[c] = sum;
+		sum += count;
+	}
+	for (size_t i = 0; i < n; i++)
+		to[place[from[i].at >> shift & 255]++] = from[i];
+	return true;
+}
 
 /* Names with one base stand together, those in cur/ first. */
 static int
-by_arrival(const void *a, const void *b)
+by_name(const void *a, const void *b)
 {
-	const struct turn *x = a, *y = b;
-	int r;
+	const struct sighting *x = a, *y = b;
+	int r = compare_bases(x->name, y->name);
 
-	if (x->sec != y->sec)
-		return x->sec < y->sec ? -1 : 1;
-	if (x->usec != y->usec)
-		return x->usec < y->usec ? -1 : 1;
-	r = compare_bases(x->at->name, y->at->name);
 	if (r == 0)
-		r = x->at->in_new - y->at->in_new;
-	return r ? r : strcmp(x->at->name, y->at->name);
+		r = x->in_new - y->in_new;
+	return r ? r : strcmp(x->name, y->name);
 }
 
+/* Puts all in their places, each once, around the circles that they make. */
+static void
+put_in_place(struct sighting *at, struct turn *turn, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct sighting first = at[i];
+		size_t to = i, from;
+
+		while ((from = turn[to].i) != i) {
+			at[to] = at[from];
+			turn[to].i = to;
+			to = from;
+		}
+		at[to] = first;
+		turn[to].i = to;
+	}
+}
+
+/* By arrival; those of one moment by name. */
 static void
 sort(struct scan *s)
 {
-	size_t n;
+	size_t n, end;
 	struct sighting *at = sightings(&s->fresh, &n);
-	struct buf turns = buf_new(SIZE_MAX / 2), sorted = turns;
-	struct turn *turn = (void *)buf_room(&turns, n * sizeof *turn);
+	struct buf room = buf_new(SIZE_MAX / 2);
+	struct turn *turn =
+	    (void *)buf_room(&room, n * 2 * sizeof *turn);
+	struct turn *other = turn + n;
 
-	(void)buf_room(&sorted, n * sizeof *at); /* once */
-	for (size_t i = 0; i < n; i++) {
-		turn[i].at = &at[i];
-		arrival(at[i].name, &turn[i].sec, &turn[i].usec);
-	}
-	qsort(turn, n, sizeof *turn, by_arrival);
 	for (size_t i = 0; i < n; i++)
-		(void)buf_add(&sorted, turn[i].at, sizeof *at);
-	buf_free(&turns);
-	buf_free(&s->fresh);
-	s->fresh = sorted;
+		turn[i] = (struct turn){ at[i].arrival, i };
+	for (unsigned shift = 0; shift < 64; shift += 8)
+		if (sort_by_byte(turn, other, n, shift)) {
+			struct turn *swap = turn;
+
+			turn = other;
+			other = swap;
+		}
+	put_in_place(at, turn, n);
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && turn[end].at == turn[i].at;)
+			end++;
+		if (end - i > 1)
+			qsort(&at[i], end - i, sizeof *at, by_name);
+	}
+	buf_free(&room);
 }
 
 static bool
@@ -205,7 +249,8 @@ static bool
 is_double(struct mailbox *m, struct scan *s, const struct sighting *kept,
     const struct sighting *one)
 {
-	if (compare_bases(kept->name, one->name) != 0)
+	if (kept->msg.id != one->msg.id ||
+	    compare_bases(kept->name, one->name) != 0)
 		return false;
 	scan_mend_double(m, s, one, folder_of(m, kept), kept->name);
 	return true;
@@ -217,6 +262,7 @@ scan_fill(struct mailbox *m, struct scan *s)
 	size_t n, good = 0, kept = 0;
 	struct sighting *at = sightings(&s->fresh, &n);
 
+	s->now = facts_now();
 	for (size_t i = 0; i < n; i++) {
 		int r = fill(m, s, &at[i], n > MANY);
 

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+enum { PIECE = 262144 };
+
 static const char fresh_index[] = "postern.index.new";
 static const char fresh_journal[] = "postern.journal.new";
 
@@ -35,24 +37,81 @@ index_put_record(const struct message *msg, char out[INDEX_RECORD])
 	put64(out + 56, msg->name);
 }
 
+/*
+ * The file on its way: in pieces, so that a large mailbox is not in memory
+ * twice, and the disk has work from the first piece on.
+ */
+struct pieces {
+	int fd;
+	struct buf b;
+	size_t summed; /* bytes of b that are in the sum */
+	uint32_t sum;
+	int error; /* the first one */
+};
+
+static void
+sum_up(struct pieces *p)
+{
+	p->sum = sum_crc(p->sum, span_skip(buf_span(&p->b), p->summed));
+	p->summed = p->b.n;
+}
+
+/* Of what was added since the last question. */
+static uint32_t
+take_sum(struct pieces *p)
+{
+	uint32_t sum;
+
+	sum_up(p);
+	sum = p->sum;
+	p->sum = 0;
+	return sum;
+}
+
+static void
+flush(struct pieces *p)
+{
+	sum_up(p);
+	if (p->error == 0 && io_write(p->fd, p->b.p, p->b.n) == -1)
+		p->error = errno;
+	buf_reset(&p->b);
+	p->summed = 0;
+}
+
+static void
+add(struct pieces *p, const void *bytes, size_t n)
+{
+	(void)buf_add(&p->b, bytes, n);
+	if (p->b.n < PIECE)
+		return;
+	flush(p);
+	(void)sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+static void
+add_zeros(struct pieces *p, size_t n)
+{
+	static const char zeros[INDEX_HEAD];
+
+	add(p, zeros, n);
+}
+
 static void
 write_front(const struct mailbox *m, const struct vanished *v, size_t n,
-    struct buf *out)
+    struct pieces *out)
 {
-	static const char zeros[INDEX_KEYWORD];
-
 	for (size_t i = 0; i < m->nkeywords; i++) {
 		size_t length = strlen(m->keyword[i]);
 
-		buf_add(out, m->keyword[i], length);
-		buf_add(out, zeros, INDEX_KEYWORD - length);
+		add(out, m->keyword[i], length);
+		add_zeros(out, INDEX_KEYWORD - length);
 	}
 	for (size_t i = 0; i < n; i++) {
 		char gone[INDEX_GONE] = { 0 };
 
 		put32(gone, v[i].uid);
 		put64(gone + 8, v[i].modseq);
-		buf_add(out, gone, sizeof gone);
+		add(out, gone, sizeof gone);
 	}
 }
 
@@ -86,91 +145,116 @@ write_head(const struct mailbox *m, const struct index_head *h, char *p)
 	put32(p + 124, sum_crc(0, span_of(p, INDEX_HEAD - 4)));
 }
 
-/* The names, each with a NUL; then the records, which say where they are. */
-static void
-write_messages(const struct mailbox *m, char *names, char *records)
+static uint16_t
+name_size(const struct mailbox *m, size_t i)
 {
-	size_t at = 0;
-
-	for (size_t i = 0; i < m->n; i++) {
-		struct message msg = m->msgs[i];
-		const char *name = view_file(m, i);
-
-		if (msg.gone)
-			continue;
-		msg.name_size = (uint16_t)strlen(name);
-		msg.name = at;
-		memcpy(names + at, name, msg.name_size + 1U);
-		at += msg.name_size + 1U;
-		index_put_record(&msg, records);
-		records += INDEX_RECORD;
-	}
+	return view_file(m, i)[0] == '\0' ? 0 : m->msgs[i].name_size;
 }
 
 static uint64_t
-names_size(const struct mailbox *m)
+write_names(const struct mailbox *m, struct pieces *out)
 {
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < m->n; i++)
-		if (!m->msgs[i].gone)
-			n += strlen(view_file(m, i)) + 1;
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->msgs[i].gone)
+			continue;
+		add(out, view_file(m, i), name_size(m, i) + 1U);
+		n += name_size(m, i) + 1U;
+	}
 	return n;
 }
 
 static void
-build(struct mailbox *m, struct journal_head *j, struct buf *out)
+write_records(const struct mailbox *m, struct pieces *out)
 {
-	struct buf front = buf_new(SIZE_MAX / 2);
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct message msg = m->msgs[i];
+		char record[INDEX_RECORD];
+
+		if (msg.gone)
+			continue;
+		msg.name_size = name_size(m, i);
+		msg.name = at;
+		at += msg.name_size + 1U;
+		index_put_record(&msg, record);
+		add(out, record, sizeof record);
+	}
+}
+
+/* All but the head, which knows the sums; its place stays free. */
+static void
+write_body(struct mailbox *m, struct index_head *h, struct pieces *out)
+{
 	const struct mailbox_state *s = m->state;
 	const struct vanished *v =
 	    (const struct vanished *)(const void *)s->vanished.p;
-	size_t nv = s->vanished.n / sizeof *v, size, first;
-	struct index_head h = { .j = *j,
-		.nkeywords = (uint32_t)m->nkeywords,
-		.names = names_size(m),
-		.floor = s->vanished_floor };
-	char *p;
+	size_t n = s->vanished.n / sizeof *v;
 
-	if (nv > VANISHED) {
-		v += nv - VANISHED;
-		h.floor = v[-1].modseq;
-		nv = VANISHED;
+	h->nkeywords = (uint32_t)m->nkeywords;
+	h->floor = s->vanished_floor;
+	if (n > VANISHED) {
+		v += n - VANISHED;
+		h->floor = v[-1].modseq;
+		n = VANISHED;
 	}
-	h.nvanished = (uint32_t)nv;
-	write_front(m, v, nv, &front);
-	size = (size_t)index_size_of(&h);
-	first = (size_t)index_first(&h);
-	p = buf_room(out, size); /* there is no limit to it */
-	out->n = size;
-	memcpy(p + INDEX_HEAD, front.p ? front.p : "", front.n);
-	memset(p + first - (INDEX_RECORD - 1), 0, INDEX_RECORD - 1);
-	write_messages(m, p + INDEX_HEAD + front.n, p + first);
-	h.sum_front = sum_crc(0, buf_span(&front));
-	h.sum_records = sum_crc(0, span_of(p + first, size - first));
-	write_head(m, &h, p);
-	buf_free(&front);
+	h->nvanished = (uint32_t)n;
+	add_zeros(out, INDEX_HEAD);
+	(void)take_sum(out);
+	write_front(m, v, n, out);
+	h->sum_front = take_sum(out);
+	h->names = write_names(m, out);
+	add_zeros(out, (size_t)(index_first(h) - INDEX_HEAD - h->names) -
+	        index_front(h));
+	(void)take_sum(out);
+	write_records(m, out);
+	h->sum_records = take_sum(out);
+	flush(out);
 }
 
-/* A new file, on the disk, under its temporary name: a descriptor. */
+/* A new file under its temporary name. */
 static int
-put_file(int dir, const char *name, struct span bytes)
+create(int dir, const char *name)
 {
-	int fd, error;
-
 	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
 		return -1;
-	fd = openat(dir, name,
+	return openat(dir, name,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return -1;
-	if (io_write(fd, bytes.p, bytes.n) == 0 && fsync(fd) == 0)
+}
+
+/* It is written, or failed with an error: on the disk, or gone. */
+static int
+settle(int dir, const char *name, int fd, int error)
+{
+	if (error == 0 && fsync(fd) == 0)
 		return fd;
-	error = errno;
+	error = error ? error : errno;
 	close(fd);
 	unlinkat(dir, name, 0);
 	errno = error;
 	return -1;
+}
+
+static int
+put_index(struct mailbox *m, const struct journal_head *j)
+{
+	struct index_head h = { .j = *j };
+	struct pieces p = { .fd = create(m->state->dir, fresh_index),
+		.b = buf_new(SIZE_MAX / 2) };
+	char head[INDEX_HEAD];
+
+	if (p.fd == -1)
+		return -1;
+	write_body(m, &h, &p);
+	write_head(m, &h, head);
+	if (p.error == 0 && (lseek(p.fd, 0, SEEK_SET) == -1 ||
+	        io_write(p.fd, head, sizeof head) == -1))
+		p.error = errno;
+	buf_free(&p.b);
+	m->state->index_size = index_size_of(&h);
+	return settle(m->state->dir, fresh_index, p.fd, p.error);
 }
 
 static struct journal_head
@@ -193,11 +277,14 @@ next_head(const struct mailbox *m)
 static int
 put_journal(struct mailbox *m, struct journal_head *j)
 {
+	int dir = m->state->dir, fd = create(dir, fresh_journal);
 	char head[JOURNAL_HEAD];
-	int fd;
 
+	if (fd == -1)
+		return -1;
 	journal_head_write(head, j);
-	fd = put_file(m->state->dir, fresh_journal, span_of(head, sizeof head));
+	fd = settle(dir, fresh_journal, fd,
+	    io_write(fd, head, sizeof head) == -1 ? errno : 0);
 	if (fd != -1 && lock_take(fd, 0) == -1) {
 		close(fd);
 		return -1;
@@ -236,19 +323,14 @@ index_write(struct mailbox *m)
 {
 	struct mailbox_state *s = m->state;
 	struct journal_head j = next_head(m);
-	struct buf b = buf_new(SIZE_MAX / 2);
 	int journal = put_journal(m, &j), index = -1, error;
 
-	if (journal != -1) {
-		build(m, &j, &b);
-		index = put_file(s->dir, fresh_index, buf_span(&b));
-	}
-	error = errno;
-	s->index_size = b.n;
-	buf_free(&b);
+	if (journal == -1)
+		return -1;
+	index = put_index(m, &j);
 	if (index == -1) {
-		if (journal != -1)
-			close(journal);
+		error = errno;
+		close(journal);
 		errno = error;
 		return -1;
 	}

@@ -31,6 +31,7 @@ kwlist_free(struct kwlist *k)
 unsigned
 kwlist_slot(struct kwlist *k, struct span name)
 {
+	k->any = true;
 	if (span_is_nocase(name, "$Forwarded"))
 		return KWLIST_PASSED;
 	for (size_t i = 0; i < k->n; i++)
@@ -183,7 +184,7 @@ kwlist_of(const struct kwlist *k, struct span file, bool *passed)
 	const struct mark *m;
 
 	*passed = false;
-	if (!maildir_parse(file, &name))
+	if (!k->any || !maildir_parse(file, &name))
 		return 0;
 	for (size_t i = 0; i < name.others.n; i++) {
 		char c = name.others.p[i];

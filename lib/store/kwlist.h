@@ -23,6 +23,7 @@ enum {
 struct kwlist {
 	char name[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
 	size_t n;
+	bool any; /* something was listed, whatever it was */
 	size_t refused; /* no keywords, or more than there is room for */
 	unsigned char letter[KWLIST_LETTERS]; /* slot, _PASSED or _NONE */
 	struct buf marks; /* of Courier's files, sorted when finished */

@@ -200,8 +200,10 @@ repeated_hints(const struct sighting *at, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t hint = at[i].hint;
 
-		(void)buf_add(&all, &hint, sizeof hint);
+		if (hint > 0)
+			(void)buf_add(&all, &hint, sizeof hint);
 	}
+	n = all.n / sizeof *uid;
 	if (n == 0)
 		return all;
 	uid = (uint32_t *)(void *)all.p;

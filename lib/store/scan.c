@@ -110,10 +110,9 @@ make_table(const struct mailbox *m, struct scan *s)
 }
 
 static size_t
-look_up(const struct mailbox *m, const struct scan *s, struct span base)
+look_up(const struct mailbox *m, const struct scan *s, struct span base,
+    uint64_t id)
 {
-	uint64_t id = sum_id(base);
-
 	for (size_t step = 0;; step++) {
 		uint32_t at = *table_slot(s, id, step);
 
@@ -135,10 +134,12 @@ see(const struct mailbox *m, struct scan *s, const struct dirent *e,
 		.regular = e->d_type == DT_REG };
 	struct span file = span_str(e->d_name);
 	struct maildir_name name;
+	uint64_t id;
 
 	if (!maildir_parse(file, &name))
 		return 0;
-	got.i = look_up(m, s, name.base);
+	id = sum_id(name.base);
+	got.i = look_up(m, s, name.base, id);
 	if (got.i != SIZE_MAX) {
 		const struct message *msg = &m->msgs[got.i];
 
@@ -159,6 +160,12 @@ see(const struct mailbox *m, struct scan *s, const struct dirent *e,
 		return 0;
 	}
 	got.hint = name.uid;
+	got.arrival = scan_arrival(name.base);
+	got.msg = (struct message){ .flags = name.flags & FLAG_ALL,
+		.id = id,
+		.size = facts_fits(name.size) ? (uint32_t)name.size : 0,
+		.wire = name.wire,
+		.in_new = in_new };
 	got.name = arena_copy(&s->text, file).p;
 	return buf_add(
 	    got.i == SIZE_MAX ? &s->fresh : &s->moved, &got, sizeof got);

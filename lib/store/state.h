@@ -227,9 +227,12 @@ struct sighting {
 	size_t i;         /* the message, SIZE_MAX for a new one */
 	const char *name; /* in the scan's arena */
 	uint32_t hint;    /* its `,U=' */
+	uint64_t arrival; /* of a new one */
 	bool in_new;
 	bool regular;       /* a file, without a question */
-	struct message msg; /* of a new one */
+	/* Of a new one; until scan_fill its size and wire are what the name
+	 * says, size 0 where that cannot be. */
+	struct message msg;
 };
 struct scan {
 	struct arena text;
@@ -237,13 +240,17 @@ struct scan {
 	struct buf seen;  /* a byte for each message */
 	struct buf moved, fresh; /* struct sighting */
 	struct scan_times times; /* before reading */
+	uint32_t now;            /* after it */
 	size_t missing;
 	bool unsure; /* what is missing may be there all the same */
 	bool dirty; /* something is to be looked at again */
 };
 /* patient: worth a little waiting, to be sure of what is missing. */
 int scan_folder(struct mailbox *m, struct scan *s, bool patient);
-/* fresh.c: what the new files are, in the order of their arrival; those
+/* fresh.c: the microsecond that the front of a base says, as far as it
+ * goes. */
+uint64_t scan_arrival(struct span base);
+/* What the new files are, in the order of their arrival; those
  * that are no messages are dropped. */
 int scan_fill(struct mailbox *m, struct scan *s);
 /* A second file with the base of another (kept: its name in keep_dir) gets
@@ -281,8 +288,9 @@ facts_size(uint64_t size)
 uint32_t facts_now(void);
 uint32_t facts_saved(const struct stat *st, uint32_t most);
 int facts_count(int fd, uint64_t *size, uint64_t *wire);
-/* What the name says, where it can be believed; or 0. */
-uint64_t facts_wire(const struct maildir_name *name, uint64_t size);
+/* The wire that the name says, where its size is the true one and the two
+ * can be believed; or 0. */
+uint64_t facts_wire(uint64_t said, uint64_t wire, uint64_t size);
 void facts_learn_all(struct mailbox *m);
 /* What a record of the journal says. */
 void facts_take(struct mailbox *m, size_t i, const struct message *facts);

@@ -34,11 +34,11 @@ static const struct jailed jails[] = {
 	{ "checkpw and signer", JAIL_SECRET, JAIL_SECRET, 24 },
 	{ "checkpw below a nursery", JAIL_NURSERY, JAIL_SECRET, 24 },
 	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 39 },
-	{ "sessions", JAIL_SESSION, JAIL_SESSION, 43 },
-	{ "sessions below a nursery", JAIL_SESSIONS, JAIL_SESSION, 43 },
-	{ "nurseries of sessions", JAIL_SESSIONS, JAIL_SESSIONS, 72 },
-	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 40 },
-	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 43 },
+	{ "sessions", JAIL_SESSION, JAIL_SESSION, 44 },
+	{ "sessions below a nursery", JAIL_SESSIONS, JAIL_SESSION, 44 },
+	{ "nurseries of sessions", JAIL_SESSIONS, JAIL_SESSIONS, 73 },
+	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 41 },
+	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 44 },
 	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
 };
 
