@@ -471,6 +471,44 @@ def test_deadlines():
     begin = time.monotonic()
     ok(c.rest() == "" and time.monotonic() - begin < 7,
        "nor does a handshake that does not come")
+    # Good commands without an end, and answers that nobody reads.
+    for service, line in (("imap", "a CAPABILITY\r\n"), ("pop3", "CAPA\r\n")):
+        other = Front(site, service)
+        c = other.client()
+        begin = time.monotonic()
+        try:
+            while time.monotonic() - begin < 8:
+                c.send(line * 8)
+                c.sock.recv(65536)
+                time.sleep(0.02)
+        except OSError:
+            pass
+        ok(time.monotonic() - begin < 6, service + ": a deadline for who "
+           "always has one more command", time.monotonic() - begin)
+        c = other.client()
+        c.send(line * 1100)
+        got = c.rest()
+        ok(got is not None and "Too many commands" in got,
+           service + ": and a number", got and got[-200:])
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        s.connect(other.address)
+        s.settimeout(0.2)
+        begin = time.monotonic()
+        while time.monotonic() - begin < 8:
+            try:
+                s.sendall(line.encode() * 200)
+                time.sleep(0.05)
+            except socket.timeout:
+                continue
+            except OSError:
+                break
+        ok(time.monotonic() - begin < 7, service + ": and for who reads no "
+           "answers", time.monotonic() - begin)
+        s.close()
+        other.stop()
+        ok(not other.logged("login-program-ended"),
+           service + ": it ends by itself", other.logged(".*-ended.*"))
     front.stop()
 
 
@@ -493,6 +531,17 @@ def test_policy():
     ok(got is not None and "BYE" in got and "b OK" not in got,
        "a literal sent unasked ends it", got)
     front.stop()
+    other = Front(Site("literals"), "imap")
+    for text in ('LOGIN "bad\\q" {8+}', "LOGIN us(er {8+}",
+                 "LOGIN %s {8+}" % ("u" * 300), "LOGIN alice x {8+}",
+                 "LOGIN {1+}\r\n\0 {8+}", "AUTHENTICATE PLAIN {8+}",
+                 "AUTHENTICATE NONE {8+}", "AUTHENTICATE PLAIN x {8+}"):
+        c = other.client()
+        c.send("a " + text + "\r\nb NOOP\r\n\r\n")
+        got = c.rest()
+        ok(got is not None and "BYE" in got and "b " not in got,
+           "what follows %.24r is no command" % text, got)
+    other.stop()
     front = Front(site, "pop3")
     c = front.client()
     got = [c.ask("USER alice\r\n"), c.ask("AUTH PLAIN %s\r\n" % PLAIN)]
@@ -520,6 +569,17 @@ def test_policy():
             ok(got.startswith("a NO [UNAVAILABLE]"),
                "%s is %s: later, not never" % (name, how), got)
             front.stop()
+    ok(front.logged("login-unavailable .* mechanism=PLAIN"),
+       "the log has what was tried", front.logged("login-una.*"))
+    front = Front(site, "submissions")
+    c = front.client(tls=True)
+    c.ask("EHLO x\r\n", end="250 ")
+    got = [c.ask("AUTH PLAIN %s\r\n" % PLAIN, end=r"\d+ ")
+           for _ in range(3)] + [c.rest()]
+    ok([g[:3] for g in got] == ["454"] * 3 + ["421"] and
+       not front.logged("login-program-ended"),
+       "submission: so many tries, and then no more", got)
+    front.stop()
     site = Site("nosession")
     os.unlink(site.libexec + "/imapd")
     front = Front(site, "imap")

@@ -197,6 +197,18 @@ def test_two_sessions():
     b.send(b"i2 IDLE\r\nDONE\r\ni3 NOOP\r\n")
     out = [b.line(), b.line(), b.line()]
     same(out[1:], [b"i2 OK Done", b"i3 OK Done"], "IDLE, all at once")
+    # DONE was forgotten: what follows is a text.
+    c = Raw(box)
+    c.cmd("create victim")
+    c.send(b"x1 IDLE\r\nx2 APPEND INBOX {17+}\r\nx3 DELETE victim\r\n\r\n")
+    out = []
+    while not out or not out[-1].startswith(b"* BYE"):
+        out.append(c.line())
+    ok(b"x1 BAD DONE is expected" in out, "IDLE without DONE", out)
+    c.close()
+    ok(b.cmd("list \"\" victim")[0].endswith(b'"victim"'),
+       "and a text after it", b.seen[-5:])
+    b.cmd("delete victim")
     # a mailbox that another session deletes
     a.cmd("create gone")
     a.cmd("select gone")
@@ -206,6 +218,34 @@ def test_two_sessions():
     ok(any(x.startswith(b"* BYE") for x in a.seen),
        "a mailbox deleted by another session ends this one", a.seen)
     same((a.close(), b.close()), (0, 0), "both end well")
+
+
+def test_renamed():
+    """The selected mailbox under another name."""
+    box = maildir("renamed")
+    c = Raw(box)
+    for text in ("create up/down", "select up/down", "rename up over",
+                 "create up/down", "delete up/down"):
+        out = c.cmd(text)
+        ok(out[-1].startswith(b"OK"), "a parent is renamed: " + text, out)
+    same(c.cmd("check")[-1], b"OK Done",
+         "its child stays selected, whatever gets its old name")
+    ok(c.cmd("delete over/down")[-1].startswith(b"OK"), "and can be deleted")
+    ok(c.cmd("check")[-1].startswith(b"BAD"), "then nothing is selected")
+    # A DELETE that fails changes nothing.
+    c.cmd("create stays")
+    c.cmd("select stays")
+    os.rename(box + "/.stays", box + "/.moved")
+    out = c.cmd("delete stays")
+    ok(out[-1].startswith(b"NO"), "DELETE of what is not there", out)
+    os.rename(box + "/.moved", box + "/.stays")
+    same(c.cmd("check")[-1], b"OK Done", "is no reason to unselect")
+    # A line without an end, within a command.
+    c.send(b"x1 SEARCH SUBJECT {3+}\r\nabc " + b"x" * 90000 + b"\r\n")
+    out = [c.line()]
+    ok(out[0].startswith(b"x1 BAD"), "the command has its answer", out)
+    same(c.cmd("noop")[-1], b"OK Done", "and the next one")
+    same(c.close(), 0, "the session ends well")
 
 
 def test_large():
@@ -500,6 +540,6 @@ def test_vectors():
     same(s.close(), 0, "and the session ends well")
 
 
-run(test_imaplib, test_two_sessions, test_large,
+run(test_imaplib, test_two_sessions, test_renamed, test_large,
     test_structure_of_large, test_append, test_start,
     test_memory, test_odd, test_vectors)

@@ -472,6 +472,16 @@ def test_crypt(server):
     got = [scram(server.wire("imap"), user="carol", password=made),
            scram(server.wire("imap"), user="carol", password="carol's")]
     ok(got == ["yes", "no"], "SCRAM needs keys of its own", got)
+    # As shadow(5) has them where nobody may log in.
+    for locked in ("!" + hashed, "*", "!!", "$nothing$x"):
+        with open(path) as f:
+            text = re.sub(r"crypt=\S+", lambda m: "crypt=" + locked, f.read())
+        with open(path, "w") as f:
+            f.write(text)
+        run("app", "del", "carol", "phone", root=root)
+        made = run("app", "add", "carol", "phone", root=root).stdout.strip()
+        got = [plain("carol's"), plain(made)]
+        ok(got == ["no", "yes"], "a locked hash: " + locked[:4], got)
     # An accent, typed as one character and as two.
     run("passwd", "carol", stdin="caf\u00e9\n", root=root)
     got = [plain("caf\u00e9"), plain("cafe\u0301"),

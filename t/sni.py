@@ -91,6 +91,20 @@ def shown(front, name, ciphers=None):
         s.close()
 
 
+def test_more_names():
+    """A second certificate for a name, and for another one."""
+    site = Site("more")
+    rsa = Lineage(site, "a", ["a.example.net"], "rsa")
+    both = Lineage(site, "both", ["a.example.net", "b.example.net"])
+    settings(site, "tls_site " + LIVE + "a", "tls_site " + LIVE + "both")
+    front = Front(site, "imaps")
+    got = [shown(front, "a.example.net"), shown(front, "b.example.net"),
+           shown(front, "a.example.net", "ECDHE+aRSA")]
+    ok(got == [rsa.der, both.der, rsa.der],
+       "more names than the one of another kind", [g and g[:60] for g in got])
+    front.stop()
+
+
 def test_names():
     site = Site("names")
     one = Lineage(site, "imap.example.net",
@@ -244,6 +258,7 @@ def test_settings():
 
 def main():
     test_names()
+    test_more_names()
     test_alone()
     test_settings()
 

@@ -196,6 +196,7 @@ begin(struct link *l, const struct frame_request *q)
 	int pair[2];
 
 	front_check_end(l);
+	l->check.mechanism = k.mechanism; /* for the log, whatever happens */
 	/* The second time it is a program of its own. */
 	for (;; l->nursery[FRONT_CHECKS] = -1) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,

@@ -424,5 +424,9 @@ front_serve(const struct front *f, int sock, const struct helpers *h)
 	if (next == VIOLATION)
 		end_child(&l);
 	(void)io_wait(l.child, POLLIN, -1);
+	/* Who adopts orphans need not reap them. */
+	close(l.sock);
+	if (l.enqueue > 0)
+		(void)wait_for(l.enqueue, io_now_ms() + FRONT_ENQUEUE_MS);
 	return next == VIOLATION ? EXIT_LATER : 0;
 }

@@ -48,13 +48,15 @@ void
 cmd_delete(struct imap *s, struct parse *p)
 {
 	struct span name;
+	int r;
 
 	if (!one_mailbox(s, p, false, &name))
 		return;
+	r = account_delete(&s->account, name);
 	/* It cannot stay selected. */
-	if (s->box && span_is(name, s->box_name) && !span_is(name, "INBOX"))
+	if (r == 0 && s->box && span_is(name, s->box_name))
 		session_unselect(s);
-	answer(s, account_delete(&s->account, name));
+	answer(s, r);
 }
 
 void
@@ -73,6 +75,24 @@ cmd_unsubscribe(struct imap *s, struct parse *p)
 
 	if (one_mailbox(s, p, false, &name))
 		answer(s, account_subscribe(&s->account, name, false));
+}
+
+/* The selected mailbox, or one below that was renamed, goes on under its new
+ * name. */
+static void
+follow_name(struct imap *s, struct span from, struct span to)
+{
+	struct span old = span_str(s->box_name);
+	char name[sizeof s->box_name];
+	struct span below;
+
+	if (old.n < from.n || !span_eq(span_head(old, from.n), from) ||
+	    (old.n > from.n && old.p[from.n] != '/'))
+		return;
+	below = span_skip(old, from.n);
+	if (span_copy(to, name, sizeof name) == 0 &&
+	    span_copy(below, name + to.n, sizeof name - to.n) == 0)
+		memcpy(s->box_name, name, to.n + below.n + 1);
 }
 
 void
@@ -94,10 +114,8 @@ cmd_rename(struct imap *s, struct parse *p)
 	to = name_of_wire(p, wire);
 	errno = EINVAL;
 	r = from.p && to.p ? account_rename(&s->account, from, to) : -1;
-	/* The selected mailbox goes on under its new name. */
-	if (r == 0 && s->box && span_is(from, s->box_name) &&
-	    !span_is(from, "INBOX"))
-		(void)span_copy(to, s->box_name, sizeof s->box_name);
+	if (r == 0 && s->box && !span_is(from, "INBOX"))
+		follow_name(s, from, to);
 	answer(s, r);
 }
 

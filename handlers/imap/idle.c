@@ -109,7 +109,7 @@ cmd_idle(struct imap *s, struct parse *p)
 	if (r == 1 && span_is_nocase(line, "DONE"))
 		reply_ok(s, "Done");
 	else if (r == 1 || (r == -1 && (errno == EBADMSG || errno == EMSGSIZE)))
-		reply_bad(s, "DONE is expected");
+		session_refuse(s, line, "DONE is expected");
 	else
 		session_end(s, r);
 }

@@ -2,9 +2,10 @@
  * imap-login: what an IMAP client may say before it has logged in
  * (RFC 3501 6.1 and 6.2), TLS, and the relay of a session over TLS.
  *
- * Reads:   the connection on fd 0, postern.conf, certificate and key (fd 4
- *          and 5), front's replies (fd 3)
- * Writes:  the connection on fd 1, frames to front
+ * Reads:   the connection on fd 0, postern.conf, certificates (fd 4 and from
+ *          7 on), front's replies (fd 3)
+ * Writes:  the connection on fd 1, frames to front, requests to the signer
+ *          (fd 5)
  * Runs as: postern.conf's net_user, jailed before the first byte
  * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
  */
@@ -85,6 +86,8 @@ no_line(struct imap *s, int r)
 		return bye(s, "Login took too long");
 	if (r == -1 && errno == EMSGSIZE)
 		return bye(s, "Line too long");
+	if (r == -1 && errno == E2BIG)
+		return bye(s, "Too many commands");
 	return LEAVE;
 }
 
@@ -215,19 +218,20 @@ parse_astring(struct imap *s, struct span *rest, size_t max, struct text *out)
 	return parse_atom(rest, max, out);
 }
 
+/* rest: what was not taken of the last line that came. */
 static enum parsed
-parse_login(
-    struct imap *s, struct span rest, struct text *user, struct text *password)
+parse_login(struct imap *s, struct span *rest, struct text *user,
+    struct text *password)
 {
-	enum parsed p = parse_astring(s, &rest, USER, user);
+	enum parsed p = parse_astring(s, rest, USER, user);
 
 	if (p != PARSED)
 		return p;
-	if (!span_starts(rest, " "))
+	if (!span_starts(*rest, " "))
 		return WRONG;
-	rest = span_skip(rest, 1);
-	p = parse_astring(s, &rest, LOGIN_PASSWORD, password);
-	return p == PARSED && rest.n > 0 ? WRONG : p;
+	*rest = span_skip(*rest, 1);
+	p = parse_astring(s, rest, LOGIN_PASSWORD, password);
+	return p == PARSED && rest->n > 0 ? WRONG : p;
 }
 
 /*
@@ -242,12 +246,22 @@ ends_in_literal(struct span line)
 }
 
 static enum verdict
-parse_failed(struct imap *s, enum parsed p)
+refuse(struct imap *s, struct span args, const char *why)
+{
+	if (ends_in_literal(args)) {
+		answer(s, why);
+		return bye(s, "Out of step");
+	}
+	return bad(s, why);
+}
+
+static enum verdict
+parse_failed(struct imap *s, enum parsed p, struct span rest)
 {
 	if (p == TOO_BIG)
 		return answer(s, "NO [TOOBIG] Too long");
 	if (p == WRONG)
-		return bad(s, "BAD Wrong arguments");
+		return refuse(s, rest, "BAD Wrong arguments");
 	answer(s, "BAD Wrong literal");
 	return bye(s, "Out of step");
 }
@@ -294,9 +308,9 @@ do_login(struct imap *s, struct span args)
 			      : "NO [PRIVACYREQUIRED] STARTTLS first");
 		return ends_in_literal(args) ? bye(s, "Out of step") : GO_ON;
 	}
-	p = parse_login(s, args, &user, &password);
+	p = parse_login(s, &args, &user, &password);
 	if (p != PARSED)
-		return parse_failed(s, p);
+		return parse_failed(s, p, args);
 	if (out_flush(&s->l.c.out) == -1)
 		return LEAVE;
 	next = exchange_password(&x, &s->l.c, s->tag,
@@ -333,11 +347,14 @@ converse(struct imap *s, struct exchange *x, enum exchange_next next)
 static enum verdict
 do_authenticate(struct imap *s, struct span args)
 {
-	size_t all = args.n;
+	const struct span line = args;
 	struct span name = span_take(&args, ' ');
 	const struct sasl_mechanism *m = exchange_find(&s->l.c, name);
 	struct exchange x;
 
+	/* The initial response is base64 or "=" (RFC 4959), and no literal. */
+	if (ends_in_literal(line))
+		return refuse(s, line, "BAD Wrong arguments");
 	if (!conn_may_login(&s->l.c))
 		return answer(s, "NO [PRIVACYREQUIRED] STARTTLS first");
 	if (m == NULL)
@@ -346,7 +363,7 @@ do_authenticate(struct imap *s, struct span args)
 		return LEAVE;
 	return converse(s, &x,
 	    exchange_begin(
-		&x, &s->l.c, m, s->tag, name.n < all ? &args : NULL));
+		&x, &s->l.c, m, s->tag, name.n < line.n ? &args : NULL));
 }
 
 static enum verdict
@@ -400,16 +417,6 @@ static const struct command {
 	{ "NOOP", false, do_noop },
 	{ "STARTTLS", false, do_starttls },
 };
-
-static enum verdict
-refuse(struct imap *s, struct span args, const char *why)
-{
-	if (ends_in_literal(args)) {
-		answer(s, why);
-		return bye(s, "Out of step");
-	}
-	return bad(s, why);
-}
 
 static enum verdict
 run(struct imap *s, struct span name, struct span args, bool has_args)

@@ -144,7 +144,9 @@ refuse_long_line(struct imap *s)
 	struct span piece = span_head(in_pending(&s->in), TAG_BYTES + 1);
 	int r;
 
-	s->tag = tag_of(s, piece);
+	/* Within a command this is no front. */
+	if (s->command.n == 0)
+		s->tag = tag_of(s, piece);
 	while ((r = in_some(&s->in, LINE_BYTES, &piece)) == 1) {
 		struct span all = piece;
 		size_t keep;

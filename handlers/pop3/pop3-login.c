@@ -3,9 +3,10 @@
  * 4, RFC 2449, RFC 2595, RFC 5034), TLS, and the relay of a session over
  * TLS.
  *
- * Reads:   the connection on fd 0, postern.conf, certificate and key (fd 4
- *          and 5), front's replies (fd 3)
- * Writes:  the connection on fd 1, frames to front
+ * Reads:   the connection on fd 0, postern.conf, certificates (fd 4 and from
+ *          7 on), front's replies (fd 3)
+ * Writes:  the connection on fd 1, frames to front, requests to the signer
+ *          (fd 5)
  * Runs as: postern.conf's net_user, jailed before the first byte
  * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
  */
@@ -60,6 +61,7 @@ no_line(struct pop3 *s, int r)
 	if (errno == EBADMSG)
 		return bad(s, "-ERR A bare CR, LF or NUL");
 	say(s, errno == ETIMEDOUT ? "-ERR Login took too long"
+		: errno == E2BIG  ? "-ERR Too many commands"
 				  : "-ERR Line too long");
 	return BYE;
 }

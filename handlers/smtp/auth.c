@@ -10,23 +10,37 @@ auth_offered(const struct smtp *s)
 	       conn_may_login(&s->c) && !s->logged_in;
 }
 
+/* After an answer: front hears no more than so many tries. */
+static enum verdict
+count_try(struct smtp *s, enum verdict v)
+{
+	if (v != GO_ON || !exchange_is_spent(&s->c))
+		return v;
+	reply(s, "421 4.7.0 too many failed logins");
+	return STOP;
+}
+
 static enum verdict
 login_failed(struct smtp *s)
 {
-	if (exchange_is_spent(&s->c)) {
-		reply(s, "421 4.7.0 too many failed logins");
-		return STOP;
-	}
-	reply(s, "535 5.7.8 name or password is wrong");
-	return GO_ON;
+	if (!exchange_is_spent(&s->c))
+		reply(s, "535 5.7.8 name or password is wrong");
+	return count_try(s, GO_ON);
+}
+
+static enum verdict
+unchecked(struct smtp *s)
+{
+	return count_try(s,
+	    refuse_later(
+		s, "454 4.7.0 cannot check that now", span_of(NULL, 0)));
 }
 
 static enum verdict
 welcome(struct smtp *s, const struct exchange *x)
 {
 	if (span_copy(span_str(x->name), s->user, sizeof s->user) == -1)
-		return refuse_later(
-		    s, "454 4.7.0 cannot check that now", span_of(NULL, 0));
+		return unchecked(s);
 	s->logged_in = true;
 	s->login_deadline_ms = -1;
 	reply(s, "235 2.7.0 welcome");
@@ -37,12 +51,7 @@ welcome(struct smtp *s, const struct exchange *x)
 static enum verdict
 broken_off(struct smtp *s, const char *text)
 {
-	enum verdict v = refuse(s, text, span_of(NULL, 0));
-
-	if (v != GO_ON || !exchange_is_spent(&s->c))
-		return v;
-	reply(s, "421 4.7.0 too many failed logins");
-	return STOP;
+	return count_try(s, refuse(s, text, span_of(NULL, 0)));
 }
 
 /* The end of an exchange. */
@@ -62,8 +71,7 @@ told(struct smtp *s, const struct exchange *x, enum exchange_next next)
 	case EXCHANGE_LATER:
 		break;
 	}
-	return refuse_later(
-	    s, "454 4.7.0 cannot check that now", span_of(NULL, 0));
+	return unchecked(s);
 }
 
 /* A challenge, and the client's answer to it, still encoded. */

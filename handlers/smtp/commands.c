@@ -12,6 +12,7 @@ static enum verdict smtp_helo(struct smtp *s, struct span arg);
 static enum verdict smtp_help(struct smtp *s, struct span arg);
 static enum verdict smtp_noop(struct smtp *s, struct span arg);
 static enum verdict smtp_quit(struct smtp *s, struct span arg);
+static enum verdict smtp_bdat(struct smtp *s, struct span arg);
 static enum verdict smtp_rset(struct smtp *s, struct span arg);
 static enum verdict smtp_starttls(struct smtp *s, struct span arg);
 static enum verdict smtp_unknown(struct smtp *s, struct span arg);
@@ -29,7 +30,7 @@ static const struct verb {
 	enum verdict (*run)(struct smtp *, struct span arg);
 } verbs[] = {
 	{ "AUTH", GREETED, SOME, true, false, SMTP_SASL, smtp_auth },
-	{ "BDAT", ANY, MAYBE, false, false, SMTP_COMMAND, smtp_unknown },
+	{ "BDAT", ANY, MAYBE, false, false, SMTP_COMMAND, smtp_bdat },
 	{ "DATA", RCPT, NONE, true, false, SMTP_COMMAND, smtp_data },
 	{ "EHLO", ANY, SOME, true, true, SMTP_COMMAND, smtp_ehlo },
 	{ "EXPN", ANY, MAYBE, true, false, SMTP_COMMAND, smtp_unknown },
@@ -138,6 +139,13 @@ smtp_unknown(struct smtp *s, struct span arg)
 	return refuse(s, "502 5.5.1 not implemented", arg);
 }
 
+/* Its chunk would be taken for commands. */
+static enum verdict
+smtp_bdat(struct smtp *s, struct span arg)
+{
+	return refuse_all(s, "502 5.5.1 not implemented", arg);
+}
+
 /* RFC 5321 3.5.3: who there is, is told at RCPT. */
 static enum verdict
 smtp_vrfy(struct smtp *s, struct span arg)
@@ -211,14 +219,15 @@ run_line(struct smtp *s, struct span line)
 	if (v == NULL)
 		return refuse(s, "500 5.5.1 no such command", name);
 	arg = span_trim(arg);
+	/* First, for what follows may be the text that goes with a DATA which
+	 * is refused.  STARTTLS looks for itself, into the kernel too. */
+	if (v->ends_group && v->run != smtp_starttls &&
+	    in_pending(&s->c.in).n > 0)
+		return refuse_all(s, "554 5.5.0 improper pipelining", name);
 	if (!(v->stages & s->stage))
 		return refuse(s, "503 5.5.1 not at this point", name);
 	if (!fits(v, arg))
 		return refuse(s, "501 5.5.4 wrong argument", line);
-	/* STARTTLS looks for itself, into the kernel too. */
-	if (v->ends_group && v->run != smtp_starttls &&
-	    in_pending(&s->c.in).n > 0)
-		return refuse_all(s, "554 5.5.0 improper pipelining", name);
 	if (v->idle && ++s->idle_commands > SMTP_IDLE_COMMANDS)
 		return refuse_all(s, "421 4.7.0 too many commands", name);
 	return v->run(s, arg);

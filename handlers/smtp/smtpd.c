@@ -2,10 +2,11 @@
  * smtpd: one SMTP connection, TLS and all, for the services smtp (port 25),
  * submission and submissions.
  *
- * Reads:   the connection on fd 0; certificate and key on fd 4 and 5;
+ * Reads:   the connection on fd 0; certificates on fd 4 and from 7 on;
  *          users.cdb on fd 6; postern.conf.
  * Writes:  the connection; the log on fd 2; requests to front on fd 3, and
- *          messages into the descriptor that front answers with.
+ *          messages into the descriptor that front answers with; requests
+ *          to the signer on fd 5.
  * Runs as: postern.conf's net_user, in a jail with no file, socket or exec.
  * Exits:   0 the session ended; 100 wrong arguments; 111 could not begin.
  */

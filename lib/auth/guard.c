@@ -271,7 +271,7 @@ count(const struct guard *g, enum kind kind, int64_t by, int64_t now_s)
  * nothing leaks but with the 30 days, and one success clears it.
  */
 static bool
-find_known(struct guard *g, int64_t now_s, uint32_t *level)
+count_known(struct guard *g, int64_t by, int64_t now_s, uint32_t *level)
 {
 	uint64_t h = g->hashes[KNOWN];
 	off_t at = place_of(KNOWN, h);
@@ -288,7 +288,9 @@ find_known(struct guard *g, int64_t now_s, uint32_t *level)
 				continue;
 			found = true;
 			*level = e->level > MOST ? 0 : e->level;
-			e->level = *level + ONE;
+			e->level = by < 0 && *level < -by
+					 ? 0
+					 : (uint32_t)(*level + by);
 			(void)write_at(g->fd, &s, sizeof s, at);
 		}
 	(void)lock(g->fd, F_UNLCK, at, sizeof s, false);
@@ -334,7 +336,7 @@ guard_begin(struct guard *g, struct span user, struct span peer, int64_t now_s,
 		return v;
 	g->hashes[USER] = hash(g, USER, span_of("", 0), user);
 	find_source(g, user, peer);
-	g->known = find_known(g, now_s, &level);
+	g->known = count_known(g, ONE, now_s, &level);
 	if (g->known) {
 		*wait_ms = wait_of(g, KNOWN, level);
 		return v;
@@ -355,8 +357,14 @@ guard_begin(struct guard *g, struct span user, struct span peer, int64_t now_s,
 void
 guard_take_back(struct guard *g, int64_t now_s)
 {
-	if (g->fd == -1 || g->free == 0 || g->known)
+	uint32_t level;
+
+	if (g->fd == -1 || g->free == 0)
 		return;
+	if (g->known) {
+		(void)count_known(g, -ONE, now_s, &level);
+		return;
+	}
 	for (enum kind k = ADDRESS; k <= USER; k++)
 		(void)count(g, k, -ONE, now_s);
 }

@@ -247,10 +247,20 @@ check_one(const struct secret *c, struct span password,
 	return SECRETS_NO;
 }
 
+/* Hashes that are locked (!...), * or of a method that is not there let nobody
+ * in, and cost what a name does that is not there. */
+static bool
+has_hash(const struct secret *c)
+{
+	return c->crypt[0] != '\0' &&
+	       crypt_checksalt(c->crypt) != CRYPT_SALT_INVALID &&
+	       crypt_checksalt(c->crypt) != CRYPT_SALT_METHOD_DISABLED;
+}
+
 static bool
 has_any(const struct secret *c)
 {
-	return c->crypt[0] != '\0' || c->keys[SCRAM_SHA_256].iterations > 0 ||
+	return has_hash(c) || c->keys[SCRAM_SHA_256].iterations > 0 ||
 	       c->keys[SCRAM_SHA_1].iterations > 0;
 }
 
@@ -294,10 +304,10 @@ secrets_check(const struct secrets *s, struct span password, size_t *which)
 		one = check_one(&s->list[i], password, &made);
 		if (one == SECRETS_NO)
 			continue;
-		*which = i;
-		v = one;
-		if (one == SECRETS_TEMPFAIL)
-			break;
+		if (one == SECRETS_YES)
+			*which = i;
+		if (v != SECRETS_YES)
+			v = one;
 	}
 	explicit_bzero(&made, sizeof made);
 	return any ? v : check_nobody(s, password);

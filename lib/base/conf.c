@@ -470,6 +470,11 @@ conf_load(struct conf *c, const char *root, char error[CONF_ERROR])
 	/* Such a program has no keys for SCRAM. */
 	if (c->checkpassword)
 		c->mechanisms &= CONF_PLAIN | CONF_LOGIN;
+	if (r == 0 && c->mechanisms == 0) {
+		snprintf(error, CONF_ERROR,
+		    "%s: mechanisms: checkpassword needs PLAIN or LOGIN", path);
+		r = -1;
+	}
 	if (c->tls_clients)
 		c->mechanisms |= CONF_EXTERNAL;
 	return r;

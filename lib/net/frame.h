@@ -33,9 +33,9 @@
 enum {
 	FRAME_FD = 3,      /* where the child finds its end */
 	FRAME_CERT_FD = 4, /* certificate chain, PEM, read only */
-	FRAME_KEY_FD = 5,  /* private key, PEM, read only */
+	FRAME_KEY_FD = 5,  /* a socket to the signer, or a private key, PEM */
 	FRAME_USERS_FD = 6, /* users.cdb, read only (smtpd) */
-	FRAME_CERT2_FD = 7, /* a second certificate and its key */
+	FRAME_CERT2_FD = 7, /* a second certificate */
 	FRAME_KEY2_FD = 8,
 	FRAME_SITES_FD = 9, /* and so on: certificates of the sites */
 	FRAME_PEER = 64,

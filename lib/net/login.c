@@ -33,7 +33,7 @@ login_begin(struct login *l, int argc, char *argv[], int *code)
 		err_warn_sys("jail");
 		return false;
 	}
-	l->errors = 0;
+	l->errors = l->lines = 0;
 	l->fresh = true;
 	l->deadline_ms = io_now_ms() + (int64_t)l->c.conf.login_s * 1000;
 	l->c.in.deadline_ms = l->deadline_ms;
@@ -61,12 +61,27 @@ login_line(struct login *l, struct span *line)
 {
 	struct in *in = &l->c.in;
 	bool fresh = l->fresh;
+	int64_t left = l->deadline_ms - io_now_ms();
 	int r;
 
-	if (!in_has_line(in) && out_flush(&l->c.out) == -1)
+	/* A client that always has one more line, or does not read our
+	 * answers, has no longer than others. */
+	l->c.out.timeout_ms = left < CONN_WRITE_MS ? (int)left : CONN_WRITE_MS;
+	if (left > 0 && !in_has_line(in) && out_flush(&l->c.out) == -1)
 		return 0;
 	l->fresh = false;
+	if (left <= 0 || io_now_ms() >= l->deadline_ms) {
+		l->c.out.timeout_ms = CONN_LINGER_MS;
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (l->lines++ == LOGIN_LINES) {
+		errno = E2BIG;
+		return -1;
+	}
 	r = in_line(in, line);
+	if (r == -1 && errno == ETIMEDOUT)
+		l->c.out.timeout_ms = CONN_LINGER_MS;
 	if (r == -1 && errno != EBADMSG && errno != ETIMEDOUT &&
 	    errno != EMSGSIZE)
 		return 0;

@@ -10,6 +10,7 @@
 enum {
 	LOGIN_LINE = 16384, /* a command line, or a SASL response */
 	LOGIN_ERRORS = 10,  /* bad commands, then the connection ends */
+	LOGIN_LINES = 1000, /* of all kinds, likewise */
 	LOGIN_PASSWORD = 512
 };
 
@@ -17,6 +18,7 @@ struct login {
 	struct conn c;
 	int64_t deadline_ms; /* for everything before the login */
 	unsigned errors;     /* bad commands */
+	unsigned lines;
 	bool fresh;          /* no line yet, in clear or in TLS */
 	char line[LOGIN_LINE];
 };
@@ -34,7 +36,8 @@ int login_tls(struct login *l);
 /*
  * The next command line, after flushing what was answered if the client has
  * not sent it yet.  1; 0 where there is nobody to talk to, which a web
- * client is too; -1 with errno ETIMEDOUT, EMSGSIZE or EBADMSG, as in_line.
+ * client is too; -1 with errno ETIMEDOUT (for all that waits as well as for
+ * all that comes), E2BIG (LOGIN_LINES), EMSGSIZE or EBADMSG, as in_line.
  */
 int login_line(struct login *l, struct span *line);
 

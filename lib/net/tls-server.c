@@ -114,6 +114,15 @@ describe(struct arena *a, struct tls_site *site, const struct buf *pem)
 	return r;
 }
 
+/* A certificate may be for more names than the one before. */
+static void
+join_names(struct tls_site *site, const struct tls_site *found)
+{
+	for (size_t i = 0; i < found->nnames && site->nnames < TLS_NAMES; i++)
+		if (!has_name(site, span_str(found->names[i])))
+			site->names[site->nnames++] = found->names[i];
+}
+
 /* Into the site, which a first one makes. */
 static int
 put(struct tls_server *s, struct tls_site *site, struct tls_site *found,
@@ -137,6 +146,7 @@ put(struct tls_server *s, struct tls_site *site, struct tls_site *found,
 		s->nsites++;
 	} else if (site->nkinds < SIGN_KEYS) {
 		site->kinds[site->nkinds++] = found->kinds[0];
+		join_names(site, found);
 	}
 	return 0;
 }

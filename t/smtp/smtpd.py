@@ -153,13 +153,25 @@ def refusals():
             (b"DATA", "503 5.5.1", "DATA first"),
             (b"AUTH PLAIN AAAA", "502 5.5.1", "AUTH on port 25"),
             (b"EXPN x", "502 5.5.1", "EXPN"),
-            (b"BDAT 1 LAST", "502 5.5.1", "BDAT"),
+            (b"VRFY", "501 5.5.4", "VRFY of nobody"),
             (b"WIZ", "500 5.5.1", "an unknown command")):
         tap.eq(s.code(line), want, what)
     tap.eq(s.code(b"NOOP"), "250 2.0.0", "ten mistakes are borne")
     tap.eq(s.code(b"WIZ"), "421 4.7.0", "the eleventh is the last")
     tap.eq(s.rest(), b"", "and the connection ends")
     s.close()
+
+    # What follows is a text: T-SMTP-2.
+    for text, want, what in (
+            (b"DATA\r\nNOOP\r\n.\r\n", b"554 5.5.0", "DATA at no point"),
+            (b"BDAT 6 LAST\r\nNOOP\r\n", b"502 5.5.1", "BDAT")):
+        s = Session(root)
+        s.greet()
+        s.send(text)
+        got = s.rest()
+        tap.ok(got.startswith(want) and b"250" not in got,
+               what + ": its text is no command", got)
+        s.close()
 
     s = Session(root)
     s.greet()

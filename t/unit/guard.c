@@ -50,6 +50,38 @@ succeed(int fd, const char *user, const char *peer, int64_t now)
 	return true;
 }
 
+/* A fault of ours is nobody's failure. */
+static bool
+fault(int fd, const char *user, const char *peer, int64_t now)
+{
+	struct guard g;
+	int64_t wait;
+
+	if (guard_open(&g, fd, FREE) == -1)
+		return false;
+	guard_begin(&g, span_str(user), span_str(peer), now, &wait);
+	guard_take_back(&g, now);
+	return true;
+}
+
+static void
+try_faults(struct tap *t)
+{
+	int fd = fresh();
+	bool done = true;
+
+	for (int n = 0; n < 40; n++)
+		done &= fault(fd, "alice@x", "192.0.2.1", NOON);
+	tap_ok(t, done && fail(fd, "alice@x", "192.0.2.1", NOON) == 0,
+	    "faults of ours are taken back");
+	done = succeed(fd, "alice@x", "192.0.2.1", NOON);
+	for (int n = 0; n < 40; n++)
+		done &= fault(fd, "alice@x", "192.0.2.1", NOON + n);
+	tap_ok(t, done && fail(fd, "alice@x", "192.0.2.1", NOON + 40) == 0,
+	    "for somebody who is known there, too");
+	close(fd);
+}
+
 static void
 try_address(struct tap *t)
 {
@@ -227,6 +259,7 @@ main(void)
 {
 	struct tap t = { 0 };
 
+	try_faults(&t);
 	try_address(&t);
 	try_ipv6(&t);
 	try_user(&t);
