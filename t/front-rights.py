@@ -105,6 +105,7 @@ def test_sockets(site):
 
 
 def test_caps():
+    """T-DOS-2: nobody takes the places of others."""
     site = Site("caps", connections_per_source=3, connections=5)
     front = Front(site, "imap")
     three = [front.client() for _ in range(3)]
@@ -155,7 +156,7 @@ def test_signals():
 
 
 def test_no_descriptors(site):
-    """Where nothing can be accepted front waits, it does not spin."""
+    """T-DOS-4: where nothing can be accepted front waits, and does not spin."""
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (7, 7))
 

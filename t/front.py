@@ -129,6 +129,7 @@ def test_owner(front):
 # --- TLS -------------------------------------------------------------------
 
 def test_tls(site):
+    """T-TLS-11 to T-TLS-13 for IMAP; all services: gate.py."""
     front = Front(site, "imaps")
     c = front.client(tls=True)
     ok("STARTTLS" not in c.greeting and "AUTH=PLAIN" in c.greeting,
@@ -249,6 +250,7 @@ def half_close(site):
 
 
 def test_starttls(site):
+    """T-TLS-4 to T-TLS-6."""
     front = Front(site, "imap")
     c = front.client()
     got = c.ask("a STARTTLS\r\n")
@@ -305,6 +307,7 @@ def test_starttls(site):
 
 
 def test_pop3(site):
+    """T-TLS-3, with the rest of POP3 before a login."""
     front = Front(site, "pop3")
     c = front.client()
     ok(c.greeting == "+OK mail.example.org ready", "pop3: greeting",
@@ -439,6 +442,7 @@ def test_limits(front):
 
 
 def test_deadlines():
+    """T-DOS-1 and T-TLS-8 for IMAP; all services: gate.py."""
     site = Site("deadlines", login_s=1, auth_delay_ms=400)
     front = Front(site, "imap")
     c = front.client()
@@ -513,6 +517,7 @@ def test_deadlines():
 
 
 def test_policy():
+    """T-TLS-7."""
     site = Site("policy", clear_login="never")
     front = Front(site, "imap")
     c = front.client()

@@ -269,6 +269,7 @@ def resumed(ctx, front, session):
 
 
 def test_tickets():
+    """T-TLS-14."""
     site = Site("tickets")
     ctx = context()
     front = Front(site, "imaps")

@@ -1,4 +1,5 @@
-"""Certificates for names that clients ask for (SNI), as certbot lays them."""
+"""Certificates for names that clients ask for (SNI, T-TLS-12), as certbot lays
+them."""
 import os
 import socket
 import ssl

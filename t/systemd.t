@@ -213,7 +213,7 @@ def login():
 def state(unit):
     return subprocess.run(["systemctl", "is-active", unit],
                           capture_output=True, text=True).stdout.strip()
-def burst(port, n=10000):
+def burst(port, n=10000):  # T-DOS-3
     for i in range(n):
         s = socket.create_connection(("127.0.0.1", port))
         s.close()

@@ -65,10 +65,12 @@ t_unit_tls_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 TESTS += t/tls.t t/systemd.t
 EXTRA_DIST += t/tls.t t/systemd.t
 # Behind a proxy.
-check_PROGRAMS += t/unit/proxy.t t/fuzz/proxy
+check_PROGRAMS += t/unit/proxy.t t/fuzz/proxy t/unit/tlspeer
+t_unit_tlspeer_SOURCES = t/unit/tlspeer.c
+t_unit_tlspeer_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 t_unit_proxy_t_SOURCES = t/unit/proxy.c t/unit/tap.h
 t_unit_proxy_t_LDADD = lib/libpostern.a
 t_fuzz_proxy_SOURCES = t/fuzz/proxy.c t/fuzz/driver.c
 t_fuzz_proxy_LDADD = lib/libpostern.a
-TESTS += t/unit/proxy.t t/proxy.t t/sni.t
-EXTRA_DIST += t/fuzz/seeds/proxy t/proxy.t t/proxy.py t/sni.t t/sni.py
+TESTS += t/unit/proxy.t t/proxy.t t/sni.t t/gate.t
+EXTRA_DIST += t/fuzz/seeds/proxy t/proxy.t t/proxy.py t/sni.t t/sni.py t/gate.t t/gate.py

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -405,6 +406,10 @@ front_serve(const struct front *f, int sock, const struct helpers *h)
 
 	for (int i = 0; i < FRONT_NURSERIES; i++)
 		l.nursery[i] = h ? h->nursery[i].sock : -1;
+	/* The last, small piece of an answer does not wait until the client
+	 * has told that it has the one before.  Not TCP: no matter. */
+	(void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 },
+	    sizeof(int));
 	if (find_peer(&l) == -1) {
 		/* A client that has left already is no error. */
 		if (errno == ENOTCONN)

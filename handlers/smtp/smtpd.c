@@ -77,6 +77,8 @@ main(int argc, char *argv[])
 		return 0;
 	if (serve(&s) == STOP)
 		conn_linger(&s.c);
+	else if (s.c.tls)
+		tls_close(s.c.tls, 0); /* RFC 8446 6.1: an end is told */
 	explicit_bzero(&s, sizeof s);
 	return 0;
 }

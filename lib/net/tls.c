@@ -20,7 +20,8 @@
 enum {
 	MEMORY = 4096,             /* each of our structs is smaller */
 	HANDSHAKE_MESSAGE = 65536, /* bytes of one message of a handshake */
-	WARNINGS = 16              /* warning alerts of one connection */
+	WARNINGS = 16,             /* warning alerts of one connection */
+	BARREN = 262144 /* bytes of handshakes and of records that are empty */
 };
 
 struct tls_client {
@@ -36,6 +37,7 @@ struct tls {
 	int fd;
 	int error; /* of the transport, for push and pull */
 	unsigned warnings;
+	size_t barren; /* bytes since the last of use */
 };
 
 int
@@ -115,6 +117,11 @@ pull(gnutls_transport_ptr_t ctx, void *p, size_t n)
 	struct tls *t = ctx;
 	ssize_t r = recv(t->fd, p, n, MSG_DONTWAIT);
 
+	/* What GnuTLS takes without giving us anything has its bound. */
+	if (r > 0 && (t->barren += (size_t)r) > BARREN) {
+		errno = EPROTO;
+		r = -1;
+	}
 	if (r == -1) {
 		t->error = errno;
 		gnutls_transport_set_errno(t->session, errno);
@@ -305,6 +312,8 @@ tls_read(void *tls, char *p, size_t n, int64_t deadline_ms)
 	for (;;) {
 		ssize_t r = gnutls_record_recv(t->session, p, n);
 
+		if (r > 0)
+			t->barren = 0;
 		if (r >= 0)
 			return r;
 		if (again(t, (int)r, deadline_ms) == -1)

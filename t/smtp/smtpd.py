@@ -596,6 +596,7 @@ def limits():
 
 
 def deadlines():
+    """T-DOS-1."""
     s = Session(quick)
     tap.ok(s.rest().endswith(b"421 4.4.2 you took too long\r\n"), "silence")
     s.close()

@@ -1,0 +1,513 @@
+"""TLS under attack, and how it ends, on all services (T-TLS and T-DOS)."""
+import os
+import re
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import time
+
+from frontlib import (OWNER, PLAIN, ROOT, SANITIZED, Client, Front, Site,
+                      context, finish, login, ok, skip, wait_for)
+
+PEER = sys.argv[3]
+ALPN = {"imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3",
+        "smtp": "smtp", "submission": "smtp", "submissions": "smtp"}
+# What asks for TLS, and what says that it comes.
+START = {"imap": ("a STARTTLS\r\n", "a OK"), "pop3": ("STLS\r\n", r"\+OK"),
+         "smtp": ("STARTTLS\r\n", "220 "),
+         "submission": ("STARTTLS\r\n", "220 ")}
+NOOP = {"imap": "z NOOP\r\n", "pop3": "CAPA\r\n", "smtp": "NOOP\r\n"}
+ANSWER = {"imap": "z OK", "pop3": r"\+OK", "smtp": "250 "}
+
+
+def begin(front):
+    """A connection on which the handshake comes next."""
+    s = socket.create_connection(front.address)
+    s.settimeout(15)
+    if front.service in START:
+        c = Client(s)
+        if ALPN[front.service] == "smtp":
+            c.ask("EHLO x\r\n", end="250 ")
+        text, good = START[front.service]
+        assert re.match(good, c.ask(text, end=good)), front.service
+    return s
+
+
+def encrypted(front, **kw):
+    """A client in TLS; its greeting was read."""
+    c = Client(begin(front), tls=True,
+               greeting=front.service not in START, **kw)
+    if ALPN[front.service] == "smtp":
+        c.ask("EHLO x\r\n", end="250 ")
+    return c
+
+
+def lives(front):
+    c = encrypted(front)
+    kind = ALPN[front.service]
+    got = c.ask(NOOP[kind], end=ANSWER[kind])
+    c.close()
+    return re.search(ANSWER[kind], got) is not None
+
+
+def s_client(front, *args, text=b""):
+    kind = START.get(front.service) and ALPN[front.service]
+    start = ["-starttls", kind] if kind else []
+    r = subprocess.run(
+        ["openssl", "s_client", "-connect", "%s:%d" % front.address,
+         *start, *args], input=text, capture_output=True, timeout=60)
+    return r.stdout.decode("latin-1") + r.stderr.decode("latin-1")
+
+
+def alpn(front):
+    """T-TLS-12: strict where the client sends it."""
+    mine = ALPN[front.service]
+    got = s_client(front, "-alpn", mine)
+    ok("ALPN protocol: " + mine in got, front.service + ": ALPN " + mine,
+       got[-800:])
+    # RFC 7301 3.2: the alert has the number 120.
+    got = [s_client(front, "-alpn", other) for other in
+           ("http/1.1", "h2,http/1.1", "pop3" if mine == "imap" else "imap")]
+    ok(all("alert number 120" in g for g in got),
+       front.service + ": no_application_protocol for all others",
+       [g[-400:] for g in got])
+    got = s_client(front, "-alpn", "h2," + mine)
+    ok("ALPN protocol: " + mine in got, front.service + ": ours among others")
+
+
+def versions(front):
+    """T-TLS-11: nothing old is spoken."""
+    weak = ("-no_tls1_3", "-cipher")
+    for name, args in (
+            ("TLS 1.0", ["-tls1", "-cipher", "ALL:@SECLEVEL=0"]),
+            ("TLS 1.1", ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]),
+            ("CBC and RSA key exchange", [*weak, "AES128-SHA:@SECLEVEL=0"]),
+            ("no encryption", [*weak, "NULL:@SECLEVEL=0"]),
+            ("no certificate", [*weak, "aNULL:@SECLEVEL=0"]),
+            ("CBC with forward secrecy",
+             [*weak, "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"]),
+            ("SHA-1 alone", ["-sigalgs", "ECDSA+SHA1:RSA+SHA1", "-cipher",
+                             "DEFAULT:@SECLEVEL=0"])):
+        got = s_client(front, *args)
+        # 40: handshake_failure, 47: illegal_parameter, 70: protocol_version,
+        # 71: insufficient_security.
+        ok(re.search(r"alert number (40|47|70|71)\b", got) and
+           "Cipher is (NONE)" in got,
+           front.service + ": refused: " + name, got[-500:])
+    got = s_client(front, "-tls1_2", "-comp")
+    ok("Compression: NONE" in got and "TLSv1.2" in got,
+       front.service + ": no compression", got[-800:])
+    got = s_client(front)
+    ok("Server Temp Key: X25519" in got and "TLSv1.3" in got,
+       front.service + ": X25519 for who has it", got[-800:])
+    got = s_client(front, "-groups", "P-256")
+    ok("Server Temp Key: ECDH, prime256v1" in got,
+       front.service + ": P-256 for who has not", got[-800:])
+
+
+def early(front, site):
+    """T-TLS-11: 0-RTT data are passed over."""
+    path = site.root + "/session"
+    data = site.root + "/early"
+    with open(data, "w") as f:
+        f.write(NOOP[ALPN[front.service]] * 3)
+    leave = b"a LOGOUT\r\n" if front.service == "imaps" else b"QUIT\r\n"
+    s_client(front, "-sess_out", path, "-ign_eof", text=leave)
+    got = s_client(front, "-sess_in", path, "-early_data", data, "-ign_eof",
+                   text=leave)
+    ok("Reused, TLSv1.3" in got and "Max Early Data: 0" in got and
+       "Early data was accepted" not in got,
+       front.service + ": no 0-RTT", got[-1500:])
+
+
+def http(front):
+    """T-TLS-13: on each port, in TLS: the end, and no byte of it back."""
+    c = Client(begin(front), tls=True, greeting=False)
+    if front.service not in START:
+        c.line()
+    c.send("POST / HTTP/1.1\r\nHost: reflect.example\r\n\r\nEHLO a\r\n"
+           "MAIL FROM:<a@b.example>\r\n")
+    got = c.rest()
+    ok(got == "", front.service + ": HTTP gets no answer", got)
+
+
+def record(kind, payload, version=0x0303):
+    return struct.pack(">BHH", kind, version, len(payload)) + payload
+
+
+def hello():
+    inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        context().wrap_bio(inward, outward).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outward.read()
+
+
+def ends(s):
+    """Whether the server ends it soon, whatever it says."""
+    s.settimeout(10)
+    try:
+        while s.recv(65536):
+            pass
+    except socket.timeout:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def push(s, data):
+    try:
+        s.sendall(data)
+    except OSError:
+        pass
+
+
+def hostile(front):
+    """T-TLS-8: handshakes that are none."""
+    whole = hello()
+    for name, data in (
+            ("a handshake message of 16 MiB",
+             record(22, b"\x01\xff\xff\xff" + b"x" * 16000) +
+             record(22, b"x" * 16384) * 20),
+            ("100,000 empty records", record(22, b"") * 100000),
+            ("alerts alone", record(21, b"\x01\x5a") * 10000),
+            ("a record longer than any", record(22, b"x" * 18500)),
+            ("data before a handshake", record(23, b"x" * 1000)),
+            ("a version of SSL 3", whole[:1] + b"\x03\0" + whole[3:9] +
+             b"\x03\0" + whole[11:]),
+            ("SSL 2", b"\x80\x2e\x01\0\x02" + b"\0" * 43)):
+        s = begin(front)
+        push(s, data)
+        ok(ends(s), "%s: ended: %s" % (front.service, name))
+        s.close()
+    s = begin(front)
+    for i in range(len(whole) - 5):
+        push(s, whole[:3] + b"\0\1" + whole[5 + i:6 + i])
+    s.settimeout(10)
+    got = s.recv(3)
+    ok(got[:1] in (b"\x16", b"\x15"),
+       front.service + ": one byte a record is a handshake, or none", got)
+    s.close()
+
+
+def peer(front, *actions, old=False):
+    start = []
+    if front.service in START:
+        start = ["greet"]
+        if ALPN[front.service] == "smtp":
+            start += ["clear", "HELO x\r\n"]
+        start += ["clear", START[front.service][0]]
+    r = subprocess.run([PEER, str(front.address[1])] + old * ["12"] + start +
+                       ["shake", *actions], capture_output=True, timeout=60)
+    return r.stdout.decode("latin-1")
+
+
+def records(front):
+    """T-TLS-8, in TLS: what costs the client little."""
+    greet = [] if front.service in START else ["line"]
+    # What it was told before the connection was reset does not always come.
+    over = r"BYE Line too long|-ERR Line too long|500 |\[(tiny|rest|truncated)"
+    got = peer(front, *greet, "tiny", "100000", "rest")
+    ok(re.search(over, got), front.service + ": 100,000 records of a byte",
+       got[-300:])
+    got = peer(front, *greet, "empty", "1000000", "rest")
+    ok(re.search(r"\[(empty: |truncated)", got), front.service + ": 1,000,000 records of none", got[-300:])
+    got = peer(front, *greet, "update", "10000", "rest")
+    ok(re.search(r"\[(update: |truncated|close_notify)", got),
+       front.service + ": 10,000 changes of keys", got[-300:])
+    got = peer(front, *greet, "again", "rest", old=True)
+    ok("[again: " in got, front.service + ": no renegotiation", got[-300:])
+    ok(lives(front), front.service + ": serves on")
+
+
+def injection(front):
+    """T-TLS-3, T-TLS-5: no command behind STLS is run, wherever it is cut."""
+    text = {"pop3": b"STLS\r\nXQZW\r\nCAPA\r\n",
+            "smtp": b"EHLO x\r\nSTARTTLS\r\nNOOP\r\n",
+            "imap": b"A STARTTLS\r\nXQZ NOOP\r\n"}[front.service]
+    ran = []
+    for gap in (0, 0.02):
+        for cut in range(1, len(text), 1 if gap == 0 else 5):
+            c = front.client()
+            push(c.sock, text[:cut])
+            time.sleep(gap)
+            push(c.sock, text[cut:])
+            got = c.rest()
+            if got is None or re.search("XQZ|SASL|^250 [^S]*OK|-ERR Not a",
+                                        got):
+                ran.append((cut, got))
+            c.close()
+    ok(ran == [], front.service + ": what follows STARTTLS, cut anywhere",
+       ran)
+
+
+def states(site):
+    """T-TLS-6: what was said before TLS is forgotten."""
+    front = Front(site, "pop3")
+    c = front.client()
+    got = [c.ask(x) for x in ("NOOSTLS\r\n", "STLS x\r\n",
+                              "USER alice\r\n", "STLS\r\n")]
+    c.tls()
+    got += [c.ask("PASS secret word\r\n"), c.ask("STLS\r\n")]
+    ok([g[:3] for g in got] == ["-ER", "-ER", "+OK", "+OK", "-ER", "-ER"],
+       "pop3: STLS spelt wrong, with an argument, twice; USER is forgotten",
+       got)
+    c.ask("USER alice\r\n")
+    ok(c.ask("PASS secret word\r\n").startswith("+OK"), "pop3: a login then")
+    front.stop()
+    front = Front(site, "smtp")
+    c = front.client()
+    c.ask("EHLO x\r\n", end="250 ")
+    got = [c.ask(x, end=r"\d\d\d ")[:3] for x in (
+        "NOOSTARTTLS\r\n", "STARTTLS foo\r\n", "MAIL FROM:<a@b.example>\r\n",
+        "STARTTLS\r\n")]
+    if got[3] == "220":
+        c.tls()
+        got += [c.ask(x, end=r"\d\d\d ")[:3] for x in (
+            "RCPT TO:<alice@example.org>\r\n", "MAIL FROM:<a@b.example>\r\n",
+            "STARTTLS\r\n")]
+    ok(got[:3] == ["500", "501", "250"] and
+       (got[3] == "503" or got[4:] == ["503", "503", "503"]),
+       "smtp: STARTTLS spelt wrong, with an argument; MAIL is forgotten",
+       got)
+    front.stop()
+
+
+def ended(front, *actions):
+    return peer(front, *([] if front.service in START else ["line"]),
+                *actions)
+
+
+def closing():
+    """Ends told and untold, in both directions of the relay."""
+    site = Site("ends", stubs=False)
+    box = site.root + "/var/mail/example.org/alice"
+    for part in ("", "/new", "/cur", "/tmp"):
+        os.makedirs(box + part, exist_ok=True)
+        os.chown(box + part, OWNER, OWNER)
+    text = "Subject: x\n\n" + "12345678\n" * 40000
+    with open(box + "/new/1.1.one", "w") as f:
+        f.write(text)
+    os.chown(box + "/new/1.1.one", OWNER, OWNER)
+    imap = 'a LOGIN alice "secret word"\r\n'
+    pop = "USER alice\r\nPASS secret word\r\n"
+    mail = ["send", "HELO x\r\n", "line", "send",
+            "AUTH PLAIN %s\r\n" % PLAIN, "line"]
+    imap, pop = ["send", imap, "line"], ["send", pop, "line", "line"]
+    for service, log_in, out, last in (
+            ("imaps", imap, "b LOGOUT\r\n", "b OK"),
+            ("imap", imap, "b LOGOUT\r\n", "b OK"),
+            ("pop3s", pop, "QUIT\r\n", r"\+OK"),
+            ("pop3", pop, "QUIT\r\n", r"\+OK"),
+            ("submissions", mail, "QUIT\r\n", "221 "),
+            ("submission", mail, "QUIT\r\n", "221 ")):
+        front = Front(site, service)
+        told = last + r"[^\n]*\n\[close_notify\]\n$"
+        got = ended(front, "send", out, "rest")
+        ok(re.search(told, got), service + ": the end before a login is told",
+           got)
+        got = ended(front, *log_in, "send", out, "rest")
+        ok(re.search(told, got), service + ": and after one", got)
+        got = ended(front, *log_in, "send", out, "bye", "rest")
+        ok(re.search(told, got),
+           service + ": half closed behind it, the answers still come", got)
+        got = ended(front, *log_in, "bye", "rest")
+        ok(got.endswith("[close_notify]\n"),
+           service + ": close_notify is answered by one", got)
+        got = ended(front, *log_in, "fin", "rest")
+        ok(re.search(r"\[(close_notify|truncated)\]\n$", got),
+           service + ": an end untold is one", got)
+        front.stop()
+    front = Front(site, "imaps")
+    got = ended(front, *imap, "send",
+                "b SELECT INBOX\r\nc FETCH 1 BODY.PEEK[]\r\nd LOGOUT\r\n",
+                "bye", "rest")
+    ok(len(got) > 10 * 40000 and "c OK" in got and
+       got.endswith("[close_notify]\n"),
+       "400 kB come down after the client's close_notify", len(got),
+       got[-200:])
+    front.stop()
+    # A client that was cut off has not said QUIT.
+    front = Front(site, "pop3s")
+    got = ended(front, *pop, "send", "DELE 1\r\n",
+                "line", "fin", "rest")
+    there = any(os.listdir(box + "/" + d) for d in ("new", "cur"))
+    ok("+OK" in got and there, "POP3: cut off after DELE, nothing is deleted",
+       got)
+    got = ended(front, *pop, "send",
+                "DELE 1\r\nQUIT\r\n", "bye", "rest")
+    there = any(os.listdir(box + "/" + d) for d in ("new", "cur"))
+    ok(got.endswith("[close_notify]\n") and not there,
+       "POP3: with QUIT, and half closed, it is", got)
+    front.stop()
+
+
+def cut_mail():
+    """T-TLS-9, T-TLS-10: mail that was cut off is not taken."""
+    front = Front(Site("cuts"), "smtp")
+    start = []
+    for line in ("HELO x", "MAIL FROM:<a@b.example>",
+                 "RCPT TO:<alice@example.org>", "DATA"):
+        start += ["send", line + "\r\n", "line"]
+    for name, actions in (
+            ("the end of TCP in DATA", ["send", "Subject: x\r\n\r\nhalf",
+                                        "fin", "rest"]),
+            ("the end of TCP before the last byte",
+             ["send", "Subject: x\r\n\r\nwhole\r\n.\r", "fin", "rest"]),
+            ("close_notify in DATA", ["send", "Subject: x\r\n\r\nhalf",
+                                      "bye", "rest"])):
+        got = peer(front, *start, *actions)
+        ok(re.search(r"\n354 [^\n]*\n(421[^\n]*\n)?\[", got),
+           "not taken: " + name, got[-300:])
+    ok(wait_for(lambda: len(front.logged("truncated")) == 3),
+       "each is in the log")
+    front.stop()
+
+
+def nodelay():
+    """In clear and in TLS: no answer waits for an acknowledgement."""
+    look = ("#!/usr/bin/python3\nimport os, socket\n"
+            "s = socket.socket(fileno=os.dup(%d))\n"
+            "print(os.environ['AUTH_TAG'], 'OK', s.getsockopt("
+            "socket.IPPROTO_TCP, socket.TCP_NODELAY), flush=True)\n")
+    if not os.path.exists("/usr/bin/python3"):
+        skip("TCP_NODELAY", "no /usr/bin/python3")
+        return
+    site = Site("nodelay", programs=[("imapd", look % 0),
+                                     ("pop3d", look % 0)])
+    for service in ("imap", "pop3"):
+        front = Front(site, service)
+        c = front.client()
+        got = (login(c) if service == "imap" else
+               (c.ask("USER alice\r\n"), c.ask("PASS secret word\r\n"))[1])
+        ok(got.endswith("OK 1"), service + ": TCP_NODELAY", got)
+        front.stop()
+    server = socket.create_server(("127.0.0.1", 0))
+    s = socket.create_connection(server.getsockname())
+    conn, _ = server.accept()
+    p = site.start("imap", conn)
+    conn.close()
+    got = login(Client(s))
+    ok(got.endswith("OK 1"), "a connected socket, too", got)
+    p.wait(10)
+
+
+def slow(fronts):
+    """T-DOS-1: bytes that trickle do not move a deadline; begun for all,
+    looked at afterwards."""
+    sent = []
+    for front in fronts:
+        for stage in ("line", "handshake"):
+            if stage == "handshake":
+                s = begin(front)
+            elif front.service in START:
+                s = socket.create_connection(front.address)
+            else:
+                s = encrypted(front).sock
+            sent.append([front, stage, s, time.monotonic(), None])
+    end = time.monotonic() + 12
+    data = hello()
+    while time.monotonic() < end and any(x[4] is None for x in sent):
+        for n, x in enumerate(sent):
+            if x[4] is not None:
+                continue
+            i = int((time.monotonic() - x[3]) * 5)
+            try:
+                x[2].sendall(data[i:i + 1] if x[1] == "handshake" else b"x")
+                x[2].settimeout(0.02)
+                while x[2].recv(1000):
+                    pass
+                x[4] = time.monotonic() - x[3]
+            except (socket.timeout, ssl.SSLWantReadError):
+                pass
+            except OSError:
+                x[4] = time.monotonic() - x[3]
+        time.sleep(0.1)
+    for front, stage, s, _, took in sent:
+        ok(took is not None and 1 < took < 10,
+           "%s: a %s that trickles has its deadline" % (front.service, stage),
+           took)
+        s.close()
+
+
+def pss(root):
+    """KiB of all processes below this root, each page counted once."""
+    total = 0
+    for p in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/cmdline" % p) as f:
+                if root not in f.read():
+                    continue
+            with open("/proc/%s/smaps_rollup" % p) as f:
+                total += int(re.search(r"\nPss:\s+(\d+)", f.read()).group(1))
+        except (OSError, AttributeError):
+            continue
+    return total
+
+
+def memory():
+    """T-DOS-5: what a connection can make us keep before its login."""
+    if SANITIZED or not ROOT:
+        skip("memory of connections", "a build with sanitizers" if SANITIZED
+             else "not root")
+        return
+    site = Site("memory", connections_per_source=100)
+    for service in ("imap", "pop3", "smtp"):
+        front = Front(site, service)
+        held = [front.client() for _ in range(40)]
+        base = pss(site.root)
+        for c in held:
+            c.send(b"x" * 16000)
+        wait_for(lambda: False, 0.5)
+        each = (pss(site.root) - base) / len(held)
+        ok(base > 0 and each <= 64,
+           "%s: at most 64 KiB for a line without end" % service, base, each)
+        print("# %s: %.1f KiB" % (service, each))
+        for c in held:
+            c.close()
+        front.stop()
+
+
+def main():
+    site = Site("gate")
+    for service in START.keys() | ALPN.keys():
+        front = Front(site, service)
+        alpn(front)
+        http(front)
+        front.stop()
+    for service in ("imaps", "pop3s", "submissions", "smtp"):
+        front = Front(site, service)
+        versions(front)
+        if service not in START:
+            early(front, site)
+        front.stop()
+    for service in ("imaps", "pop3", "smtp"):
+        front = Front(site, service)
+        hostile(front)
+        records(front)
+        front.stop()
+    for service in ("imap", "pop3", "smtp"):
+        front = Front(site, service)
+        injection(front)
+        front.stop()
+    states(site)
+    closing()
+    cut_mail()
+    nodelay()
+    quick = Site("quick", login_s=2)
+    fronts = [Front(quick, s) for s in ("imap", "imaps", "pop3", "pop3s",
+                                        "submission")]
+    slow(fronts)
+    for front in fronts:
+        front.stop()
+    memory()
+
+
+try:
+    main()
+finally:
+    finish()
