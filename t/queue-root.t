@@ -16,6 +16,8 @@ spool=$root/var/spool/postern
 mail=$root/var/mail
 queue_user=64111
 net_user=64112
+auth_user=64113
+key_user=64114
 chmod 755 "$tmp"
 mkdir -p "$root/etc/postern" "$root/var" "$tmp/libexec" "$tmp/said"
 chmod 777 "$tmp/said"
@@ -35,6 +37,8 @@ hostname mx.example.test
 libexec $tmp/libexec
 queue_user $queue_user
 net_user $net_user
+auth_user $auth_user
+key_user $key_user
 uid_min 20000
 retry_min_s 1
 END
@@ -51,6 +55,8 @@ mailbox() { # NAME UID OWNER
 	mailbox other 20003 20002
 	mailbox root 0 0
 	mailbox queue $queue_user $queue_user
+	mailbox auth $auth_user $auth_user
+	mailbox key $key_user $key_user
 } >"$root/etc/postern/users"
 cdb -c -m "$root/etc/postern/users.cdb" "$root/etc/postern/users"
 POSTERN_ROOT=$root
@@ -107,9 +113,10 @@ done
 send -f alice nosuch
 limited qspawn -1 2>>"$tmp/log"
 is "$(new alice)" 2 "a report comes back"
-send -f '<>' low other root queue
+send -f '<>' low other root queue auth key
 limited qspawn -1 2>>"$tmp/log"
-is "$(new low) $(new other) $(new root) $(new queue)" "0 0 0 0" \
+is "$(for i in low other root queue auth key; do new $i; done | tr '\n' ' ')" \
+	"0 0 0 0 0 0 " \
 	"nothing runs as a uid that is not a mailbox's, or in another's Maildir"
 is "$(ls "$spool/mess" | wc -l)" 1 "that is a fault here: the message waits"
 for user in 64111 20001; do

@@ -353,6 +353,46 @@ conf
 mv "$tmp/remote" "$tmp/libexec/remote"
 rm -f "$mail"/*/new/*
 
+# Told to stop while more is due than may run.
+cp -P "$tmp/libexec/deliver" "$tmp/deliver"
+rm -f "$tmp/libexec/deliver" "$tmp/go" "$tmp/started"
+cat >"$tmp/libexec/deliver" <<END
+#!/bin/sh
+echo x >>"$tmp/started"
+until [ -e "$tmp/go" ]; do sleep 0.1; done
+exit 111
+END
+chmod 755 "$tmp/libexec/deliver"
+subject=stop
+for i in 1 2 3 4 5 6 7 8 9 10; do send -f bob alice; done
+qspawn 2>>"$tmp/log" &
+pid=$!
+started() { [ "$(wc -l <"$tmp/started")" -ge 5 ]; }
+wait_for started
+qsend=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null | tr ' ' '\n' |
+	while read -r p; do grep -qs '^qsend$' "/proc/$p/comm" && echo "$p"; done)
+if [ -n "$qsend" ]; then
+	ticks() { awk '{ print $14 + $15 }' "/proc/$qsend/stat"; }
+	kill "$pid"
+	sleep 0.5 # what waited for its destination comes due
+	before=$(ticks)
+	sleep 1
+	n=$(($(ticks) - before))
+	[ "$n" -lt 15 ]; ok $? "told to stop, it waits without work ($n ticks)"
+else
+	kill "$pid"
+	skip "told to stop, it waits without work" "children are not listed"
+fi
+touch "$tmp/go"
+wait "$pid"
+rm -f "$tmp/libexec/deliver" "$spool"/mess/* "$spool"/state/*
+cp -P "$tmp/deliver" "$tmp/libexec/deliver"
+
+# Arguments that one of ours got wrong are no reason to send mail back.
+for program in deliver bounce; do
+	"$program" --nonsense 2>/dev/null; is $? 111 "$program: wrong arguments: later"
+done
+
 # What runs when qspawn or qsend is killed.
 cp "$tmp/libexec/remote" "$tmp/remote"
 cat >"$tmp/libexec/remote" <<END

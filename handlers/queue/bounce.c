@@ -175,11 +175,11 @@ main(int argc, char **argv)
 	umask(077);
 	while ((c = getopt(argc, argv, "r:")) != -1) {
 		if (c != 'r')
-			err_die(EXIT_NEVER, "%s", usage);
+			err_die(EXIT_LATER, "%s", usage);
 		root = optarg;
 	}
 	if (argc - optind != 1 || !queue_is_id(span_str(argv[optind])))
-		err_die(EXIT_NEVER, "%s", usage);
+		err_die(EXIT_LATER, "%s", usage);
 	b.id = argv[optind];
 	if (conf_load(&b.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);

@@ -309,14 +309,14 @@ options(struct deliver *d, int argc, char **argv)
 		if (c == 'r')
 			root = optarg;
 		else
-			err_die(EXIT_NEVER, "%s", usage);
+			err_die(EXIT_LATER, "%s", usage);
 	if (argc - optind != 2 && argc - optind != 3)
-		err_die(EXIT_NEVER, "%s", usage);
+		err_die(EXIT_LATER, "%s", usage);
 	d->address = span_str(argv[optind]);
 	d->folder = argv[optind + 1];
 	if (argc - optind == 3 &&
 	    !quota_parse(span_str(argv[optind + 2]), &d->limits))
-		err_die(EXIT_NEVER, "%s", usage);
+		err_die(EXIT_LATER, "%s", usage);
 	if (conf_load(&d->conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 }

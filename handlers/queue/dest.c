@@ -10,7 +10,7 @@ at(const struct dests *d, uint32_t i)
 struct dests
 dests_new(void)
 {
-	return (struct dests){ buf_new(DEST_MAX * sizeof(struct dest)) };
+	return (struct dests){ .all = buf_new(DEST_MAX * sizeof(struct dest)) };
 }
 
 /* Nothing is known of it that is worth keeping. */
@@ -38,9 +38,16 @@ dest_find(struct dests *d, struct span name, int64_t now_ms)
 	if (spare == DEST_NONE)
 		return DEST_NONE;
 	*at(d, spare) = empty;
+	at(d, spare)->born = ++d->born;
 	if (span_copy(name, at(d, spare)->name, DEST_NAME) == -1)
 		return DEST_NONE;
 	return spare;
+}
+
+uint32_t
+dest_born(const struct dests *d, uint32_t i)
+{
+	return i < d->all.n / sizeof(struct dest) ? at(d, i)->born : 0;
 }
 
 bool

@@ -225,11 +225,15 @@ take_frame(struct qsend *q)
 
 /* What a message waits for is still in use. */
 static bool
-is_blocked(const struct qsend *q, uint32_t dest)
+is_blocked(const struct qsend *q, const struct entry *e)
 {
+	uint32_t dest = e->dest;
+
 	if (dest == DEST_SHARE)
 		return job_remote_full(q);
-	return dest != TABLE_NONE && dest_busy(&q->dests, dest);
+	return dest != TABLE_NONE &&
+	    dest_born(&q->dests, dest) == e->born &&
+	    dest_busy(&q->dests, dest);
 }
 
 /* Messages that are open go first, each in its turn. */
@@ -252,7 +256,7 @@ dispatch(struct qsend *q)
 		if (i == TABLE_NONE)
 			break;
 		e = table_entry(&q->table, i);
-		if (is_blocked(q, e->dest)) {
+		if (is_blocked(q, e)) {
 			table_schedule(&q->table, i,
 			    io_now_ms() + 200 + q->table.n / 20, true);
 			continue;
@@ -268,8 +272,8 @@ wait_ms(const struct qsend *q)
 	int64_t now = io_now_ms(), next = q->scan_ms, due;
 
 	due = table_next(&q->table);
-	if (due != -1 && due < next && q->njobs < q->workers &&
-	    q->nworks < q->workers)
+	if (!q->stopping && due != -1 && due < next &&
+	    q->njobs < q->workers && q->nworks < q->workers)
 		next = due;
 	if (q->nworks > 0 && now + STATE_CHECK_MS < next)
 		next = now + STATE_CHECK_MS;

@@ -40,7 +40,7 @@ struct child {
 
 struct qspawn {
 	struct conf conf;
-	uid_t queue_uid, net_uid;
+	uid_t queue_uid, net_uid, auth_uid, key_uid;
 	gid_t queue_gid, net_gid;
 	bool root, once, create;
 	int channel, signals;
@@ -84,6 +84,16 @@ find_user(const char *user, uid_t *uid, gid_t *gid)
 	err_die_sys(EXIT_LATER, "user %s", user);
 }
 
+/* A user that nothing is started as here: it need not be there. */
+static uid_t
+other_user(const char *user)
+{
+	uid_t uid;
+	gid_t gid;
+
+	return priv_find_service(user, &uid, &gid) == 0 ? uid : (uid_t)-1;
+}
+
 static void
 find_users(struct qspawn *q)
 {
@@ -92,6 +102,8 @@ find_users(struct qspawn *q)
 		return;
 	find_user(q->conf.queue_user, &q->queue_uid, &q->queue_gid);
 	find_user(q->conf.net_user, &q->net_uid, &q->net_gid);
+	q->auth_uid = other_user(q->conf.auth_user);
+	q->key_uid = other_user(q->conf.key_user);
 }
 
 static void
@@ -134,7 +146,8 @@ choose_user(const struct qspawn *q, const struct qframe_run *f, struct proc *p)
 		p->gid = f->gid;
 		return f->uid >= q->conf.uid_min && f->uid != (uid_t)-1 &&
 		    f->gid != 0 && f->gid != (gid_t)-1 &&
-		    f->uid != q->queue_uid && f->uid != q->net_uid;
+		    f->uid != q->queue_uid && f->uid != q->net_uid &&
+		    f->uid != q->auth_uid && f->uid != q->key_uid;
 	case QFRAME_REMOTE:
 		p->uid = q->net_uid;
 		p->gid = q->net_gid;

@@ -18,7 +18,8 @@ struct entry {
 	int64_t due_ms; /* monotonic */
 	uint32_t at;    /* place in the heap; TABLE_NONE: is being worked on */
 	uint32_t next;  /* of its bucket, or of the free ones */
-	uint32_t dest;  /* the destination that it waits for */
+	uint32_t dest;  /* the destination that it waits for, */
+	uint32_t born;  /* and which */
 };
 
 struct table {

@@ -340,6 +340,7 @@ wait_for_dest(struct qsend *q, struct work *w, uint32_t dest)
 	int64_t ms = BUSY_RETRY_MS + q->table.n / 20;
 
 	table_entry(&q->table, w->entry)->dest = dest;
+	table_entry(&q->table, w->entry)->born = dest_born(&q->dests, dest);
 	put_off(q, w, ms, true);
 }
 

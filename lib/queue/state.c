@@ -64,7 +64,7 @@ count(struct span list)
 int
 state_begin(struct state *s, const struct envelope *e, struct arena *a)
 {
-	*s = (struct state){ .n = e->nrcpt };
+	*s = (struct state){ .n = e->nrcpt, .room = e->nrcpt };
 	s->rcpt = arena_alloc(a, e->nrcpt, sizeof *s->rcpt);
 	if (s->rcpt == NULL)
 		return -1;
@@ -75,29 +75,42 @@ state_begin(struct state *s, const struct envelope *e, struct arena *a)
 	return 0;
 }
 
+/* Room for n recipients, at least twice what it was: what many aliases cost
+ * grows with their number, not with its square. */
+static bool
+make_room(struct state *s, struct arena *a, size_t n)
+{
+	struct rcpt *r;
+
+	if (n <= s->room)
+		return true;
+	if (n < 2 * s->room)
+		n = 2 * s->room;
+	r = arena_alloc(a, n, sizeof *r);
+	if (r == NULL)
+		return false;
+	memcpy(r, s->rcpt, s->n * sizeof *r);
+	s->rcpt = r;
+	s->room = n;
+	return true;
+}
+
 /* The recipients that take the place of number index. */
 static bool
 add_aliases(struct state *s, struct arena *a, size_t index, struct span list)
 {
-	size_t more = count(list), n = s->n;
-	struct rcpt *r;
-
 	for (struct span rest = list, one; rest.n > 0;) {
 		one = span_take(&rest, ',');
 		if (one.n == 0 || one.n > ENVELOPE_FIELD)
 			return false;
 	}
-	r = arena_alloc(a, s->n + more, sizeof *r);
-	if (r == NULL)
+	if (!make_room(s, a, s->n + count(list)))
 		return false;
-	memcpy(r, s->rcpt, s->n * sizeof *r);
 	while (list.n > 0) {
-		r[n].address = span_take(&list, ',');
-		r[n].origin = s->rcpt[index].origin;
-		n++;
+		s->rcpt[s->n].address = span_take(&list, ',');
+		s->rcpt[s->n].origin = s->rcpt[index].origin;
+		s->n++;
 	}
-	s->rcpt = r;
-	s->n = n;
 	return true;
 }
 

@@ -50,8 +50,8 @@ struct rcpt {
 };
 
 struct state {
-	struct rcpt *rcpt; /* in the arena */
-	size_t n;
+	struct rcpt *rcpt; /* in the arena, */
+	size_t n, room;    /* with room for so many */
 	size_t length; /* bytes of the file that count */
 };
 

@@ -137,6 +137,54 @@ test_dests(struct tap *tap)
 	buf_free(&d.all);
 }
 
+/* A message waits for a place; another destination gets it, and is busy. */
+static void
+test_dest_place(struct tap *tap)
+{
+	struct dests d = dests_new();
+	struct conf c = { .retry_min_s = 60, .retry_max_s = 14400 };
+	uint32_t a = dest_find(&d, (struct span)SPAN("a.test"), 0), b, born;
+
+	for (int i = 0; i < DEST_LIMIT; i++)
+		dest_start(&d, a);
+	born = dest_born(&d, a);
+	dest_end(&d, a, false, &c, 0);
+	tap_ok(tap, dest_born(&d, a) == born, "a place that is in use stays");
+	for (int i = 1; i < DEST_LIMIT; i++)
+		dest_end(&d, a, false, &c, 0);
+	b = dest_find(&d, (struct span)SPAN("b.test"), 0);
+	tap_ok(tap, b == a && dest_born(&d, b) != born,
+	    "whoever gets a place is told from who had it");
+	tap_ok(tap, dest_born(&d, DEST_NONE) != born, "and from none");
+	buf_free(&d.all);
+}
+
+/* A state of many aliases: what they take grows with their number. */
+static void
+test_aliases(struct tap *tap)
+{
+	enum { ALIASES = 5000, MEMORY = 8 << 20 };
+	struct arena a = arena_new(MEMORY);
+	struct envelope e = { .nrcpt = ALIASES };
+	struct buf text = buf_new(SIZE_MAX / 2);
+	struct state s;
+	bool good;
+
+	e.rcpt = arena_alloc(&a, ALIASES, sizeof *e.rcpt);
+	for (size_t i = 0; i < ALIASES; i++) {
+		e.rcpt[i] = span_str("list@example.test");
+		(void)buf_addf(&text, "%zu alias 1 2.1.5 a%zu@x.test\n", i, i);
+	}
+	good = state_begin(&s, &e, &a) == 0 &&
+	    state_parse(&s, &a, buf_span(&text));
+	tap_ok(tap, good && s.n == 2 * ALIASES, "a state of 5000 aliases");
+	tap_ok(tap, good && s.rcpt[2 * ALIASES - 1].origin == ALIASES - 1 &&
+	        span_is(s.rcpt[ALIASES].address, "a0@x.test"),
+	    "each where it belongs");
+	buf_free(&text);
+	arena_free(&a);
+}
+
 static void
 test_ids(struct tap *tap)
 {
@@ -211,6 +259,8 @@ main(void)
 	test_table(&tap);
 	test_retry(&tap);
 	test_dests(&tap);
+	test_dest_place(&tap);
+	test_aliases(&tap);
 	test_ids(&tap);
 	test_early_answer(&tap);
 	test_trace(&tap);
