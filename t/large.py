@@ -8,6 +8,7 @@ second one has files that nobody ever saw, of which a session learns only what
 it is asked for.
 """
 import os
+import random
 import re
 import struct
 import subprocess
@@ -21,6 +22,7 @@ from tap import finish, ok  # noqa: E402
 TMP = sys.argv[1]
 N = int(sys.argv[2]) if len(sys.argv) > 2 else 100000
 SHARED = 5000  # with files
+LINKS = 40000
 FEW = 1500  # more than the store looks at by itself
 M64 = (1 << 64) - 1
 PRIVATE_KB = 1024
@@ -191,6 +193,88 @@ def folding():
         session.close()
 
 
+def many_names(box):
+    """Links are files to us, and cheap."""
+    make_folder(box)
+    for i in range(LINKS):
+        name = box + "/cur/%d.M%dP1.large,S=24,W=26:2,S" % (1700000000 + i, i)
+        if i % 20000 == 0:
+            first = name
+            with open(name, "w") as f:
+                f.write("Subject: 12345678901\n\nx\n")
+        else:
+            os.link(first, name)
+    give(box)
+
+
+def age(box):
+    """The index is old enough for another one."""
+    os.utime(box + "/postern.index", (1, 1))
+
+
+def tight(session):
+    """A session that asks now and then gives back what it has."""
+    for _ in range(60):
+        session.send("NOOP")
+        own = memory(session)["Anonymous"]
+        if own < PRIVATE_KB:
+            break
+        time.sleep(0.1)
+    return own
+
+
+def expunge(session, which):
+    session.send("STORE %s +FLAGS.SILENT (\\Deleted)" % which)
+    return session.send("EXPUNGE")[1]
+
+
+def gaps():
+    """Expunges that leave gaps, in sessions that go on."""
+    box = TMP + "/gaps"
+    many_names(box)
+    first = Imap(box)
+    selected(first)
+    first.send("CLOSE")
+    first.close()
+    one, two = Imap(box), Imap(box)
+    ok(selected(one) == selected(two) == LINKS, "a folder of links")
+    expunge(two, "1:9")
+    own = memory(two)["Anonymous"]
+    ok(SANITIZED or own < PRIVATE_KB,
+       "the first go: %d KiB of its own" % own)
+    age(box)
+    middle = LINKS // 2
+    expunge(two, middle)
+    before, after = memory(two)["Anonymous"], tight(two)
+    ok(SANITIZED or after < PRIVATE_KB < before,
+       "one in the middle goes: %d KiB, then %d" % (before, after))
+    own = tight(one)
+    ok(SANITIZED or own < PRIVATE_KB, "and in another session: %d" % own)
+    known = os.stat(box + "/postern.index").st_ino
+    expunge(two, middle)
+    two.send("NOOP")
+    ok(os.stat(box + "/postern.index").st_ino == known,
+       "not a snapshot for each of them")
+    uids, rng = list(range(1, LINKS + 1)), random.Random(7)
+    del uids[:9]
+    for _ in range(2):
+        del uids[middle - 1]
+    for count in 1, 30, 300:
+        some = {1, len(uids)} | {rng.randrange(len(uids)) + 1
+                                 for _ in range(count)}
+        for at in sorted(some, reverse=True):
+            del uids[at - 1]
+        expunge(two, ",".join(map(str, some)))
+    for session in one, two:
+        session.send("NOOP")
+    got = [[int(re.search(r"UID (\d+)", line)[1]) for line in lines
+            if "FETCH" in line] for lines in (
+        s.send("FETCH 1:* (UID)")[1] for s in (one, two))]
+    ok(got[0] == got[1] == uids, "what is left is the same in both")
+    one.close()
+    two.close()
+
+
 def late():
     """Files that say little, and whose dates are asked for late."""
     box = TMP + "/late"
@@ -258,5 +342,6 @@ def dates(session, which):
 os.chmod(TMP, 0o755)
 sharing()
 folding()
+gaps()
 late()
 finish()

@@ -12,6 +12,7 @@
  * serve, 100 where it was started wrongly.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #include "session.h"
 #include "store/quota.h"
 
-enum { REFUSE_MS = 10 * 1000 };
+enum { REFUSE_MS = 10 * 1000, MMAP_BYTES = 131072 };
 
 /* A socket that front gave us is as good as the network behind it. */
 static bool
@@ -152,6 +153,9 @@ main(int argc, char **argv)
 	int c, r;
 
 	err_program("imapd");
+	/* By itself malloc would keep what a command on a large mailbox used:
+	 * a session sits idle for days. */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 	if (log_rescue_stderr() == -1)
 		return EXIT_LATER;
 	while ((c = getopt(argc, argv, "nr:")) != -1)

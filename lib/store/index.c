@@ -13,7 +13,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PIECE = 262144 };
+enum {
+	PIECE = 262144,
+	TIGHTEN_RATE = 262144, /* bytes of index in a second, */
+	TIGHTEN_S = 60,        /* not more often than that, */
+	TIGHTEN_MS = 2000      /* looked at by one session */
+};
 
 static const char fresh_index[] = "postern.index.new";
 static const char fresh_journal[] = "postern.journal.new";
@@ -388,6 +393,47 @@ index_is_due(const struct mailbox_state *s)
 {
 	return s->offset >= JOURNAL_LEAST &&
 	       s->offset >= s->index_size / JOURNAL_PART;
+}
+
+/*
+ * A session may live for weeks with a copy of nearly all, so it is worth a
+ * snapshot before the journal is long enough for one; but all sessions of
+ * the mailbox together do not write more than so many bytes in a second.
+ */
+static bool
+is_old(const struct mailbox_state *s)
+{
+	struct stat st;
+	int64_t now, wait;
+	uint32_t usec;
+
+	if (fstatat(s->dir, INDEX_NAME, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT;
+	io_wall(&now, &usec);
+	wait = st.st_size / TIGHTEN_RATE;
+	if (wait < TIGHTEN_S)
+		wait = TIGHTEN_S;
+	return st.st_mtime > now || now - st.st_mtime >= wait;
+}
+
+void
+index_tighten(struct mailbox *m)
+{
+	struct mailbox_state *s = m->state;
+	int64_t now_ms = io_now_ms();
+	int error = errno;
+
+	if (!view_is_loose(m) || m->ngone || m->nchanged || !s->writable ||
+	    s->memory || s->stale || now_ms < s->share_ms)
+		return;
+	s->share_ms = now_ms + TIGHTEN_MS;
+	index_share(m);
+	if (view_is_loose(m) && is_old(s) && view_lock(m) == 0) {
+		if (view_is_loose(m))
+			(void)index_write(m);
+		view_unlock(m);
+	}
+	errno = error;
 }
 
 int

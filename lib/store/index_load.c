@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 enum {
-	BLOCK = 768 /* records that are looked at while they are in reach */
+	BLOCK = 768, /* records that are looked at while they are in reach */
+	RECENT = 512 /* marks, before a view of our own is as good */
 };
 
 static const unsigned KNOWN =
@@ -343,11 +344,19 @@ is_view(const struct mailbox *m, const struct index_head *h,
 	return true;
 }
 
+/* Marks of the session go along, where they are few. */
 static void
 take_share(struct mailbox *m, const struct index_head *h,
     const struct space *table, const struct look *l)
 {
+	size_t recent[RECENT], n = 0;
+
+	for (size_t i = 0; n < m->nrecent && i < m->n; i++)
+		if (m->msgs[i].recent)
+			recent[n++] = i;
 	take_records(m, h, table, l);
+	for (size_t k = 0; k < n; k++)
+		view_recent(m, recent[k], true);
 	m->state->index_size = index_size_of(h);
 }
 
@@ -360,8 +369,8 @@ index_share(struct mailbox *m)
 	struct look l;
 	int fd;
 
-	if (s->light || s->memory || m->ngone || m->nchanged || m->nrecent ||
-	    s->nlearned)
+	if (s->light || s->memory || m->ngone || m->nchanged ||
+	    m->nrecent > RECENT || s->nlearned)
 		return;
 	if (peek(m, &h, &fd) == 1 && is_view(m, &h, NULL) &&
 	    map_records(fd, &h, &table, &l) == 0) {

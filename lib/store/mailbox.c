@@ -104,6 +104,10 @@ open_view(
 	if (!m->read_only)
 		sweep_tmp(m);
 	mailbox_forget(m);
+	if (!m->read_only) {
+		index_tighten(m);
+		mailbox_forget(m); /* what went meanwhile */
+	}
 	m->state->marks = true;
 	return m;
 }

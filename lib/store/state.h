@@ -90,6 +90,9 @@ struct mailbox_state {
 	struct space names; /* of messages that have own_name */
 	size_t names_used;
 	size_t names_dead; /* bytes in names that nobody uses */
+	/* About how many bytes of the table no other session shares with us. */
+	size_t loose, loose_page;
+	int64_t share_ms; /* index.c: no trying before that */
 	size_t seen;       /* no message before this one is unseen */
 	size_t nlearned;   /* messages with the mark */
 	bool vague;        /* some messages are, or were a moment ago */
@@ -127,6 +130,8 @@ size_t view_at(const struct mailbox *m, uint32_t uid);
 size_t view_keyword_slot(const struct mailbox *m, struct span keyword);
 uint64_t view_digest(const struct mailbox *m, uint32_t *count);
 void view_tidy(struct mailbox *m);
+/* The session has more memory of its own than is worth a snapshot. */
+bool view_is_loose(const struct mailbox *m);
 /* In the order of UIDs, without those that are gone. */
 void view_sort(struct mailbox *m);
 
@@ -196,6 +201,9 @@ int index_is_newer(const struct mailbox *m);
  * it says just what the view says and the session has no marks: memory that
  * is shared in place of our own. */
 void index_share(struct mailbox *m);
+/* Gives back the memory of a loose view, where no marks keep it: by the
+ * snapshot that another session wrote, or by one of our own now and then. */
+void index_tighten(struct mailbox *m);
 /* Under the lock: a new snapshot and a new generation of the journal. */
 int index_write(struct mailbox *m);
 /* The journal has outgrown the index: whoever opens the mailbox would read

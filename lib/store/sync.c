@@ -469,6 +469,8 @@ mailbox_sync(struct mailbox *m)
 	if (r == 0 && !m->state->may_be_vague)
 		facts_learn_all(m);
 	facts_keep(m, false);
+	if (r == 0 && m->state->marks)
+		index_tighten(m);
 	view_tidy(m);
 	return r;
 }

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 enum {
-	TIDY = 1 << 20 /* dead bytes of names that are not worth the work */
+	TIDY = 1 << 20, /* dead bytes of names that are not worth the work */
+	LOOSE = 1 << 19,
+	PAGE = 4096
 };
 
 struct whole {
@@ -85,6 +87,7 @@ view_clear(struct mailbox *m)
 	s->first = s->file_names = s->file_names_size = 0;
 	s->names_used = s->names_dead = s->in_new = s->seen = 0;
 	s->nlearned = 0;
+	s->loose = s->loose_page = 0;
 	s->vague = s->unmeasured = s->late = false;
 	m->msgs = NULL;
 	m->n = m->ngone = m->nchanged = m->nrecent = 0;
@@ -97,6 +100,27 @@ count_new(struct mailbox *m, const struct message *msg, bool in_new)
 		m->state->in_new--;
 	if (in_new && !msg->gone)
 		m->state->in_new++;
+}
+
+/* A record that is written to takes its page with it. */
+static void
+touch(struct mailbox *m, size_t i)
+{
+	struct mailbox_state *s = m->state;
+	size_t page = (s->first + i * sizeof *m->msgs) / PAGE + 1;
+
+	if (page != s->loose_page)
+		s->loose += PAGE;
+	s->loose_page = page;
+}
+
+bool
+view_is_loose(const struct mailbox *m)
+{
+	const struct mailbox_state *s = m->state;
+	size_t all = m->n * sizeof *m->msgs;
+
+	return (s->loose < all ? s->loose : all) + s->names_used > LOOSE;
 }
 
 void
@@ -176,6 +200,7 @@ view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new)
 	if (at == SIZE_MAX)
 		return -1;
 	drop_name(m, msg);
+	touch(m, i);
 	msg->name = at;
 	msg->name_size = (uint16_t)name.n;
 	msg->own_name = true;
@@ -223,6 +248,7 @@ view_flags(struct mailbox *m, size_t i, unsigned flags, uint64_t keywords,
 	}
 	if (!(flags & FLAG_SEEN) && i < m->state->seen)
 		m->state->seen = i;
+	touch(m, i);
 	msg->flags = flags & FLAG_ALL;
 	msg->keywords = keywords;
 	msg->modseq = modseq;
@@ -235,6 +261,7 @@ view_gone(struct mailbox *m, size_t i, uint64_t modseq)
 
 	(void)buf_add(&m->state->vanished, &v, sizeof v);
 	count_new(m, &m->msgs[i], false);
+	touch(m, i);
 	m->msgs[i].gone = true;
 	m->ngone++;
 }
@@ -343,32 +370,67 @@ mailbox_first_unseen(struct mailbox *m)
 	return i;
 }
 
-/* What stands before the first one that is gone stays as it is, and shared
- * with others. */
+/* The longest run of messages that stay: from..to. */
+static void
+longest_run(const struct mailbox *m, size_t *from, size_t *to)
+{
+	size_t start = 0;
+
+	*from = *to = 0;
+	for (size_t i = 0; i <= m->n; i++) {
+		if (i < m->n && !m->msgs[i].gone)
+			continue;
+		if (i - start > *to - *from) {
+			*from = start;
+			*to = i;
+		}
+		start = i + 1;
+	}
+}
+
+static void
+forget_marks(struct mailbox *m)
+{
+	struct mailbox_state *s = m->state;
+	size_t before = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		const struct message *msg = &m->msgs[i];
+
+		if (!msg->gone)
+			continue;
+		m->nchanged -= msg->changed;
+		m->nrecent -= msg->recent;
+		s->nlearned -= msg->learned;
+		before += i < s->seen;
+		drop_name(m, msg);
+	}
+	s->seen -= before;
+}
+
+/* The longest run stays where it is, and shared with others; what stands
+ * before it moves up to it, what stands behind it down. */
 void
 mailbox_forget(struct mailbox *m)
 {
-	size_t kept = 0;
+	struct mailbox_state *s = m->state;
+	size_t from, to, first, end;
 
 	if (m->ngone == 0)
 		return;
-	while (kept < m->n && !m->msgs[kept].gone)
-		kept++;
-	if (m->state->seen > kept)
-		m->state->seen = kept;
-	for (size_t i = kept; i < m->n; i++) {
-		struct message *msg = &m->msgs[i];
-
-		if (!msg->gone) {
-			m->msgs[kept++] = *msg;
-			continue;
-		}
-		m->nchanged -= msg->changed;
-		m->nrecent -= msg->recent;
-		m->state->nlearned -= msg->learned;
-		drop_name(m, msg);
-	}
-	m->n = kept;
+	forget_marks(m);
+	longest_run(m, &from, &to);
+	first = from;
+	for (size_t i = from; i-- > 0;)
+		if (!m->msgs[i].gone)
+			m->msgs[--first] = m->msgs[i];
+	end = to;
+	for (size_t i = to; i < m->n; i++)
+		if (!m->msgs[i].gone)
+			m->msgs[end++] = m->msgs[i];
+	s->loose += (from - first + end - to) * sizeof *m->msgs;
+	s->first += first * sizeof *m->msgs;
+	view_take_table(m, end - first);
 	m->ngone = 0;
 }
 
