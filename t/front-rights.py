@@ -195,6 +195,8 @@ def test_rights(site):
         return "\t".join([str(n)] * 4)
 
     listener = front.process.pid
+    # A stub is no nursery of sessions: it ends at once.
+    wait_for(lambda: len(children(listener)) == 4)
     signer, nursery, checkers, monitor = sorted(children(listener))
     child = children(nursery)[0]
     caps = sum(1 << n for n in (5, 6, 7, 18))

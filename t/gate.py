@@ -1,6 +1,8 @@
 """TLS under attack, and how it ends, on all services (T-TLS and T-DOS)."""
+import ctypes
 import os
 import re
+import resource
 import socket
 import ssl
 import struct
@@ -222,6 +224,66 @@ def records(front):
     got = peer(front, *greet, "again", "rest", old=True)
     ok("[again: " in got, front.service + ": no renegotiation", got[-300:])
     ok(lives(front), front.service + ": serves on")
+
+
+def cpu():
+    r = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return r.ru_utime + r.ru_stime
+
+
+def costs(site, service, attack):
+    """CPU seconds of a server for this alone, its start included."""
+    front = Front(site, service)
+    attack(front)
+    # What the client took was waited for, and is not in it.
+    before = cpu()
+    front.stop()
+    wait_for(all_gone)
+    return cpu() - before
+
+
+def all_gone():
+    """Those that a server leaves behind come to us."""
+    try:
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+    except ChildProcessError:
+        return True
+    return False
+
+
+def bounded(site, service):
+    """T-TLS-8: what an attack costs us, against a server that is started
+    for one client."""
+    def raw(data):
+        def attack(front):
+            s = begin(front)
+            push(s, data)
+            ends(s)
+            s.close()
+        return attack
+
+    # PR_SET_CHILD_SUBREAPER
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    clean = sorted(costs(site, service, lives) for _ in range(3))[1]
+    greet = [] if service in START else ["line"]
+    for name, attack in (
+            ("records without a byte",
+             lambda f: peer(f, *greet, "empty", "1000000", "rest")),
+            ("records of a byte",
+             lambda f: peer(f, *greet, "tiny", "100000", "rest")),
+            ("changes of keys",
+             lambda f: peer(f, *greet, "update", "10000", "rest")),
+            ("a handshake message of 16 MiB",
+             raw(record(22, b"\x01\xff\xff\xff" + b"x" * 16000) +
+                 record(22, b"x" * 16384) * 20)),
+            ("a handshake of empty records",
+             raw(record(22, b"") * 100000))):
+        took = sorted(costs(site, service, attack) for _ in range(3))[1]
+        print("# %s: %s: %.2f of a server with one client (%.1f ms)" %
+              (service, name, took / clean, 1000 * clean))
+        ok(took <= 6 * clean, "%s: %s cost little" % (service, name), took,
+           clean)
 
 
 def injection(front):
@@ -490,6 +552,8 @@ def main():
         hostile(front)
         records(front)
         front.stop()
+    for service in ("imaps", "pop3s", "smtp"):
+        bounded(site, service)
     for service in ("imap", "pop3", "smtp"):
         front = Front(site, service)
         injection(front)

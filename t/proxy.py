@@ -382,6 +382,11 @@ def converse(c, service):
     return "OK" if got.startswith("235") else got
 
 
+def free():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
 def test_haproxy(site):
     program = shutil.which("haproxy") or "/usr/sbin/haproxy"
     if not os.path.exists(program):
@@ -393,13 +398,19 @@ def test_haproxy(site):
                         "    timeout server 30s"]
     for option in ("send-proxy", "send-proxy-v2"):
         for service, front in fronts.items():
-            with socket.create_server(("127.0.0.1", 0)) as s:
-                port = s.getsockname()[1]
+            port = free()
             ports[service, option] = port
             lines += ["listen %s-%s" % (service, option),
                       "    bind 127.0.0.1:%d" % port,
                       "    server one 127.0.0.1:%d source %s %s" %
                       (front.address[1], PROXY, option)]
+    # Its health checks, with a header and without one.
+    checked = Front(Site("checked", proxy_from="127.0.0.0/29"), "imap")
+    for n, how in ((3, "check-send-proxy send-proxy"),
+                   (4, "check-send-proxy send-proxy-v2"), (5, "")):
+        lines += ["listen check-%d" % n, "    bind 127.0.0.1:%d" % free(),
+                  "    server one 127.0.0.1:%d source 127.0.0.%d check "
+                  "inter 50 %s" % (checked.address[1], n, how)]
     with open(TMP + "/haproxy.cfg", "w") as f:
         f.write("\n".join(lines) + "\n")
     with open(TMP + "/haproxy.log", "w") as log:
@@ -433,7 +444,13 @@ def test_haproxy(site):
     finally:
         p.terminate()
         p.wait(10)
-    for front in fronts.values():
+    with open(checked.site.log) as log, open(TMP + "/haproxy.log") as theirs:
+        text = log.read()
+        told = theirs.read()
+    ok("proxy-failed" not in text and "is DOWN" not in told,
+       "its health checks find us, and are no lines in the log",
+       text[-500:], told[-500:])
+    for front in [checked, *fronts.values()]:
         front.stop()
 
 

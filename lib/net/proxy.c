@@ -168,7 +168,8 @@ take(int fd, char *p, size_t *n, struct proxy *out)
 	size_t wanted;
 	int r;
 
-	if (more == 0) {
+	/* Health checks of HAProxy reset what they have opened. */
+	if (more == 0 || (more == -1 && errno == ECONNRESET)) {
 		errno = *n == 0 ? ENODATA : EPIPE;
 		return -1;
 	}
