@@ -11,19 +11,37 @@ LSAN_OPTIONS=detect_leaks=0; export LSAN_OPTIONS
 md=$tmp/md
 run() { "$tool" "$md"; }
 say() { printf '%s\n' "$@" | run; }
+# The recorded times are proven: nobody reads the folder without a reason.
+prove() { say "open $1" 'wait 200' sync 'wait 200' sync; }
+reads() { # reads MAILBOX: how often an opening reads a folder
+	echo "examine $1" | strace -o "$tmp/log" -e trace=getdents64 "$tool" "$md" >/dev/null
+	grep -c '^getdents64' "$tmp/log"
+}
 base() { # a mailbox with a history, in $tmp/base
 	rm -rf "$md"
 	{ say 'create box' 'deliver INBOX m1' 'deliver INBOX m2' 'open INBOX' \
-	    'add 1 F k' 'append INBOX S m3' 'expunge 2' 'open box'
+	    'add 1 F k' 'append INBOX S m3' 'expunge 2'
+	prove INBOX; prove box
 	} >/dev/null
 	valid=$(validity INBOX)
 	rm -rf "$tmp/base"; cp -a "$md" "$tmp/base"
 }
-# uid:text of each message, and the UIDVALIDITY
+# uid:text of each message.  One whose file lies in tmp/ after an opening is
+# as good as lost: it will be swept.
 state() { # state MAILBOX
-	say "open $1" ls | sed -n 's/^\([0-9]*\) .*/\1/p' >"$tmp/uids"
+	say "open $1" names >"$tmp/names"
+	sed -n 's/^\([0-9]*\) .*/\1/p' "$tmp/names" >"$tmp/uids"
+	for file in "$md$(folder "$1")/tmp"/*; do
+		grep -qF " ${file##*/}" "$tmp/names" && printf 'in tmp/: '
+	done
 	{ echo "open $1"; sed 's/^/read /' "$tmp/uids"; } | run | sed 1d |
 	    sed 's/^[0-9]* //' | paste -d: "$tmp/uids" - | tr '\n' ' '
+}
+folder() {
+	case $1 in
+	INBOX) ;;
+	*) printf '/.%s' "$1" | tr / . | sed 's/^./\//' ;;
+	esac
 }
 validity() { say "open $1" validity | sed -n '2s/ .*//p'; }
 calls='openat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,write,pwrite64,fsync,fdatasync,ftruncate,mkdirat,fallocate,utimensat'
@@ -52,6 +70,7 @@ killed() { # killed WHAT COMMAND...
 	is "$bad" '' "$what: killed at $points points"
 }
 base
+is "$(reads INBOX) $(reads box)" '0 0' 'the folders are not read without a reason'
 inbox=$(state INBOX)
 is "$inbox" '1:m1 3:m3 ' 'before'
 judge() { # what was acknowledged is there, the rest at most once
@@ -76,6 +95,14 @@ judge() {
 	esac
 }
 killed 'copy of two, all or none' 'open INBOX' 'copy * box'
+judge() { # never in neither
+	case "$(state INBOX)|$(state box)" in
+	'1:m1 3:m3 |' | '1:m1 3:m3 |1:m3 ') ! grep -q '^uids' "$tmp/said" ;;
+	'1:m1 |1:m3 ') true ;;
+	*) false ;;
+	esac
+}
+killed 'move' 'open INBOX' 'move 3 box'
 judge() {
 	got=$(say 'open INBOX' ls | sed -n 's/^1 //p')
 	case $got in

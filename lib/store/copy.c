@@ -347,6 +347,7 @@ publish(struct target *t, char *const *names, size_t n, uint32_t first)
 	if (durable_sync(t->m->state->cur) == -1)
 		return undo(t, names, n, first);
 	f = batch_begin();
+	t->m->state->times = t->known;
 	change_times(t->m, &f, &t->before);
 	(void)journal_append(t->m, &f, false);
 	batch_free(&f);
@@ -357,6 +358,12 @@ int
 target_commit(
     struct target *t, char *const *names, size_t k, size_t n, uint32_t first)
 {
+	/* Until they are in cur/, whoever opens the mailbox reads the folder;
+	 * cur/ itself does not say yet that there is anything to be found. */
+	static const struct scan_times never;
+
+	t->known = t->m->state->times;
+	batch_times(&t->f, &never);
 	if (k == n && (!t->unsettled || syncfs(t->tmp) == 0) &&
 	    durable_sync(t->tmp) == 0 &&
 	    journal_append(t->m, &t->f, true) == 0)

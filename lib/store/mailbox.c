@@ -5,6 +5,7 @@
 #include "store/cache.h"
 #include "store/folder.h"
 #include "store/state.h"
+#include "store/sum.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -50,6 +51,19 @@ view_open(const struct account *a, struct span name, bool read_only, bool light)
 	return NULL;
 }
 
+/* A copy that could not be moved to cur/ yet is the message's only file. */
+static bool
+is_unfinished(const struct mailbox *m, const char *file)
+{
+	uint64_t id = sum_id(scan_base(file));
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->msgs[i].id == id && !m->msgs[i].gone &&
+		    strcmp(mailbox_file(m, i), file) == 0)
+			return read_exists(m->state->cur, file) != 1;
+	return false;
+}
+
 /* By the time of the last change of the file itself, not of its bytes: a
  * copy's second name in tmp/ is as old as the message otherwise. */
 static void
@@ -69,7 +83,8 @@ sweep_tmp(const struct mailbox *m)
 		struct stat st;
 
 		if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISREG(st.st_mode) && st.st_ctime < now - TMP_S)
+		    S_ISREG(st.st_mode) && st.st_ctime < now - TMP_S &&
+		    !is_unfinished(m, e->d_name))
 			(void)unlinkat(fd, e->d_name, 0);
 	}
 	closedir(dir);

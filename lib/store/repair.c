@@ -12,6 +12,7 @@
 #include "base/durable.h"
 #include "base/io.h"
 #include "store/adopt.h"
+#include "store/folder.h"
 #include "store/lock.h"
 #include "store/state.h"
 #include "store/sum.h"
@@ -139,6 +140,38 @@ salvage(struct repair *r)
 		m->state->generation = r->h.generation;
 	take_unfinished(r);
 	return 0;
+}
+
+/*
+ * Where frames are lost, copies that died between their two steps may be in
+ * them: what has the name of one and is whole is a message.  (None is under
+ * way, as we have the lock.)
+ */
+static void
+rescue_copies(const struct repair *r)
+{
+	const struct mailbox_state *s = r->m->state;
+	DIR *dir;
+	struct dirent *e;
+
+	if (r->whole || r->proven || !s->locked ||
+	    (!r->index && is_unwritten(r)))
+		return;
+	dir = folder_list(s->dir, "tmp");
+	while (dir && (e = readdir(dir))) {
+		struct maildir_name name;
+		struct stat st;
+
+		if (maildir_parse(span_str(e->d_name), &name) &&
+		    name.uid > 0 && name.size > 0 &&
+		    fstatat(dirfd(dir), e->d_name, &st,
+			AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && (uint64_t)st.st_size == name.size)
+			(void)durable_move(
+			    dirfd(dir), e->d_name, s->cur, e->d_name);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* The journal's own messages are known by their bases and not fresh. */
@@ -286,6 +319,25 @@ adopt(struct repair *r)
 	return m->n == old + n ? 0 : -1;
 }
 
+/* As in a sync: a copy that died is in tmp/ still. */
+static void
+compare_missing(struct repair *r)
+{
+	struct mailbox *m = r->m;
+	int tmp = sync_open_tmp(m);
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (r->s.seen.p[i] != 0)
+			continue;
+		if (sync_finish_copy(m, tmp, i))
+			r->s.dirty = true;
+		else
+			view_gone(m, i, m->highestmodseq);
+	}
+	if (tmp >= 0)
+		close(tmp);
+}
+
 /* What was saved, as the folder shows it. */
 static int
 compare(struct repair *r)
@@ -306,9 +358,8 @@ compare(struct repair *r)
 		view_flags(m, at[k].i, name.flags, m->msgs[at[k].i].keywords,
 		    m->highestmodseq);
 	}
-	for (size_t i = 0; i < m->n; i++)
-		if (r->s.seen.p[i] == 0 && !r->s.unsure)
-			view_gone(m, i, m->highestmodseq);
+	if (!r->s.unsure)
+		compare_missing(r);
 	return 0;
 }
 
@@ -365,17 +416,19 @@ keep_aside(const struct mailbox *m, const char *name)
 static int
 rebuild(struct repair *r)
 {
+	static const struct scan_times never;
 	struct mailbox *m = r->m;
 
-	if (salvage(r) == -1 || take_over(r) == -1 ||
-	    scan_folder(m, &r->s, true) == -1 || scan_fill(m, &r->s) == -1)
+	if (salvage(r) == -1 || take_over(r) == -1)
+		return -1;
+	rescue_copies(r);
+	if (scan_folder(m, &r->s, true) == -1 || scan_fill(m, &r->s) == -1)
 		return -1;
 	prove(r);
 	if (choose_numbers(r) == -1 || compare(r) == -1 || adopt(r) == -1)
 		return -1;
 	view_sort(m);
-	if (!r->s.dirty)
-		m->state->times = r->s.times;
+	m->state->times = r->s.dirty ? never : r->s.times;
 	if (m->state->memory)
 		return 0;
 	if (!r->proven)

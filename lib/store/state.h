@@ -307,6 +307,14 @@ void facts_keep(struct mailbox *m, bool all);
 /* It is in the index. */
 void facts_kept(struct mailbox *m);
 
+/* sync.c */
+/* tmp/, where copies lie that died between their two steps; -1: there is
+ * none; less: it cannot be looked into now. */
+int sync_open_tmp(const struct mailbox *m);
+/* The message i is, or may be, such a copy; under the lock it moves to cur/ if
+ * it can.  False: it is gone. */
+bool sync_finish_copy(const struct mailbox *m, int tmp, size_t i);
+
 /* read.c */
 int read_dir_of(const struct mailbox *m, const struct message *msg);
 /* Finds the present names of all messages, without telling the session.

@@ -11,7 +11,8 @@
 enum {
 	NEAR_THE_END = 1000000, /* UIDs left when all get new ones */
 	SMALL = 2000, /* so many messages are looked over in a moment */
-	MEND_MS = 60000 /* from one try of late names to the next */
+	MEND_MS = 60000, /* from one try of late names to the next */
+	TMP_UNKNOWN = -2
 };
 
 /* A file that gets its name once the journal is on the disk. */
@@ -104,17 +105,32 @@ moved(struct round *r)
 	return 0;
 }
 
-/* A copy that died between its two steps left the file in tmp/. */
-static bool
-finish_copy(struct round *r, int tmp, size_t i)
+int
+sync_open_tmp(const struct mailbox *m)
 {
-	const char *name = mailbox_file(r->m, i);
+	int tmp = folder_open(m->state->dir, "tmp");
 
-	if (tmp == -1 || !r->m->state->locked ||
-	    durable_move(tmp, name, r->m->state->cur, name) == -1)
+	if (tmp != -1 || errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+		return tmp;
+	return TMP_UNKNOWN;
+}
+
+/* What cannot be moved now stays where it is; only a file that is not there
+ * is gone. */
+bool
+sync_finish_copy(const struct mailbox *m, int tmp, size_t i)
+{
+	const char *name = mailbox_file(m, i);
+	int cur = m->state->cur;
+
+	if (tmp == TMP_UNKNOWN)
+		return true;
+	if (tmp == -1 || name[0] == '\0')
 		return false;
-	r->s.dirty = true;
-	return true;
+	if (!m->state->locked)
+		return read_exists(tmp, name) != 0 ||
+		       read_exists(cur, name) != 0;
+	return durable_move(tmp, name, cur, name) == 0 || errno != ENOENT;
 }
 
 static int
@@ -125,15 +141,18 @@ missing(struct round *r)
 
 	if (r->s.missing == 0 || r->s.unsure)
 		return 0;
-	tmp = folder_open(m->state->dir, "tmp");
+	tmp = sync_open_tmp(m);
 	for (size_t i = 0; result == 0 && i < m->n; i++) {
-		if (m->msgs[i].gone || r->s.seen.p[i] != 0 ||
-		    finish_copy(r, tmp, i))
+		if (m->msgs[i].gone || r->s.seen.p[i] != 0)
 			continue;
+		if (sync_finish_copy(m, tmp, i)) {
+			r->s.dirty = true;
+			continue;
+		}
 		batch_gone(&r->f, &m->msgs[i]);
 		result = flush_if_large(r);
 	}
-	if (tmp != -1)
+	if (tmp >= 0)
 		close(tmp);
 	return result;
 }

@@ -10,7 +10,7 @@ struct target {
 	int tmp;
 	struct batch f;
 	struct arena names; /* of the copies */
-	struct scan_times before;
+	struct scan_times before, known; /* known: before the copies */
 	uint32_t uid;
 	bool all_at_once, unsettled;        /* sources: see settle */
 	uint64_t keyword[MAILBOX_KEYWORDS]; /* of the source, in the target */

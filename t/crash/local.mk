@@ -24,6 +24,10 @@ EXTRA_DIST += t/crash/errors.t t/crash/errors.py
 TESTS += t/crash/fold.t
 EXTRA_DIST += t/crash/fold.t t/crash/fold.py
 
+# Copies that are neither finished nor undone.
+TESTS += t/crash/stuck.t
+EXTRA_DIST += t/crash/stuck.t
+
 # Full disks.
 TESTS += t/crash/full.t
 EXTRA_DIST += t/crash/full.t t/crash/full.py

@@ -4,6 +4,7 @@
  *
  * FAULT=NAME:N:ERRNO   ERRNO in decimal; 0: half of a read or write
  * FAULT_COUNT=FILE     the functions called are appended, a line each
+ * CLOCK_AHEAD=SECONDS  what the wall clock is told to be
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 static int calls, inside;
@@ -137,3 +139,15 @@ WRAP(int, linkat, (int a, const char *b, int c, const char *d, int e),
     (a, b, c, d, e))
 WRAP(int, ftruncate, (int a, off_t b), (a, b))
 WRAP(int, fallocate, (int a, int b, off_t c, off_t d), (a, b, c, d))
+
+int
+clock_gettime(clockid_t id, struct timespec *t)
+{
+	const char *ahead = getenv("CLOCK_AHEAD");
+	int r = REAL(int (*)(clockid_t, struct timespec *), "clock_gettime")(
+	    id, t);
+
+	if (id == CLOCK_REALTIME && ahead)
+		t->tv_sec += atol(ahead);
+	return r;
+}
