@@ -196,6 +196,14 @@ class Tool:
         return self.child.wait()
 
 
+def unfinished(maildir, box, seen):
+    """Messages whose file lies in tmp/ still, after a session saw the mailbox:
+    the next sweep takes them."""
+    folder = maildir + ("" if box == "INBOX" else "/." + box.replace("/", "."))
+    return [s.name for s in seen
+            if os.path.lexists("%s/tmp/%s" % (folder, s.name))]
+
+
 def quota_wrong(maildir, limits):
     """What no recount would mend about maildirsize, and by how many bytes
     and messages it says too much before one."""
