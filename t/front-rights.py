@@ -126,9 +126,66 @@ def test_caps():
     ok(wait_for(again), "a place that is free again is given again")
     more = [front.client(source="127.0.0.%d" % n) for n in (2, 3)]
     ok(all(c.greeting for c in more), "other sources have their own places")
+    ok(all(login(c).startswith("a OK") for c in three + more), "they log in")
     got = [front.client(source="127.0.0.4", greeting=False).rest()
            for _ in range(2)]
     ok(got == ["", ""], "but there are no more than `connections'", got)
+    ok(front.stop() == 0, "stopped")
+
+
+def test_early_drop():
+    """Where all places are taken, who has not logged in makes room
+    (T-DOS-2)."""
+    site = Site("drop", connections_per_source=4, connections=6, login_s=60)
+    front = Front(site, "imap")
+
+    def count(clients):
+        """How many are not closed."""
+        n = 0
+        for c in clients:
+            c.sock.setblocking(False)
+            try:
+                n += c.sock.recv(1, socket.MSG_PEEK) != b""
+            except BlockingIOError:
+                n += 1
+            except OSError:
+                pass
+            c.sock.settimeout(15)
+        return n
+
+    sessions = [front.client() for _ in range(2)]
+    ok(all(login(c).startswith("a OK") for c in sessions), "two sessions")
+    many = [front.client(source="127.0.0.2") for _ in range(3)]
+    one = [front.client(source="127.0.0.3")]
+    c = front.client(source="127.0.0.4")
+    ok(c.greeting.startswith("* OK"), "one more than there are places: served")
+    ok(wait_for(lambda: count(many) == 2), "who had most has lost one",
+       count(many))
+    ok(count(one) == 1 and count(sessions) == 2, "and nobody else")
+    ok(login(c).startswith("a OK"), "it logs in")
+    d = front.client(source="127.0.0.5")
+    ok(d.greeting.startswith("* OK") and wait_for(lambda: count(many) == 1),
+       "and another one")
+    got = front.client(source="127.0.0.6", greeting=False).rest()
+    ok(got == "", "where all are alike the last is refused", got)
+    e = []
+
+    def later():
+        new = front.client(source="127.0.0.6", greeting=False)
+        if new.line().startswith("* OK"):
+            e.append(new)
+        return e
+
+    ok(wait_for(later), "until they have been there for long")
+    ok(len(front.logged("why=early-drop")) > 0 and
+       not front.logged("login-program-ended"), "a line, and no alarm")
+    ok(count(sessions + [c]) == 3, "no session was lost")
+    for s in (many + one + [d] + e)[::-1]:
+        if count([s]) and login(s).startswith("a OK"):
+            sessions.append(s)
+    got = front.client(source="127.0.0.7", greeting=False).rest()
+    ok(len(sessions) == 5 and got == "", "for sessions nobody makes room",
+       len(sessions), got)
     ok(front.stop() == 0, "stopped")
 
 
@@ -176,6 +233,11 @@ def test_no_descriptors(site):
         c.close()
 
 
+def children(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(n) for n in f.read().split()]
+
+
 def test_rights(site):
     if not ROOT or SANITIZED:
         skip("who runs as whom", "not root, or no jails in this build")
@@ -186,10 +248,6 @@ def test_rights(site):
     def status(pid):
         with open("/proc/%d/status" % pid) as f:
             return dict(re.findall(r"(\w+):\t(.*)", f.read()))
-
-    def children(pid):
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-            return [int(n) for n in f.read().split()]
 
     def four(n):
         return "\t".join([str(n)] * 4)
@@ -293,6 +351,7 @@ def fake(text):
 
 
 def test_hostile():
+    """T-AUTH-7."""
     if not os.path.exists(FAKE):
         skip("a login program that was taken over", "no " + FAKE)
         return
@@ -338,6 +397,9 @@ def test_hostile():
          "ask(frame(AUTH, data=GOOD, bindings=b'\\xff' * 272))"),
         ("a fourth exchange", "imap",
          "[ask(frame(AUTH, data=FIRST, mechanism=2)) for i in range(4)]"),
+        ("two requests at once", "imap",
+         "channel.send(frame(AUTH, data=b'x')); "
+         "[ask(frame(AUTH, data=GOOD, tag=b'')) for i in range(2)]"),
         ("a fourth attempt", "imap",
          "[ask(frame(AUTH, data=b'x')) for i in range(4)]"),
     ]
@@ -354,6 +416,16 @@ def test_hostile():
         os.unlink(site.log)
     ok(wait_for(lambda: not processes(site)),
        "nothing is left of them", processes(site))
+    # One that ends with a request on the way takes nothing with it.
+    site.program("imap-login", fake(
+        "channel.send(frame(AUTH, data=b'x')); os._exit(1)"))
+    front = Front(site, "imap")
+    got = [front.client(greeting=False).rest() for _ in range(3)]
+    ok(got == [""] * 3 and wait_for(
+        lambda: len(children(front.process.pid)) <= 2, 15),
+       "one that dies in the middle of a request leaves nothing", got,
+       children(front.process.pid))
+    front.stop()
     site.program("imap-login", fake(
         "s = ask(frame(AUTH, data=GOOD))\nos.write(1, b'%d' % s[0])"))
     front = Front(site, "imap")
@@ -522,6 +594,7 @@ def main():
     site = Site("site")
     test_sockets(site)
     test_caps()
+    test_early_drop()
     test_no_descriptors(site)
     test_signals()
     test_rights(site)

@@ -198,7 +198,8 @@ ok $? "sendmail of somebody without rights"
 wait_for arrived 7; ok $? "and its mail arrives"
 wait_for idle
 
-# A burst must not switch the socket off, and a stop leaves sessions alone.
+# A burst must not switch the socket off (T-DOS-3), and a stop leaves sessions
+# alone.
 cat >"$tmp/burst" <<'END'
 import imaplib, socket, subprocess, sys, time
 def login():

@@ -28,6 +28,7 @@ enum {
 	FRONT_NURSERY_CONNECTIONS = 200, /* of one nursery, then the next */
 	FRONT_NURSERY_MS = 600000, /* and its age */
 	FRONT_HELLO_MS = 5000,    /* for a nursery to take a connection */
+	FRONT_EARLY_MS = 5000,    /* from then on others may have the seat */
 	FRONT_PAIRS = 2 + CONF_SITES, /* certificates with their keys */
 	FRONT_SEAT_SESSION = -1,  /* a seat's: its session is no child of ours */
 	FRONT_SPARE_FDS = 64      /* beside one for each session */
@@ -85,8 +86,17 @@ struct nursery {
 	unsigned char ticket_key[FRAME_TICKET_KEY];
 };
 
+/* Who has not logged in can be thrown out for somebody else. */
+enum seat_stage {
+	SEAT_OPEN,
+	SEAT_KEPT, /* until its end */
+	SEAT_LOST
+};
+
 /* A connection that is being served. */
 struct seat {
+	_Atomic int stage;
+	int64_t since_ms;
 	/* Of the listener's child that serves it; FRONT_SEAT_SESSION; 0: free */
 	_Atomic pid_t pid;
 	int session; /* the listener's: its process descriptor, 0: none */
@@ -98,8 +108,10 @@ struct seat {
  * behind a proxy only these get to know whose they are. */
 struct seats {
 	_Atomic int64_t told_ms; /* when a refusal was last logged */
-	size_t n;
+	size_t n;     /* of all */
+	size_t limit; /* that can be had at a time */
 	_Atomic size_t used;
+	size_t lost; /* of these: they are about to go */
 	struct seat all[];
 };
 
@@ -127,6 +139,7 @@ struct link {
 	bool logged_in;
 	struct seats *seats; /* NULL: nobody counts */
 	struct seat *seat;
+	int lost; /* readable when the seat is; -1: never */
 	struct check check;
 	uint64_t tries;
 	char user[FRAME_USER];
@@ -143,7 +156,7 @@ void front_peer_text(const struct peer *p, char out[FRONT_PEER]);
 bool front_is_loopback(const struct peer *p);
 bool front_is_proxy(const struct front *f, const struct peer *p);
 
-/* NULL with errno. */
+/* For n connections, and some that are about to go.  NULL with errno. */
 struct seats *front_seats_new(size_t n);
 /* A free one, which there must be; it counts for its peer once it has a pid. */
 struct seat *front_seats_take(struct seats *s, const struct peer *p);
@@ -154,6 +167,20 @@ void front_seat_for(struct seat *seat, const struct peer *p);
 uint64_t front_seats_count(const struct seats *s, const struct peer *p);
 /* At most once in FRONT_PAUSE_MS for all that share it. */
 bool front_seats_may_tell(struct seats *s);
+
+/*
+ * Is there a seat for one more of this peer?  Where all are taken, somebody
+ * who has not logged in loses theirs, of a source that has more than the
+ * peer would have; or, where the peer has none, who has been there for long.
+ */
+bool front_seats_free(struct seats *s, const struct peer *p);
+/* The process that sat there has ended. */
+void front_seat_leave(struct seats *s, struct seat *seat);
+/* In the process that sits there: to be told of the loss from now on, by a
+ * descriptor; 0, or -1 with errno. */
+int front_seat_watch(struct link *l);
+/* From now on it cannot be lost: false, it is. */
+bool front_seat_keep(const struct link *l);
 
 /* What the header of the proxy says, in a frame: FRAME_OK; FRAME_REJECT, too
  * many connections; FRAME_TEMPFAIL, nothing that a header can say. */
@@ -188,6 +215,7 @@ enum next {
 	GO_ON,
 	DONE,
 	PASSED,   /* a session has begun that is not us */
+	LOST,     /* its seat, that is */
 	VIOLATION /* the login program is not itself: end it */
 };
 

@@ -117,15 +117,17 @@ static _Noreturn void
 serve(const struct listener *l, int sock, struct seat *seat)
 {
 	const struct helpers h = { l->nursery, l->moves[1], l->seats, seat };
-	sigset_t none;
+	sigset_t term;
 
 	for (size_t i = 0; i < l->nsocks; i++)
 		close(l->socks[i]);
 	close(l->signals);
 	close(l->moves[0]);
 	close(l->sessions);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* For front_seat_watch. */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_SETMASK, &term, NULL);
 	_exit(front_serve(l->front, sock, &h));
 }
 
@@ -169,6 +171,7 @@ take(struct listener *l, int sock)
 	const struct conf *c = &l->front->conf;
 	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof a;
+	size_t lost = l->seats->lost;
 	struct peer s;
 	int fd = accept4(sock, (struct sockaddr *)&a, &n, SOCK_CLOEXEC);
 
@@ -183,13 +186,15 @@ take(struct listener *l, int sock)
 		return;
 	}
 	s = front_peer(&a);
-	if (l->seats->used == l->seats->n)
-		tell(l, "connections", &s, 0);
-	else if (!front_is_proxy(l->front, &s) &&
-		 front_seats_count(l->seats, &s) >= c->connections_per_source)
+	if (!front_is_proxy(l->front, &s) &&
+	    front_seats_count(l->seats, &s) >= c->connections_per_source)
 		tell(l, "connections_per_source", &s, 0);
+	else if (!front_seats_free(l->seats, &s))
+		tell(l, "connections", &s, 0);
 	else
 		start(l, fd, &s);
+	if (l->seats->lost > lost)
+		tell(l, "early-drop", NULL, 0);
 	close(fd);
 }
 
@@ -200,13 +205,6 @@ find(const struct listener *l, pid_t pid)
 		if (l->seats->all[i].pid == pid)
 			return &l->seats->all[i];
 	return NULL;
-}
-
-static void
-leave(struct listener *l, struct seat *s)
-{
-	s->pid = 0;
-	l->seats->used--;
 }
 
 /* Sessions that have begun, told by who served the connection up to then. */
@@ -242,7 +240,7 @@ end_sessions(struct listener *l)
 		close(s->session);
 		s->session = 0;
 		if (s->pid == FRONT_SEAT_SESSION)
-			leave(l, s);
+			front_seat_leave(l->seats, s);
 	}
 	l->idle_since = io_now_ms();
 }
@@ -265,7 +263,7 @@ reap(struct listener *l)
 		if (s->session != 0)
 			s->pid = FRONT_SEAT_SESSION;
 		else
-			leave(l, s);
+			front_seat_leave(l->seats, s);
 	}
 	l->idle_since = io_now_ms();
 }

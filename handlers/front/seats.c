@@ -5,6 +5,10 @@
 
 #include <sys/mman.h>
 
+enum {
+	SPARE = 16 /* seats of some that are about to go */
+};
+
 /* IPv4 addresses, and networks of IPv6 as long as this, are one source. */
 static uint64_t
 prefix(const struct peer *p)
@@ -19,12 +23,14 @@ prefix(const struct peer *p)
 struct seats *
 front_seats_new(size_t n)
 {
-	struct seats *s = mmap(NULL, sizeof *s + n * sizeof *s->all,
+	size_t all = n + n / 4 + SPARE;
+	struct seats *s = mmap(NULL, sizeof *s + all * sizeof *s->all,
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (s == MAP_FAILED)
 		return NULL;
-	s->n = n;
+	s->n = all;
+	s->limit = n;
 	return s;
 }
 
@@ -45,6 +51,8 @@ front_seats_take(struct seats *s, const struct peer *p)
 
 	while (seat->pid != 0)
 		seat++;
+	seat->stage = SEAT_OPEN;
+	seat->since_ms = io_now_ms();
 	front_seat_for(seat, p);
 	return seat;
 }
@@ -62,7 +70,8 @@ front_seats_count(const struct seats *s, const struct peer *p)
 		if (seat->pid == 0)
 			continue;
 		seen++;
-		n += seat->family == p->family && seat->address == address;
+		n += seat->stage != SEAT_LOST && seat->family == p->family &&
+		     seat->address == address;
 	}
 	return n;
 }

@@ -281,6 +281,8 @@ authenticate(struct link *l, const struct frame_request *q)
 		return pass_on(l, &v);
 	if (v.status != FRAME_OK)
 		return front_answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
+	if (!front_seat_keep(l))
+		return LOST;
 	if (l->front->service->session)
 		return front_session(l, q, &v);
 	l->logged_in = true;
@@ -355,6 +357,29 @@ take_proxy(struct link *l, const struct frame_request *q)
 	return front_answer(l, s, NULL, -1) == 0 && s == FRAME_OK ? GO_ON : DONE;
 }
 
+/* 0, or -1 with errno ETIMEDOUT, ECANCELED (the seat is lost) or another. */
+static int
+wait_frame(const struct link *l, int64_t deadline_ms)
+{
+	struct pollfd p[2] = { { .fd = l->channel, .events = POLLIN },
+		{ .fd = l->lost, .events = POLLIN } };
+	int r = 0;
+
+	while (r == 0 || (r == -1 && errno == EINTR)) {
+		int64_t left = deadline_ms - io_now_ms();
+
+		if (deadline_ms >= 0 && left <= 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		r = poll(p, 2, deadline_ms < 0 ? -1 : (int)left);
+	}
+	if (r == -1 || p[1].revents == 0)
+		return r == -1 ? -1 : 0;
+	errno = ECANCELED;
+	return -1;
+}
+
 static enum next
 next_frame(struct link *l, int64_t deadline_ms)
 {
@@ -362,8 +387,8 @@ next_frame(struct link *l, int64_t deadline_ms)
 	enum next next = VIOLATION;
 	ssize_t n;
 
-	if (io_wait(l->channel, POLLIN, deadline_ms) == -1)
-		return VIOLATION;
+	if (wait_frame(l, deadline_ms) == -1)
+		return errno == ECANCELED ? LOST : VIOLATION;
 	n = io_recv(l->channel, &q, sizeof q, NULL, 0);
 	if (n == 0 || (n == -1 && errno == ECONNRESET))
 		return DONE;
@@ -380,7 +405,13 @@ next_frame(struct link *l, int64_t deadline_ms)
 }
 
 static void
-end_child(const struct link *l)
+end_child(const struct link *l, int signal)
+{
+	(void)syscall(SYS_pidfd_send_signal, l->child, signal, NULL, 0);
+}
+
+static void
+tell_violation(const struct link *l)
 {
 	struct log line;
 
@@ -388,7 +419,6 @@ end_child(const struct link *l)
 	log_str(&line, "service", l->front->service->name);
 	log_str(&line, "peer", l->peer);
 	log_end(&line);
-	(void)syscall(SYS_pidfd_send_signal, l->child, SIGKILL, NULL, 0);
 }
 
 int
@@ -416,7 +446,7 @@ front_serve(const struct front *f, int sock, const struct helpers *h)
 			return 0;
 		err_die_sys(EXIT_NEVER, "the connection");
 	}
-	if (start_child(&l) == -1)
+	if (front_seat_watch(&l) == -1 || start_child(&l) == -1)
 		err_die_sys(EXIT_LATER, "start %s", f->service->program);
 	if (f->service->session)
 		deadline = io_now_ms() + FRONT_GRACE_MS +
@@ -427,7 +457,9 @@ front_serve(const struct front *f, int sock, const struct helpers *h)
 	if (next == PASSED)
 		return 0;
 	if (next == VIOLATION)
-		end_child(&l);
+		tell_violation(&l);
+	if (next == VIOLATION || next == LOST)
+		end_child(&l, next == LOST ? SIGTERM : SIGKILL);
 	(void)io_wait(l.child, POLLIN, -1);
 	/* Who adopts orphans need not reap them. */
 	close(l.sock);

@@ -33,7 +33,8 @@ block_children(int *signals)
 	return *signals == -1 ? -1 : 0;
 }
 
-/* True if a child was ended by a signal. */
+/* True if a child was ended by a signal, but not by front for another's
+ * sake. */
 static bool
 reap(int signals)
 {
@@ -43,7 +44,7 @@ reap(int signals)
 
 	(void)!read(signals, &s, sizeof s);
 	while (waitpid(-1, &status, WNOHANG) > 0)
-		crashed |= WIFSIGNALED(status);
+		crashed |= WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM;
 	return crashed;
 }
 

@@ -1,0 +1,150 @@
+/*
+ * Seats that are lost: where all are taken, an honest client must not wait
+ * until those who do nothing have done so for long enough.
+ *
+ * Some seats of those who have not logged in are looked at, at random, which
+ * finds a source the sooner the more it has.  Nobody who has no more than
+ * others loses a seat to them within the time that a login takes.
+ */
+#include "front.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+	SAMPLE = 16
+};
+
+/* What one seat weighs against another: how many are of its source. */
+static uint64_t
+weigh(const struct seats *s, const struct seat *seat)
+{
+	uint64_t n = 0;
+
+	if (seat->family == AF_UNSPEC)
+		return 1;
+	for (size_t i = 0; i < s->n; i++)
+		n += s->all[i].pid != 0 && s->all[i].stage != SEAT_LOST &&
+		     s->all[i].family == seat->family &&
+		     s->all[i].address == seat->address;
+	return n;
+}
+
+/* The next one that can be lost, from a place on, or NULL. */
+static struct seat *
+next_open(struct seats *s, size_t at)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct seat *seat = &s->all[(at + i) % s->n];
+
+		if (seat->pid > 0 && seat->stage == SEAT_OPEN)
+			return seat;
+	}
+	return NULL;
+}
+
+/* The heaviest of the sample, or NULL. */
+static struct seat *
+find_heaviest(struct seats *s, uint64_t *weight)
+{
+	uint32_t at[SAMPLE];
+	struct seat *heaviest = NULL;
+
+	*weight = 0;
+	if (getrandom(at, sizeof at, 0) != (ssize_t)sizeof at)
+		return NULL;
+	for (size_t i = 0; i < SAMPLE; i++) {
+		struct seat *seat = next_open(s, at[i]);
+		uint64_t n;
+
+		if (seat == NULL)
+			return NULL;
+		n = weigh(s, seat);
+		if (n > *weight ||
+		    (n == *weight && seat->since_ms < heaviest->since_ms)) {
+			*weight = n;
+			heaviest = seat;
+		}
+	}
+	return heaviest;
+}
+
+/* Its process may just have ended, or begun a session. */
+static bool
+take_away(struct seats *s, struct seat *seat)
+{
+	int open = SEAT_OPEN;
+	pid_t pid = seat->pid;
+
+	if (pid <= 0 || !atomic_compare_exchange_strong(&seat->stage, &open, SEAT_LOST))
+		return false;
+	s->lost++;
+	return kill(pid, SIGTERM) == 0;
+}
+
+bool
+front_seats_free(struct seats *s, const struct peer *p)
+{
+	uint64_t own, weight;
+	struct seat *seat;
+
+	if (s->used - s->lost < s->limit)
+		return true;
+	if (s->used == s->n)
+		return false;
+	seat = find_heaviest(s, &weight);
+	own = front_seats_count(s, p);
+	if (seat == NULL)
+		return false;
+	/* Who has none may have that of somebody who has had one for long. */
+	if (weight <= own + 1 &&
+	    (own > 0 || io_now_ms() - seat->since_ms < FRONT_EARLY_MS))
+		return false;
+	return take_away(s, seat);
+}
+
+void
+front_seat_leave(struct seats *s, struct seat *seat)
+{
+	if (seat->stage == SEAT_LOST)
+		s->lost--;
+	seat->stage = SEAT_OPEN;
+	seat->pid = 0;
+	s->used--;
+}
+
+/* SIGTERM is blocked where there are seats. */
+int
+front_seat_watch(struct link *l)
+{
+	sigset_t term;
+
+	l->lost = -1;
+	if (l->seats == NULL)
+		return 0;
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	l->lost = signalfd(-1, &term, SFD_CLOEXEC);
+	return l->lost == -1 ? -1 : 0;
+}
+
+bool
+front_seat_keep(const struct link *l)
+{
+	int open = SEAT_OPEN;
+	sigset_t term;
+
+	if (l->seats == NULL)
+		return true;
+	if (!atomic_compare_exchange_strong(&l->seat->stage, &open, SEAT_KEPT) &&
+	    open != SEAT_KEPT)
+		return false;
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	return sigprocmask(SIG_UNBLOCK, &term, NULL) == 0;
+}
