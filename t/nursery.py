@@ -573,6 +573,34 @@ def test_sessions():
     ok(wait_for(lambda: not children(first)), "nothing is left")
 
 
+def private(pid, of):
+    """Kilobytes of a mapping that are its own."""
+    with open("/proc/%d/smaps" % pid) as f:
+        part = f.read().partition(of)[2]
+    return int(re.search(r"Private_Dirty: +(\d+)", part).group(1))
+
+
+def test_rest():
+    """A relay that has nothing to do gives its memory back."""
+    front = Front(Site("rest"), "imaps")
+    c = front.client(tls=True)
+    ok(login(c).startswith("a OK"), "a session through a relay")
+    relay, = children(nursery(front))
+    for _ in range(50):
+        c.ask("%s\r\n" % ("x" * 9000), "echo")
+    if ROOT and not SANITIZED:
+        had = private(relay, "[stack]")
+        ok(wait_for(lambda: private(relay, "[stack]") <= had - 16),
+           "two arrays of it go back", had)
+    else:
+        time.sleep(2.5)
+    text = "y" * 9000
+    ok(c.ask(text + "\r\n", "echo") == "echo " + text, "and serve on")
+    c.send("SEND\r\n")
+    ok(len(c.rest()) == 3000000, "in both directions")
+    front.stop()
+
+
 def test_crashed_session():
     site = real_site("crash")
     front = Front(site, "pop3")
@@ -623,6 +651,7 @@ def main():
     test_greedy()
     test_users()
     test_sessions()
+    test_rest()
     test_crashed_session()
 
 

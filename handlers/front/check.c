@@ -49,7 +49,7 @@ run(const struct front *f, const int *fds, size_t nfds, const char *first,
     const char *second)
 {
 	const struct conf *c = &f->conf;
-	const char *env[] = { FRONT_ENV NULL };
+	const char *env[] = { FRONT_ENV FRONT_NURSERY_ENV, NULL };
 	char path[PATH_MAX];
 	const char *argv[6] = { path };
 	struct proc p = { .path = path,

@@ -67,6 +67,10 @@ struct stamp {
 	struct timespec changed;
 };
 
+/* A nursery's environment: freed memory is not kept by its size, so that what
+ * its children have in use lies together (net/nursery.c). */
+#define FRONT_NURSERY_ENV "GLIBC_TUNABLES=glibc.malloc.tcache_count=0"
+
 /* What a listener forks from processes that have loaded it once. */
 enum front_nursery {
 	FRONT_LOGINS,

@@ -104,7 +104,7 @@ pid_t
 front_start_login(
     const struct front *f, int channel, int users, const struct link *l)
 {
-	const char *env[] = { FRONT_ENV NULL };
+	const char *env[] = { FRONT_ENV l ? NULL : FRONT_NURSERY_ENV, NULL };
 	const char *argv[9] = { NULL };
 	char path[PATH_MAX];
 	int fds[FRAME_SITES_FD + CONF_SITES] = { l ? l->sock : -1,

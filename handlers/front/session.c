@@ -26,7 +26,7 @@ find_program(const struct front *f, char path[PATH_MAX])
 pid_t
 front_start_sessions(const struct front *f, int end)
 {
-	const char *env[] = { FRONT_ENV NULL };
+	const char *env[] = { FRONT_ENV FRONT_NURSERY_ENV, NULL };
 	char path[PATH_MAX];
 	const char *argv[5] = { path, "-n" };
 	const int fds[] = { -1, -1, 2, end };

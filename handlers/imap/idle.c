@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/rest.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -99,6 +100,7 @@ cmd_idle(struct imap *s, struct parse *p)
 	}
 	shown_close(&s->shown);
 	known_rest(&s->known);
+	rest();
 	out_str(&s->out, "+ idling\r\n");
 	in_deadline(&s->in, (int64_t)s->conf->imap_idle_s * 1000);
 	r = watch_mailbox(s);

@@ -12,10 +12,12 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/num.h"
+#include "base/rest.h"
 #include "net/exchange.h"
 #include "net/login.h"
 
 #include <errno.h>
+#include <stdalign.h>
 
 enum {
 	USER = 256 /* bytes of a user name */
@@ -481,7 +483,7 @@ next(struct imap *s)
 int
 main(int argc, char *argv[])
 {
-	struct imap s = { .session = -1 };
+	alignas(REST_PAGE) struct imap s = { .session = -1 };
 	enum verdict v = GO_ON;
 	int code;
 

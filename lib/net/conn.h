@@ -28,7 +28,10 @@ enum {
 	CONN_PROXY_MS = 10000 /* a proxy must have sent its header by then */
 };
 
+/* What can be given back while nothing moves comes first, and then what is
+ * the same for all children of a nursery. */
 struct conn {
+	char out_buf[CONN_OUT];
 	struct conf conf;
 	const struct service *service;
 	const char *peer;
@@ -43,7 +46,6 @@ struct conn {
 	struct in in;              /* fd 0, or TLS */
 	struct out out;            /* fd 1, or TLS */
 	uint64_t tries;            /* logins that failed */
-	char out_buf[CONN_OUT];
 };
 
 /*

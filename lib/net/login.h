@@ -14,13 +14,14 @@ enum {
 	LOGIN_PASSWORD = 512
 };
 
+/* Best aligned to REST_PAGE (base/rest.h). */
 struct login {
+	char line[LOGIN_LINE];
 	struct conn c;
 	int64_t deadline_ms; /* for everything before the login */
 	unsigned errors;     /* bad commands */
 	unsigned lines;
 	bool fresh;          /* no line yet, in clear or in TLS */
-	char line[LOGIN_LINE];
 };
 
 /*
@@ -44,7 +45,7 @@ int login_line(struct login *l, struct span *line);
 /*
  * Moves bytes between TLS and the session's socket until both are done:
  * what the client sent behind its login goes first.  How long a client may
- * be idle is the session's business.
+ * be idle is the session's business; after two seconds of it memory goes back.
  */
 void login_relay(struct login *l, int session);
 

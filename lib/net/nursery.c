@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,7 +19,8 @@
 enum {
 	SIGNER = NURSERY_FDS, /* a socket of ours */
 	ALL,
-	ABOVE = 16 /* all places */
+	ABOVE = 16, /* all places */
+	GAP = 4096 /* bytes: larger ones are left open */
 };
 
 static int
@@ -117,6 +120,29 @@ take(const struct nursery *n, bool *gone)
 	return r;
 }
 
+/*
+ * What children allocate comes to lie behind what is shared, not in the gaps
+ * of it: a page is copied for whoever writes to it.  (front has set tunables,
+ * so that malloc keeps no freed memory by its size.)
+ */
+static void
+close_gaps(void)
+{
+#ifndef POSTERN_SANITIZE
+	uintptr_t end = (uintptr_t)sbrk(0) - mallinfo2().keepcost;
+
+	(void)mallopt(M_MXFAST, 0);
+	for (size_t n = GAP; n > 0; n -= 16) {
+		void *p;
+
+		do
+			p = malloc(n);
+		while (p && (uintptr_t)p < end);
+		free(p);
+	}
+#endif
+}
+
 int
 nursery_run(const struct nursery *n)
 {
@@ -125,6 +151,7 @@ nursery_run(const struct nursery *n)
 	bool gone = false;
 	int r = block_children(&p[1].fd);
 
+	close_gaps();
 	while (r == 0 && !gone) {
 		if (poll(p, 2, -1) == -1 && errno != EINTR)
 			return -1;

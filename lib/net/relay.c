@@ -2,15 +2,16 @@
 #include "net/login.h"
 
 #include "base/io.h"
+#include "base/rest.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	CHUNK = 16384,    /* one TLS record */
+	REST_MS = 2000,   /* idle for so long: memory goes back */
 	STALL_MS = 300000 /* a client that takes nothing for so long is gone */
 };
 
@@ -27,6 +28,7 @@ struct relay {
 	int session;
 	struct flow up, down; /* from the client, to the client */
 	int64_t moved_ms;     /* when something last went down */
+	bool rests;           /* what can be has been given back */
 	bool broken;
 };
 
@@ -94,6 +96,15 @@ is_empty(const struct flow *f)
 	return f->at == f->n;
 }
 
+static void
+take_a_rest(struct relay *r)
+{
+	rest_forget(r->up.p, CHUNK);
+	rest_forget(r->down.p, CHUNK);
+	rest();
+	r->rests = true;
+}
+
 /* Tells the session that the client has said its last. */
 static void
 pass_end(struct relay *r)
@@ -128,9 +139,13 @@ wait_for_work(struct relay *r)
 			p[i].fd = -1;
 	if (p[0].events & POLLIN)
 		io_ack_now(p[0].fd);
-	n = poll(p, 2, waiting ? STALL_MS : -1);
+	n = poll(p, 2, waiting ? STALL_MS : r->rests ? -1 : REST_MS);
 	if (n == -1 && errno != EINTR)
 		return false;
+	if (n != 0)
+		r->rests = false;
+	else if (!waiting && is_empty(&r->up))
+		take_a_rest(r);
 	return !waiting || io_now_ms() - r->moved_ms < STALL_MS;
 }
 
@@ -165,7 +180,6 @@ login_relay(struct login *l, int session)
 	};
 	l->c.in.start = l->c.in.end = 0;
 	close(FRAME_FD);
-	malloc_trim(0);
 	for (;;) {
 		move(&r);
 		if (r.broken || (r.down.ended && is_empty(&r.down)))

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "base/out.h"
 #include "base/proc.h"
+#include "base/rest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -405,6 +407,43 @@ test_conf(struct tap *t, const char *tmp)
 	ok(t, conf_says(tmp, "domain\n", "a value is missing"), "no value");
 }
 
+/* Whole pages are gone, and nothing beside them. */
+static void
+test_rest(struct tap *t)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), zeroes = 0;
+	char *p = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char near[512];
+
+	if (p == MAP_FAILED)
+		abort();
+	memset(p, 'x', 4 * page);
+	rest_forget(p + 1, 3 * page);
+	for (size_t i = 0; i < 4 * page; i++)
+		zeroes += p[i] == '\0';
+	ok(t, zeroes == 2 * page && p[page - 1] == 'x' &&
+		      p[page] == '\0' && p[3 * page] == 'x',
+	    "rest_forget: the whole pages");
+	memset(p, 'x', 4 * page);
+	rest_forget(p + 1, page);
+	rest_forget(p + 2, 3);
+	rest_forget(p, 0);
+	ok(t, memchr(p, '\0', 4 * page) == NULL,
+	    "rest_forget: none where none is whole");
+	munmap(p, 4 * page);
+	for (size_t i = 0; i < sizeof near; i++)
+		near[i] = 'y';
+	p = malloc(100000);
+	memset(p, 'z', 100000);
+	rest();
+	zeroes = memchr(p, '\0', 100000) != NULL;
+	for (size_t i = 0; i < sizeof near; i++)
+		zeroes += near[i] != 'y';
+	ok(t, zeroes == 0, "rest: what is in use stays");
+	free(p);
+}
+
 int
 main(void)
 {
@@ -424,6 +463,7 @@ main(void)
 	test_fds(&t);
 	test_write_deadline(&t);
 	test_proc(&t);
+	test_rest(&t);
 	test_conf(&t, tmp);
 	test_jail(&t, tmp);
 	printf("1..%d\n", t.n);
