@@ -44,6 +44,7 @@ start(struct qsend *q, struct job *j, struct qframe_run *f, uint32_t dest)
 		log_error("not-started", "pipe", errno);
 		return false;
 	}
+	gone_sync(q);
 	f->slot = (uint32_t)(j - q->jobs);
 	f->program = j->program;
 	r = fcntl(pipes[0], F_SETFL, O_NONBLOCK);

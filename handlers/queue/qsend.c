@@ -205,6 +205,14 @@ finish_alone(struct qsend *q)
 	err_die(EXIT_LATER, "qspawn is gone");
 }
 
+static bool
+is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 static void
 take_frame(struct qsend *q)
 {
@@ -292,11 +300,8 @@ wait_for_something(struct qsend *q)
 
 	/* With nothing else to do, what was removed becomes durable. */
 	if (q->unsynced >= SYNC_BATCH ||
-	    (q->unsynced > 0 && poll(p, 2, 0) == 0)) {
-		if (durable_sync(q->queue.mess) == -1)
-			log_error("not-synced", "mess", errno);
-		q->unsynced = 0;
-	}
+	    (q->unsynced > 0 && poll(p, 2, 0) == 0))
+		gone_sync(q);
 	r = poll(p, 2, ms);
 	if (r == -1 && errno != EINTR)
 		err_die_sys(EXIT_LATER, "poll");
@@ -304,8 +309,11 @@ wait_for_something(struct qsend *q)
 		return;
 	if (p[1].revents)
 		take_trigger(q);
+	/* All that have ended: their messages are synced together. */
 	if (p[0].revents)
-		take_frame(q);
+		do
+			take_frame(q);
+		while (is_readable(q->channel));
 }
 
 /* Full pipes would stop the programs that write to them. */
@@ -342,8 +350,7 @@ serve(struct qsend *q)
 		if (q->scan_ms <= io_now_ms())
 			scan(q);
 	}
-	if (q->unsynced > 0)
-		(void)durable_sync(q->queue.mess); /* at worst a duplicate */
+	gone_sync(q);
 }
 
 /* ---- the start ---- */
@@ -400,7 +407,8 @@ options(struct qsend *q, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct qsend q = { .table = table_new(), .dests = dests_new() };
+	struct qsend q = { .table = table_new(), .dests = dests_new(),
+		.states = buf_new(SIZE_MAX / 2) };
 
 	err_program("qsend");
 	signal(SIGPIPE, SIG_IGN);
@@ -414,7 +422,9 @@ main(int argc, char **argv)
 	/* First the FIFO: what is told from now on is not in the scan. */
 	take_trigger(&q);
 	scan(&q);
-	each_name(&q, q.queue.state, see_state);
+	/* What was removed before a crash may come back after the next. */
+	if (durable_sync(q.queue.mess) == 0)
+		each_name(&q, q.queue.state, see_state);
 	serve(&q);
 	return 0;
 }

@@ -76,7 +76,8 @@ struct qsend {
 	struct job *jobs;
 	size_t workers, njobs, nworks, turn;
 	size_t nremote; /* of the jobs: mail for other hosts */
-	size_t unsynced; /* unlinked since mess was last synced */
+	size_t unsynced; /* unlinked since mess was last synced, */
+	struct buf states; /* and those whose states are to follow */
 	int64_t scan_ms;
 	struct arena arena;
 	size_t partial; /* of a line from the trigger */
@@ -108,6 +109,20 @@ void work_step(struct qsend *q, struct work *w);
 void work_record(struct work *w, const struct outcome *o);
 /* A program of this message has ended. */
 void work_job_done(struct qsend *q, struct job *j, int status);
+
+/* ---- gone.c: messages that are done ---- */
+
+/*
+ * Removes a message, for now without a sync; it is as good as not gone
+ * until gone_sync.  0, or -1 with errno.
+ */
+int gone_remove(struct qsend *q, const char *id, bool has_state);
+/*
+ * Makes the removals durable, all at once, and removes the states behind
+ * them.  Called before any program is started: so a power cut brings back
+ * no more messages than programs may run at a time.
+ */
+void gone_sync(struct qsend *q);
 
 /* ---- job.c: running programs ---- */
 

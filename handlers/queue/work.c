@@ -274,11 +274,9 @@ mark_told(struct qsend *q, struct work *w, const char *event)
 static void
 finish(struct qsend *q, struct work *w)
 {
-	char id[QUEUE_ID];
-	bool has_state = w->state.length > 0;
+	const char *id = id_of(q, w);
 
-	memcpy(id, id_of(q, w), sizeof id);
-	if (unlinkat(q->queue.mess, id, 0) == -1 && errno != ENOENT) {
+	if (gone_remove(q, id, w->state.length > 0) == -1) {
 		complain(q, w, "not-removed", "mess", errno);
 		w->must_save = true;
 		if (save(q, w))
@@ -287,13 +285,6 @@ finish(struct qsend *q, struct work *w)
 	}
 	table_remove(&q->table, w->entry);
 	close_work(q, w);
-	q->unsynced++;
-	/* Its state must not go before it. */
-	if (has_state && durable_sync(q->queue.mess) == 0) {
-		q->unsynced = 0;
-		if (unlinkat(q->queue.state, id, 0) == -1)
-			log_error("not-removed", "state", errno);
-	}
 }
 
 /* For the next qsend; without it the message is read to know. */

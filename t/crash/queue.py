@@ -345,11 +345,14 @@ def wrap_qsend(command):
     os.chmod(path, 0o755)
 
 
+def send_to(*recipients):
+    subprocess.run(["sendmail", "-f", "bob@example.test", *recipients],
+                   input=body("three").encode(), stderr=NULL, env=ENV,
+                   check=True)
+
+
 def send_three():
-    text = body("three").encode()
-    subprocess.run(["sendmail", "-f", "bob@example.test", "alice@example.test",
-                    "group@example.test", "nosuch@example.test"], input=text,
-                   stderr=NULL, env=ENV, check=True)
+    send_to("alice@example.test", "group@example.test", "nosuch@example.test")
 
 
 QSEND = {"openat", "write", "fdatasync", "fsync", "unlinkat", "sendmsg",
@@ -402,6 +405,40 @@ def fail_qsend():
         wrong += try_qsend("env LD_PRELOAD=%s FAULT=%s:%d:%d" %
                            (SHIM, name, n, errno.EIO))
     return wrong, len(points(count))
+
+
+def order_qsend():
+    """What qsend does with messages that are done: nothing is started, and no
+    state removed, before their removal is on the disk."""
+    log, wrong, gone, synced, started, unsynced = TMP + "/order", [], 0, 0, 0, 0
+    for _ in range(20):
+        send_to("alice@example.test")
+        send_to("alice@example.test", "carol@example.test")
+    with open(SPOOL + "/state/1ng7yrx1zqv00pgfhnngz500", "w") as f:
+        f.write("0 ok 1700000000 2.0.0 x\n")
+    wrap_qsend("strace -qq -y -o %s -e trace=unlinkat,fsync,sendmsg" % log)
+    run(False)
+    wrap_qsend(None)
+    first = True
+    for line in open(log, errors="replace"):
+        if re.match(r"unlinkat\(\d+<[^>]*/mess>", line):
+            gone, unsynced = gone + 1, unsynced + 1
+        elif re.match(r"fsync\(\d+<[^>]*/mess>", line):
+            synced, unsynced, first = synced + 1, 0, False
+        elif line.startswith("sendmsg("):
+            started += 1
+            if unsynced:
+                wrong.append("%d unsynced: %s" % (unsynced, line[:60]))
+        elif re.match(r"unlinkat\(\d+<[^>]*/state>", line):
+            if unsynced or first:
+                wrong.append("%d unsynced: %s" % (unsynced, line[:60]))
+    if unsynced or (gone, started) != (40, 60):
+        wrong.append("%d removed, %d started, %d unsynced at the end" %
+                     (gone, started, unsynced))
+    wrong += ["left: " + f for f in os.listdir(SPOOL + "/state")]
+    empty_mailbox("alice")
+    empty_mailbox("carol")
+    return wrong, synced
 
 
 # ---- bounce ----
@@ -489,6 +526,9 @@ def main():
     ok(not wrong and runs > 50, "qsend, killed at %d calls: everybody has it, "
        "at most as often as things were under way" % runs, wrong)
 
+    wrong, runs = order_qsend()
+    ok(not wrong and runs > 0, "qsend starts nothing while a removal is not "
+       "on the disk", wrong)
     if SHIM:
         wrong, runs = fail_qsend()
         ok(not wrong and runs > 20, "qsend, %d faults: everybody has it, and "
