@@ -552,7 +552,7 @@ def main():
         hostile(front)
         records(front)
         front.stop()
-    for service in ("imaps", "pop3s", "smtp"):
+    for service in () if SANITIZED else ("imaps", "pop3s", "smtp"):
         bounded(site, service)
     for service in ("imap", "pop3", "smtp"):
         front = Front(site, service)

@@ -1,6 +1,10 @@
 """Certificates for names that clients ask for (SNI, T-TLS-12), as certbot lays
 them."""
+import base64
+import hashlib
+import hmac
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -188,8 +192,38 @@ def test_names():
     s = context().wrap_socket(begin(front), server_hostname="a.example.com")
     ok(login(Client(s)).startswith("a OK stub"), "a login")
     s.close()
+    got = [bound(front, name, der) for name, der in (
+        ("imap.example.net", one.der), ("mail.example.org", other),
+        ("imap.example.net", other), ("mail.example.org", one.der))]
+    ok(got == ["OK", "OK", "NO", "NO"],
+       "a login is bound to the certificate that was shown", got)
     renew(site, front, one, plain, other)
     front.stop()
+
+
+def bound(front, name, der):
+    """SCRAM-SHA-256-PLUS with tls-server-end-point (RFC 5929 4): OK or NO."""
+    c = Client(context().wrap_socket(begin(front), server_hostname=name))
+    header = b"p=tls-server-end-point,,"
+    first = b"n=alice,r=" + base64.b64encode(os.urandom(18))
+    got = c.ask("a AUTHENTICATE SCRAM-SHA-256-PLUS %s\r\n" %
+                base64.b64encode(header + first).decode())
+    server = base64.b64decode(got[2:])
+    nonce, salt, count = re.match(rb"(r=.*),s=(.*),i=(.*)", server).groups()
+    salted = hashlib.pbkdf2_hmac("sha256", b"secret word",
+                                 base64.b64decode(salt), int(count))
+    binding = base64.b64encode(header + hashlib.sha256(der).digest())
+    last = b"c=" + binding + b"," + nonce
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    sign = hmac.digest(hashlib.sha256(key).digest(),
+                       b",".join((first, server, last)), "sha256")
+    proof = bytes(a ^ b for a, b in zip(key, sign))
+    got = c.ask("%s\r\n" % base64.b64encode(
+        last + b",p=" + base64.b64encode(proof)).decode())
+    if got.startswith("+"):
+        got = c.ask("\r\n")
+    c.close()
+    return got.split()[1]
 
 
 def renew(site, front, one, plain, other):
