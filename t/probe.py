@@ -303,15 +303,18 @@ def run_all(site, a, what, service, enter, probes):
         ok(good >= LEAST, what + ": at least %d probes" % LEAST, good)
 
 
-def run_nursery(site, a, what, service, probes):
+def run_nursery(site, a, what, service, enter, probes):
     """As children of a nursery, whose ends nobody else gets to see."""
     front = Front(site, service)
-    good, bad = 0, []
+    good, bad, out = 0, [], []
     for name, make in probes:
         if not proves(a, name, make):
             continue
         text = (name + " " + make()).strip()
         c = front.client()
+        if enter and not enter(c):
+            out.append(text)
+            continue
         said = c.send("PROBE " + text + "\r\n").rest()
         c.close()
         if said is None or won(said):
@@ -320,6 +323,7 @@ def run_nursery(site, a, what, service, probes):
             good += 1
     print("# %s: %d probes refused" % (what, good))
     ok(not bad, what + ": no probe succeeds", bad)
+    ok(not out, what + ": each was tried", out)
     c = front.client()
     ok(c.greeting, what + ": the next client is served")
     c.close()
@@ -365,12 +369,16 @@ def main():
                 files(a) + kernel(a) +
                 [("inherited", lambda: str(OWNER))] +
                 processes(a, victims[1], front.pid))
+        run_nursery(site, a, "%s session of a nursery" % service, service,
+                    enter, files(a) + kernel(a) +
+                    [("inherited", lambda: str(OWNER))] +
+                    processes(a, victims[1], front.pid))
     for service in ("imap", "pop3", "smtp"):
         kind = "smtp" if service == "smtp" else "login"
         run_all(site, a, "%s before the login" % service, service, None,
                 files(a) + kernel(a) + [("inherited", lambda: kind)] +
                 processes(a, victims[0], front.pid))
-        run_nursery(site, a, "%s below a nursery" % service, service,
+        run_nursery(site, a, "%s below a nursery" % service, service, None,
                     kernel(a) + [("inherited", lambda: kind)] +
                     processes(a, victims[0], front.pid))
     ok(there.ask("n NOOP\r\n").startswith("n OK"),
