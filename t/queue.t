@@ -156,8 +156,48 @@ is "$(queued)" 0 "a report that cannot be delivered is dropped too"
 
 printf 'Delivered-To: alice@example.test\nSubject: again\n\nx\n' |
 	sendmail -f bob alice 2>>"$tmp/log"
+is $? 65 "what was delivered to all its recipients before is refused"
+like "$(cat "$tmp/log")" 'mail loop' "as a loop"
+subject=some
+printf 'Delivered-To: ALICE@example.test\nSubject: some\n\nx\n' |
+	sendmail -f bob alice carol 2>>"$tmp/log"
 run
-like "$(bounces bob)" 'Mail loop' "what was delivered here before comes back"
+is "$(copies alice) $(copies carol)" "0 1" "to some of them: the others get it"
+like "$(bounces bob)" 'Mail loop' "and a sender who logged in is told"
+rm -f "$mail"/*/new/*
+stranger() { # HEADER RCPT...: mail from bob@example.test, as he says
+	python3 - "$@" <<'END'
+import os, socket, subprocess, sys
+ns = lambda s: b"%d:%s," % (len(s), s.encode())
+a, b = socket.socketpair()
+p = subprocess.Popen(["enqueue"], stdin=b, stderr=subprocess.DEVNULL,
+    env=dict(os.environ, SUBMIT_PEER="192.0.2.1"))
+a.sendall(ns("sender 16:bob@example.test,\n" + "".join("rcpt %d:%s,\n" %
+    (len(r), r) for r in sys.argv[2:])) +
+    ns(sys.argv[1] + "\nSubject: stranger\n\nx\n") + b"0:,")
+print(a.recv(1000)[:1].decode())
+p.wait()
+END
+}
+if command -v python3 >/dev/null; then
+	subject=stranger
+	loop="Delivered-To: alice@example.test"
+	is "$(stranger "$loop" alice@example.test)" D "a stranger's loop is refused"
+	is "$(stranger "$loop" alice@example.test carol@example.test)" K \
+		"one for some is not"
+	is "$(stranger "$loop" info@example.test)" K "nor one behind an alias"
+	run
+	is "$(copies alice) $(copies carol) $(copies bob) $(queued)" "0 1 1 0" \
+		"those get it who did not have it"
+	unlike "$(bounces bob)" 'Mail Delivery' "and no sender that may be forged is told"
+	is "$(grep -c 'loop-dropped.* to=alice' "$tmp/log")" 2 "the log says it"
+	i=0; many=
+	while [ $i -le 100 ]; do many="${many}Delivered-To: x
+"; i=$((i + 1)); done
+	is "$(stranger "${many}X: y" alice@example.test)" D \
+		"a hundred deliveries before are too many"
+fi
+rm -f "$mail"/*/new/*
 { i=0; while [ $i -le 100 ]; do echo "Received: by x; y"; i=$((i + 1)); done
 echo; } | sendmail -f bob alice 2>"$tmp/err"
 is "$? $(cat "$tmp/err" | grep -c 'too many hops')" "65 1" \

@@ -153,7 +153,8 @@ read_at(const struct deliver *d, char *chunk, uint64_t at)
 static void
 copy(struct deliver *d)
 {
-	struct trace trace = trace_new(d->address);
+	struct trace_address here = { .text = d->address };
+	struct trace trace = trace_new(&here, 1);
 	char chunk[CHUNK];
 
 	for (uint64_t at = 0; at < d->envelope.size;) {
@@ -168,7 +169,7 @@ copy(struct deliver *d)
 		put(d, span_of(chunk, (size_t)n));
 		trace_feed(&trace, span_of(chunk, (size_t)n));
 		at += (uint64_t)n;
-		if (trace.delivered) {
+		if (here.found) {
 			maildir_abort(&d->draft);
 			report("perm", "5.4.6",
 			    "Mail loop: it was delivered here before",

@@ -44,6 +44,7 @@ struct enqueue {
 	struct envelope envelope;
 	struct durable file;
 	struct trace trace;
+	struct trace_address *rcpt;
 	struct span user, peer; /* who sends, and from where */
 	char local[64];
 	uint64_t size, limit;
@@ -156,6 +157,12 @@ read_envelope(struct enqueue *q)
 		never(q, "too many recipients");
 	e->user = q->user;
 	e->peer = q->peer;
+	q->rcpt = arena_alloc(&q->arena, e->nrcpt, sizeof *q->rcpt);
+	if (q->rcpt == NULL)
+		never(q, "bad envelope");
+	for (size_t i = 0; i < e->nrcpt; i++)
+		q->rcpt[i].text = e->rcpt[i];
+	q->trace = trace_new(q->rcpt, e->nrcpt);
 }
 
 /* The head goes in front last: only then is the size known. */
@@ -179,6 +186,21 @@ begin(struct enqueue *q)
 		later(q, "seek", errno);
 }
 
+/*
+ * Whoever hands in what was delivered to all its recipients before is told
+ * so: it is who sends it round, while the sender may be forged.  Where only
+ * some of them have it, the others get it.
+ */
+static void
+watch_trace(struct enqueue *q, struct span bytes)
+{
+	trace_feed(&q->trace, bytes);
+	if (trace_is_endless(&q->trace))
+		never(q, "too many hops");
+	if (q->trace.found == q->trace.n_addresses)
+		never(q, "5.4.6 mail loop: it was delivered here before");
+}
+
 static void
 copy_body(struct enqueue *q)
 {
@@ -193,9 +215,7 @@ copy_body(struct enqueue *q)
 		q->size += bytes.n;
 		if (q->size > q->limit)
 			never(q, "message too large");
-		trace_feed(&q->trace, bytes);
-		if (q->trace.received > TRACE_HOPS)
-			never(q, "too many hops");
+		watch_trace(q, bytes);
 		if (io_write(q->file.fd, bytes.p, bytes.n) == -1)
 			later(q, "write", errno);
 	}

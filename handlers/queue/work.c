@@ -257,18 +257,23 @@ is_null(struct span sender)
 }
 
 static void
-mark_told(struct qsend *q, struct work *w, const char *event)
+mark_one_told(const struct qsend *q, struct work *w, size_t rcpt,
+    const char *event)
 {
-	for (size_t i = 0; i < w->state.n; i++) {
-		struct outcome o = { .index = i, .word = OUTCOME_TOLD,
-			.time = wall(), .code = w->state.rcpt[i].code };
+	struct outcome o = { .index = rcpt, .word = OUTCOME_TOLD,
+		.time = wall(), .code = w->state.rcpt[rcpt].code };
 
-		if (w->state.rcpt[i].state != RCPT_PERM)
-			continue;
-		work_record(w, &o);
-		if (event)
-			log_outcome(q, w, event, &w->state.rcpt[i]);
-	}
+	work_record(w, &o);
+	if (event)
+		log_outcome(q, w, event, &w->state.rcpt[rcpt]);
+}
+
+static void
+mark_told(const struct qsend *q, struct work *w, const char *event)
+{
+	for (size_t i = 0; i < w->state.n; i++)
+		if (w->state.rcpt[i].state == RCPT_PERM)
+			mark_one_told(q, w, i, event);
 }
 
 static void
@@ -418,6 +423,21 @@ word_of(int status)
 	return status == 100 ? OUTCOME_PERM : OUTCOME_TEMP;
 }
 
+/*
+ * A loop, as its Delivered-To field says.  The mailbox has the message then;
+ * and if the field was a stranger's lie, so may be the sender that a report
+ * would go to.
+ */
+static void
+drop_loop(struct qsend *q, struct work *w, size_t rcpt)
+{
+	const struct rcpt *r = &w->state.rcpt[rcpt];
+
+	if (r->state == RCPT_PERM && span_is(r->code, "5.4.6") &&
+	    w->envelope.user.n == 0)
+		mark_one_told(q, w, rcpt, "loop-dropped");
+}
+
 /* The exit code decides; the report may say why. */
 static void
 deliver_done(struct qsend *q, struct work *w, const struct job *j, int status)
@@ -434,6 +454,7 @@ deliver_done(struct qsend *q, struct work *w, const struct job *j, int status)
 	w->route[o.index].kind = ROUTE_IDLE;
 	/* Only a mailbox that is full is its owner's doing. */
 	record(q, w, &o, !span_is(o.code, "4.2.2"));
+	drop_loop(q, w, o.index);
 	dest_end(&q->dests, j->dest, false, &q->conf, io_now_ms());
 }
 

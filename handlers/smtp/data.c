@@ -321,8 +321,11 @@ submit(struct smtp *s, struct body *b)
 	if (verdict == 'K')
 		return accepted(s, b, answer);
 	if (verdict == 'D')
-		return refuse(
-		    s, "554 5.3.0 the queue refuses it", span_str(answer));
+		return refuse(s,
+		    span_starts(span_str(answer), "5.4.6 ")
+			? "554 5.4.6 mail loop: it was delivered here before"
+			: "554 5.3.0 the queue refuses it",
+		    span_str(answer));
 	return refuse_later(
 	    s, "451 4.3.0 cannot queue it now", span_str(answer));
 }

@@ -2,9 +2,30 @@
 #include "queue/trace.h"
 
 struct trace
-trace_new(struct span address)
+trace_new(struct trace_address *address, size_t n)
 {
-	return (struct trace){ .address = address };
+	return (struct trace){ .address = address, .n_addresses = n };
+}
+
+bool
+trace_is_endless(const struct trace *t)
+{
+	return t->received > TRACE_HOPS || t->delivered > TRACE_HOPS;
+}
+
+static void
+find(struct trace *t, struct span value)
+{
+	if (++t->delivered > TRACE_HOPS)
+		return;
+	for (size_t i = 0; i < t->n_addresses; i++) {
+		struct trace_address *a = &t->address[i];
+
+		if (a->found || !span_eq_nocase(value, a->text))
+			continue;
+		a->found = true;
+		t->found++;
+	}
 }
 
 static void
@@ -24,9 +45,8 @@ end_line(struct trace *t)
 	name = span_trim(span_take(&value, ':'));
 	if (span_is_nocase(name, "received"))
 		t->received++;
-	if (span_is_nocase(name, "delivered-to") &&
-	    span_eq_nocase(span_trim(value), t->address))
-		t->delivered = true;
+	if (span_is_nocase(name, "delivered-to"))
+		find(t, span_trim(value));
 }
 
 void

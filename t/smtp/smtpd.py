@@ -314,6 +314,7 @@ def queue_trouble():
     for kw, want, what in (
             ({"verdict": b"Z disk full\n"}, "451 4.3.0", "enqueue: Z"),
             ({"verdict": b"D never\n"}, "554 5.3.0", "enqueue: D"),
+            ({"verdict": b"D 5.4.6 mail loop\n"}, "554 5.4.6", "enqueue: a loop"),
             ({"verdict": b""}, "451 4.3.0", "enqueue dies"),
             ({"verdict": b"Kq1\n"}, "451 4.3.0", "enqueue babbles")):
         s = Session(root, **kw)

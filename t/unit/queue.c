@@ -240,15 +240,22 @@ test_trace(struct tap *tap)
 	static const char text[] = "Received: by a\n\tby b\nRECEIVED : c\n"
 	                           "X: Received: d\nDelivered-To:  A@b \n\n"
 	                           "Received: in the text\n";
-	struct trace t = trace_new((struct span)SPAN("a@B"));
+	struct trace_address who[] = { { SPAN("a@B"), false },
+		{ SPAN("a@b.c"), false }, { SPAN("A@b"), false } };
+	struct trace t = trace_new(who, 3);
 
 	for (size_t i = 0; i + 1 < sizeof text; i++)
 		trace_feed(&t, span_of(text + i, 1));
 	tap_ok(tap, t.received == 2, "Received fields are counted");
-	tap_ok(tap, t.delivered && t.over, "Delivered-To is found");
-	t = trace_new((struct span)SPAN("a@b.c"));
-	trace_feed(&t, span_str(text));
-	tap_ok(tap, t.received == 2 && !t.delivered, "another's is not");
+	tap_ok(tap, t.found == 2 && who[0].found && who[2].found && t.over,
+	    "Delivered-To is found");
+	tap_ok(tap, t.delivered == 1 && !who[1].found, "another's is not");
+	t = trace_new(who + 1, 1);
+	for (int i = 0; i < TRACE_HOPS; i++)
+		trace_feed(&t, span_str("Delivered-To: x\n"));
+	tap_ok(tap, !trace_is_endless(&t), "a hundred are no loop yet");
+	trace_feed(&t, span_str("Delivered-To: a@b.c\n"));
+	tap_ok(tap, trace_is_endless(&t), "more are");
 }
 
 int
