@@ -11,7 +11,7 @@ import time
 
 sys.path[:0] = [os.path.join(os.environ["POSTERN_SRC"], "t", "peers")]
 import tap  # noqa: E402
-from storelib import AS, STAGE, TOOL  # noqa: E402
+from storelib import AS, BUILD, STAGE, TOOL  # noqa: E402
 
 WORK = sys.argv[1]
 FROM = b"From a@example.org Mon Jan  5 10:00:00 2026\n"
@@ -503,6 +503,46 @@ def test_users():
         tap.equal(r.returncode, 100, "not on root's own mail")
 
 
+def test_jail(x):
+    """Files that are given by path, and no others."""
+    account = make_account("jail")
+    run = [STAGE + "/postern-mailbox"]
+    with open(BUILD + "/config.h") as f:
+        sanitized = "#define POSTERN_SANITIZE 1" in f.read()
+    if not sanitized:
+        child = subprocess.Popen(
+            run + ["import", "-d", account, "INBOX", "-"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **AS)
+        end, jailed = time.monotonic() + 10, False
+        while not jailed and time.monotonic() < end:
+            with open("/proc/%d/status" % child.pid) as f:
+                jailed = "\nSeccomp:\t2" in f.read()
+        child.stdin.close()
+        tap.ok(jailed and child.wait() == 0, "an import is jailed")
+    end, other = os.pipe()
+    os.write(other, FROM + b"Subject: of a pipe\n\nx\n")
+    os.close(other)
+    if AS:
+        os.fchown(end, 65534, 65534)
+    r = subprocess.run(run + ["import", "-d", account, "INBOX",
+                              "/dev/fd/%d" % end], pass_fds=[end],
+                       capture_output=True, **AS)
+    os.close(end)
+    tap.equal(r.stdout, b"INBOX: 1 messages imported\n", "a pipe, by its path")
+    os.symlink(path("x.md"), path("link"))
+    code, out, err = postern("import", "--any", "-d", account, "Link", "link")
+    tap.ok(code == 0 and len(dump(account, "Link")) == len(dump(path("y"))),
+           "a folder by a symbolic link")
+    os.makedirs(path("empty"))
+    own(path("empty"))
+    os.symlink(path("empty"), path("to"))
+    tap.ok(postern("export", "--format", "eml", "-d", account, "INBOX",
+                   path("to"))[0] == 0 and len(os.listdir(path("empty"))) == 1,
+           "into a folder by a symbolic link")
+    tap.equal(postern("import", "-d", account, "INBOX", "x.mbox/x")[0], 1,
+              "below a file")
+
+
 def test_mutt():
     if not shutil.which("mutt") or not shutil.which("script"):
         return print("ok %d - mutt # SKIP not installed" % count())
@@ -547,6 +587,7 @@ def main():
     test_terminal()
     test_query(all_x)
     test_refused()
+    test_jail(x)
     test_users()
     test_mutt()
     tap.done()

@@ -488,8 +488,10 @@ check_account(struct mailbox_tool *t)
 static int
 check_all(struct mailbox_tool *t, void *ctx)
 {
-	int code = mailbox_each(t, check_one, ctx), r;
+	int code, r;
 
+	mailbox_jail(t, NULL, false);
+	code = mailbox_each(t, check_one, ctx);
 	r = t->name ? 0 : check_account(t);
 	return r > code ? r : code;
 }

@@ -302,8 +302,10 @@ fail(const struct export *e)
 
 /* A name beside the new file, and the folder both are in. */
 static int
-begin_file(struct export *e, char final[DURABLE_NAME])
+begin_file(const struct mailbox_tool *t, struct export *e,
+    char final[DURABLE_NAME])
 {
+	const char *folder;
 	char path[PATH_MAX], again[PATH_MAX], name[DURABLE_NAME + 32];
 	struct stat st;
 	int dir, n;
@@ -312,7 +314,9 @@ begin_file(struct export *e, char final[DURABLE_NAME])
 	    span_copy(span_str(e->to), again, sizeof again) == -1 ||
 	    span_copy(span_str(basename(again)), final, DURABLE_NAME) == -1)
 		return -1;
-	dir = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	folder = dirname(path);
+	mailbox_jail(t, folder, true);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)
 		return -1;
 	if (fstatat(dir, final, &st, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -335,7 +339,9 @@ export_file(struct mailbox_tool *t, struct export *e)
 	bool standard = strcmp(e->to, "-") == 0;
 	int code;
 
-	if (!standard && begin_file(e, final) == -1)
+	if (standard)
+		mailbox_jail(t, NULL, false);
+	else if (begin_file(t, e, final) == -1)
 		return fail(e);
 	e->out = out_fd(standard ? 1 : e->file.fd, e->room, sizeof e->room);
 	code = export_mailbox(t, e, t->name);
@@ -353,13 +359,17 @@ export_file(struct mailbox_tool *t, struct export *e)
 
 /* Just made, or empty: a descriptor, or -1. */
 static int
-new_folder(const char *path)
+new_folder(const struct mailbox_tool *t, const char *path)
 {
+	bool made = mkdir(path, 0700) == 0;
+	int error = errno;
 	const struct dirent *e;
 	DIR *d;
 
-	if (mkdir(path, 0700) == 0)
+	mailbox_jail(t, path, true);
+	if (made)
 		return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	errno = error;
 	d = errno == EEXIST ? opendir(path) : NULL;
 	if (d == NULL)
 		return -1;
@@ -386,7 +396,7 @@ export_emls(struct mailbox_tool *t, struct export *e)
 {
 	int code;
 
-	e->dir = new_folder(e->to);
+	e->dir = new_folder(t, e->to);
 	if (e->dir == -1)
 		return fail(e);
 	code = export_mailbox(t, e, t->name);
@@ -431,7 +441,7 @@ into_same_name(struct mailbox_tool *t, const char *name, void *ctx)
 static int
 export_tree(struct mailbox_tool *t, struct export *e)
 {
-	int dir = new_folder(e->to), code;
+	int dir = new_folder(t, e->to), code;
 
 	if (dir == -1 || account_open(&e->target, e->to, true) == -1)
 		return fail(e);

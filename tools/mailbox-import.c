@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -318,9 +319,14 @@ static int
 import_one(struct mailbox_tool *t, void *ctx)
 {
 	const struct import *i = ctx;
-	struct source *s = source_open(i->from, i->kind);
-	int code;
+	int fd = source_fd(i->from), code;
+	struct source *s;
+	struct stat st;
 
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return no_source(i->from);
+	mailbox_jail(t, S_ISDIR(st.st_mode) ? i->from : NULL, false);
+	s = source_open(i->from, fd, i->kind);
 	if (s == NULL)
 		return no_source(i->from);
 	code = import_into(t, i, i->into, s);
@@ -371,6 +377,7 @@ import_all(struct mailbox_tool *t, void *ctx)
 	struct account from;
 	int code;
 
+	mailbox_jail(t, i->from, false);
 	if (account_open(&from, i->from, false) == -1)
 		return no_source(i->from);
 	code = import_names(t, i, &from);

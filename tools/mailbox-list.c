@@ -109,6 +109,7 @@ list_all(struct mailbox_tool *t, void *ctx)
 	struct listing *l = ctx;
 	int code;
 
+	mailbox_jail(t, NULL, false);
 	if (account_subscriptions(&t->a, &l->subscribed) == -1) {
 		err_warn_sys("%s: subscriptions", t->path);
 		return EXIT_LATER;

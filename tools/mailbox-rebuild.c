@@ -116,8 +116,10 @@ rebuild_size(struct mailbox_tool *t)
 static int
 rebuild_all(struct mailbox_tool *t, void *ctx)
 {
-	int code = mailbox_each(t, rebuild_one, ctx), r;
+	int code, r;
 
+	mailbox_jail(t, NULL, false);
+	code = mailbox_each(t, rebuild_one, ctx);
 	r = t->name ? 0 : rebuild_size(t);
 	return r > code ? r : code;
 }

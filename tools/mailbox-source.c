@@ -342,16 +342,21 @@ source_open_dir(const char *name, int dir, enum source_kind kind)
 	return opened(s, open_folder(s, dir));
 }
 
+int
+source_fd(const char *path)
+{
+	return strcmp(path, "-") == 0
+		   ? 0
+		   : open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+}
+
 struct source *
-source_open(const char *path, enum source_kind kind)
+source_open(const char *path, int fd, enum source_kind kind)
 {
 	struct source *s = begin(path, kind);
 	struct stat st;
-	int fd = strcmp(path, "-") == 0
-		     ? 0
-		     : open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fstat(fd, &st) == -1)
 		return opened(s, -1);
 	if (S_ISDIR(st.st_mode))
 		return opened(s, open_folder(s, fd));

@@ -49,12 +49,14 @@ struct source {
 	bool first_piece;
 };
 
+/* Opens path ("-": standard input) and reads nothing: a descriptor, or -1. */
+int source_fd(const char *path);
 /*
- * Opens path ("-": standard input) as that kind, or finds out what it is;
- * or, with source_open_dir, a folder's descriptor, which it takes.  NULL with
- * errno; ENOTDIR and EISDIR: it is nothing of that kind.
+ * Takes the descriptor as that kind, or finds out what it is; a folder's with
+ * source_open_dir.  NULL with errno; ENOTDIR and EISDIR: it is nothing of that
+ * kind.
  */
-struct source *source_open(const char *path, enum source_kind kind);
+struct source *source_open(const char *path, int fd, enum source_kind kind);
 struct source *source_open_dir(
     const char *name, int dir, enum source_kind kind);
 void source_close(struct source *s);

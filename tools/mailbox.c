@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "base/jail.h"
 #include "base/log.h"
 #include "mail/header.h"
 #include "text/utf8.h"
@@ -27,6 +28,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct tool_command commands[] = {
@@ -167,6 +169,20 @@ mailbox_as_owner(struct mailbox_tool *t, mailbox_command *command, void *ctx)
 	struct owned o = { t, command, ctx };
 
 	return owner_run(t->path, run_owned, &o);
+}
+
+void
+mailbox_jail(const struct mailbox_tool *t, const char *also, bool writes)
+{
+	struct jail j = { .kind = JAIL_TOOL,
+		.folder = t->path,
+		.also = also,
+		.also_writes = writes };
+	int landlock;
+
+	tzset(); /* while the zone's file can be read */
+	if (jail_enter(&j, &landlock) == -1)
+		err_die_sys(EXIT_LATER, "cannot enter the jail");
 }
 
 int

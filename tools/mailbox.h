@@ -28,6 +28,14 @@ int mailbox_as_owner(
     struct mailbox_tool *t, mailbox_command *command, void *ctx);
 
 /*
+ * Before anything of the account is read: from now on nothing else can be
+ * opened, but what is below the folder `also', which may be NULL.
+ * Ends the process where that cannot be.
+ */
+void mailbox_jail(
+    const struct mailbox_tool *t, const char *also, bool writes);
+
+/*
  * Calls `one' with each mailbox of the account, or with the one that is
  * asked for: its exit codes, the greatest of them.  A line says what went
  * wrong otherwise.

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -101,6 +102,9 @@ static const unsigned deliver_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, SYS_rt_sigaction };
 static const unsigned view_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, CALLS_WATCH, SYS_timerfd_settime, SYS_writev };
+/* stdio asks whether it writes to a terminal, `check' who owns the files. */
+static const unsigned tool_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
+	CALLS_FILES, SYS_geteuid, SYS_ioctl };
 /* The resolver looks for files that the jail does not have. */
 static const unsigned remote_calls[] = { CALLS_SMTP, SYS_bind, SYS_connect,
 	SYS_ioctl, SYS_openat, SYS_sendmmsg, SYS_socket, SYS_uname, SYS_writev };
@@ -135,13 +139,17 @@ static const struct rule nursery_rules[] = { RULES_NO_CODE,
 	{ SYS_clone, 0, NAMESPACES, 0, 0 } };
 /* The modules of iconv are mapped as they are.  No file that runs as its
  * owner; utimensat for open files only, as Landlock does not know it. */
-static const struct rule file_rules[] = { RULES_ALL,
-	{ SYS_mmap, 2, PROT_EXEC, 2, PROT_WRITE },
-	{ SYS_mmap, 2, PROT_EXEC, 3, MAP_ANONYMOUS | MAP_SHARED },
-	{ SYS_openat, 2, O_CREAT | TMPFILE, 3, S_ISUID | S_ISGID },
-	{ SYS_fchmod, 1, S_ISUID | S_ISGID, 0, 0 },
-	{ SYS_utimensat, 1, UINT32_MAX, 0, 0 },
-	{ SYS_utimensat, 1 | UPPER, UINT32_MAX, 0, 0 } };
+#define FILE_RULES \
+	RULES_ALL, { SYS_mmap, 2, PROT_EXEC, 2, PROT_WRITE }, \
+	    { SYS_mmap, 2, PROT_EXEC, 3, MAP_ANONYMOUS | MAP_SHARED }, \
+	    { SYS_openat, 2, O_CREAT | TMPFILE, 3, S_ISUID | S_ISGID }, \
+	    { SYS_fchmod, 1, S_ISUID | S_ISGID, 0, 0 }, \
+	    { SYS_utimensat, 1, UINT32_MAX, 0, 0 }, \
+	    { SYS_utimensat, 1 | UPPER, UINT32_MAX, 0, 0 }
+static const struct rule file_rules[] = { FILE_RULES };
+/* ioctl for that question only. */
+static const struct rule tool_rules[] = { FILE_RULES,
+	{ SYS_ioctl, 1, ~(uint32_t)TCGETS, 0, 0 } };
 static const struct rule sessions_rules[] = { RULES_ALL,
 	{ SYS_clone, 0, NAMESPACES, 0, 0 } };
 
@@ -162,6 +170,7 @@ static const struct list lists[] = {
 	[JAIL_SESSIONS] = LIST(sessions_calls, sessions_rules),
 	[JAIL_DELIVER] = LIST(deliver_calls, file_rules),
 	[JAIL_VIEW] = LIST(view_calls, file_rules),
+	[JAIL_TOOL] = LIST(tool_calls, tool_rules),
 	[JAIL_REMOTE] = LIST(remote_calls, closed_rules),
 };
 

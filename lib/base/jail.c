@@ -43,6 +43,11 @@ enum {
 	    LANDLOCK_ACCESS_FS_READ_DIR
 };
 
+static const uint64_t NEVER = LANDLOCK_ACCESS_FS_EXECUTE |
+    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+    LANDLOCK_ACCESS_FS_MAKE_SYM;
+
 static uint64_t
 handled(int abi)
 {
@@ -76,12 +81,7 @@ let_below(int ruleset, const char *path, uint64_t rights)
 static int
 let_session(int ruleset, const char *folder, uint64_t all)
 {
-	uint64_t never = LANDLOCK_ACCESS_FS_EXECUTE |
-	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-	    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
-	    LANDLOCK_ACCESS_FS_MAKE_SYM;
-
-	if (let_below(ruleset, folder, all & ~never) == -1)
+	if (let_below(ruleset, folder, all & ~NEVER) == -1)
 		return -1;
 	if (let_below(ruleset, "/usr/lib", LANDLOCK_READ) == -1 ||
 	    let_below(ruleset, "/lib", LANDLOCK_READ) == -1 ||
@@ -89,6 +89,16 @@ let_session(int ruleset, const char *folder, uint64_t all)
 		LANDLOCK_ACCESS_FS_READ_FILE) == -1)
 		return -1;
 	return 0;
+}
+
+/* A folder that cannot be reached cannot be opened either. */
+static int
+let_also(int ruleset, const struct jail *j, uint64_t all)
+{
+	uint64_t rights = j->also_writes ? all & ~NEVER : LANDLOCK_READ;
+	int r = let_below(ruleset, j->also, rights);
+
+	return r == -1 && (errno == EACCES || errno == ENOTDIR) ? 0 : r;
 }
 
 static int
@@ -109,6 +119,8 @@ lock_files(const struct jail *j, int *landlock)
 		return -1;
 	if (j->folder)
 		r = let_session(ruleset, j->folder, a.handled_access_fs);
+	if (r == 0 && j->also)
+		r = let_also(ruleset, j, a.handled_access_fs);
 	if (r == 0)
 		r = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 	close(ruleset);
@@ -158,6 +170,7 @@ static const struct limits limits[] = {
 	[JAIL_SESSION] = { 256, 8 * GIB, 16 * GIB },
 	[JAIL_DELIVER] = { 256, 8 * GIB, 16 * GIB },
 	[JAIL_VIEW] = { 0, 0, 16 * GIB },
+	[JAIL_TOOL] = { 0, 0, 0 },
 	[JAIL_REMOTE] = { 64, GIB, 0 },
 };
 

@@ -12,6 +12,7 @@
 #ifndef POSTERN_BASE_JAIL_H
 #define POSTERN_BASE_JAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ enum jail_kind {
 	JAIL_SESSIONS, /* forks children for JAIL_SESSION, each as its owner */
 	JAIL_DELIVER, /* deliver, enqueue: one folder */
 	JAIL_VIEW,    /* postern-mailfs: one folder, and /dev/fuse */
+	JAIL_TOOL,    /* postern-mailbox: one folder, and a second */
 	JAIL_REMOTE   /* remote: connects outwards */
 };
 
@@ -31,6 +33,8 @@ struct jail {
 	enum jail_kind kind;
 	const char *empty;  /* folder to chroot into, or NULL */
 	const char *folder; /* all that can be opened, or NULL: nothing */
+	const char *also;   /* and, beside it, a second folder, or NULL, */
+	bool also_writes;   /* to read what is below it, or to write, too */
 };
 
 /*

@@ -6,8 +6,10 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +41,7 @@ static const struct jailed jails[] = {
 	{ "nurseries of sessions", JAIL_SESSIONS, JAIL_SESSIONS, 73 },
 	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 41 },
 	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 44 },
+	{ "postern-mailbox", JAIL_TOOL, JAIL_TOOL, 42 },
 	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
 };
 
@@ -132,6 +135,63 @@ test_calls(struct tap *t, const struct jailed *j)
 	tap_ok(t, count_allowed(j, X32) == 0, name);
 }
 
+/* What can be done with a file: 1 read it, 2 write to it. */
+static int
+try_file(const char *path)
+{
+	int r = open(path, O_RDONLY | O_CLOEXEC);
+	int w = open(path, O_WRONLY | O_CLOEXEC);
+
+	return (r != -1) + 2 * (w != -1);
+}
+
+/* Two bits for each folder; -1: there is no Landlock. */
+static int
+try_folders(void)
+{
+	struct jail j = { .kind = JAIL_TOOL, .folder = "a", .also = "b" };
+	int status, landlock;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (jail_enter(&j, &landlock) == -1 || landlock == 0)
+			_exit(255);
+		_exit(try_file("a/x") | try_file("b/x") << 2 |
+		      try_file("c/x") << 4);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1 || !WIFEXITED(status))
+		abort();
+	return WEXITSTATUS(status) == 255 ? -1 : WEXITSTATUS(status);
+}
+
+static void
+test_folders(struct tap *t)
+{
+	static const char *const names[] = { "a/x", "b/x", "c/x" };
+	static const char *const folders[] = { "a", "b", "c" };
+	char here[] = "jail-XXXXXX";
+	int got;
+
+	if (mkdtemp(here) == NULL || chdir(here) == -1)
+		abort();
+	for (size_t i = 0; i < 3; i++) {
+		if (mkdir(folders[i], 0700) == -1)
+			abort();
+		close(open(names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	}
+	got = try_folders();
+	for (size_t i = 0; i < 3; i++) {
+		unlink(names[i]);
+		rmdir(folders[i]);
+	}
+	if (chdir("..") == -1)
+		abort();
+	rmdir(here);
+	tap_ok(t, got == -1 || got == 7,
+	    got == -1 ? "two folders # SKIP no Landlock"
+		      : "one folder to write, a second to read, no third");
+}
+
 static void
 test_files(struct tap *t)
 {
@@ -153,6 +213,7 @@ test_files(struct tap *t)
 			   is_allowed(&j, SYS_connect) ||
 			   is_allowed(&j, SYS_bind);
 	}
+	test_folders(t);
 	tap_ok(t, !open, "who reads the network or secrets opens no file");
 	tap_ok(t, !sockets, "only remote makes sockets");
 }
