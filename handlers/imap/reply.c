@@ -234,8 +234,8 @@ tell_gone(struct imap *s)
 	mailbox_forget(s->box);
 }
 
-/* Another session deleted the mailbox (RFC 2180 3.2), or all its UIDs are
- * others now: a client can only begin again. */
+/* Another session deleted the mailbox (RFC 2180 3.2), all its UIDs are others
+ * now, or the disk failed: a client can only begin again. */
 static void
 lose_mailbox(struct imap *s)
 {
@@ -243,8 +243,8 @@ lose_mailbox(struct imap *s)
 
 	s->end = deleted ? "mailbox deleted" : "new UIDVALIDITY";
 	session_unselect(s);
-	reply_bye(s,
-	    deleted ? "the mailbox was deleted" : "the mailbox got new UIDs");
+	reply_bye(s, deleted ? "the mailbox was deleted"
+			     : "the mailbox must be opened anew");
 }
 
 void

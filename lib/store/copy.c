@@ -326,7 +326,7 @@ undo(struct target *t, char *const *names, size_t n, uint32_t first)
 	}
 	r = journal_append(t->m, &f, true);
 	batch_free(&f);
-	if (r == -1)
+	if (r == -1 && !t->m->state->stale)
 		return 0;
 	drop_links(t, names, n);
 	for (size_t k = 0; k < n; k++)

@@ -194,10 +194,11 @@ settle(struct mailbox *m, uint64_t modseq_before)
 {
 	if (m->highestmodseq == modseq_before || m->state->light)
 		return 0;
-	return fdatasync(m->state->journal) == -1 && errno != EROFS &&
-		       errno != EINVAL
-		   ? -1
-		   : 0;
+	if (fdatasync(m->state->journal) == 0 || errno == EROFS ||
+	    errno == EINVAL)
+		return 0;
+	m->state->stale = true; /* the kernel says so only once */
+	return -1;
 }
 
 int
@@ -296,7 +297,7 @@ journal_reserve(const struct mailbox *m)
 }
 
 static int
-write_frame(const struct mailbox_state *s, struct span bytes, bool durable)
+write_frame(const struct mailbox_state *s, struct span bytes)
 {
 	while (bytes.n > 0) {
 		uint64_t at = s->offset; /* for the first piece */
@@ -310,7 +311,7 @@ write_frame(const struct mailbox_state *s, struct span bytes, bool durable)
 			continue;
 		return -1;
 	}
-	return durable ? fdatasync(s->journal) : 0;
+	return 0;
 }
 
 int
@@ -330,7 +331,7 @@ journal_append(struct mailbox *m, struct batch *f, bool durable)
 		return -1;
 	}
 	if (s->writable) {
-		if (write_frame(s, bytes, durable) == -1) {
+		if (write_frame(s, bytes) == -1) {
 			int error = errno;
 
 			/* Should this fail, it is a torn end like any. */
@@ -342,7 +343,10 @@ journal_append(struct mailbox *m, struct batch *f, bool durable)
 		s->offset += bytes.n;
 		journal_reserve(m);
 	}
-	return batch_apply(m, bytes);
+	if (batch_apply(m, bytes) == -1)
+		return -1;
+	/* Others may have read it: it stays, whatever the disk says. */
+	return durable ? journal_sync(m) : 0;
 }
 
 int

@@ -178,6 +178,8 @@ merge_message(
 	if (view_set_name(m, i, span_str(mailbox_file(other, k)),
 		fresh->in_new) == -1)
 		return -1;
+	m->msgs[i].late = fresh->late;
+	m->state->late |= fresh->late;
 	/* After a repair one modseq may stand for two states. */
 	if (m->msgs[i].modseq != fresh->modseq ||
 	    m->msgs[i].flags != fresh->flags ||

@@ -183,8 +183,9 @@ int journal_tail(struct mailbox *m, bool *torn);
 int journal_is_damaged(const struct mailbox *m);
 /* Under the lock: cuts what is left, or EBADMSG for damage. */
 int journal_cut(struct mailbox *m);
-/* Under the lock: writes the frame (where there is something in it), waits
- * for the disk where durable is set, and takes it in. */
+/* Under the lock: writes the frame (where there is something in it), takes it
+ * in, and waits for the disk where durable is set.  -1: nothing was written;
+ * or, and then the view is dead (stale), what was written may get lost. */
 int journal_append(struct mailbox *m, struct batch *f, bool durable);
 /* Under the lock, where the state is older than what was told already: its
  * numbers go on from these. */

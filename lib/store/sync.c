@@ -420,6 +420,9 @@ one_round(struct mailbox *m)
 		return repair_renumber(m);
 	result = take_in(&r);
 	error = errno;
+	/* What is in the view will be told, whatever came then. */
+	if (result == -1 && r.counts && !m->state->stale)
+		(void)journal_sync(m);
 	batch_free(&r.f);
 	scan_free(&r.s);
 	buf_free(&r.moves);
@@ -468,6 +471,15 @@ sync_locked(struct mailbox *m)
 	return r;
 }
 
+/* The disk failed, and nothing that the view has since may be told. */
+static int
+dead(const struct mailbox *m)
+{
+	if (m->state->stale && m->state->marks)
+		errno = ESTALE;
+	return -1;
+}
+
 int
 mailbox_sync(struct mailbox *m)
 {
@@ -475,7 +487,7 @@ mailbox_sync(struct mailbox *m)
 
 	watch_drain(m);
 	if (view_follow(m) == -1)
-		return -1;
+		return dead(m);
 	r = is_due(m);
 	if (r == 1)
 		r = m->state->writable ? sync_locked(m) : one_round(m);
@@ -491,5 +503,5 @@ mailbox_sync(struct mailbox *m)
 	if (r == 0 && m->state->marks)
 		index_tighten(m);
 	view_tidy(m);
-	return r;
+	return r == -1 ? dead(m) : r;
 }

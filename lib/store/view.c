@@ -229,8 +229,11 @@ view_add(struct mailbox *m, const struct message *msg, struct span name)
 	m->msgs[m->n - 1].learned = false;
 	m->msgs[m->n - 1].recent = false;
 	m->msgs[m->n - 1].in_new = false;
-	if (view_set_name(m, m->n - 1, name, in_new) == 0)
+	if (view_set_name(m, m->n - 1, name, in_new) == 0) {
+		m->msgs[m->n - 1].late = msg->late;
+		s->late |= msg->late;
 		return 0;
+	}
 	m->n--;
 	return -1;
 }

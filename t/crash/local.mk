@@ -28,6 +28,10 @@ EXTRA_DIST += t/crash/fold.t t/crash/fold.py
 TESTS += t/crash/stuck.t
 EXTRA_DIST += t/crash/stuck.t
 
+# What the disk refuses, and others have read.
+TESTS += t/crash/sync.t
+EXTRA_DIST += t/crash/sync.t t/crash/sync.py
+
 # Full disks.
 TESTS += t/crash/full.t
 EXTRA_DIST += t/crash/full.t t/crash/full.py

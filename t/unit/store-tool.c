@@ -6,6 +6,7 @@
  *   subscribe|unsubscribe NAME     folder NAME
  *   deliver NAME TEXT              append NAME FLAGS TEXT
  *   open NAME   examine NAME   close   sync   forget   ls   names
+ *   follow (sync without the folder)
  *   add|remove|set UID FLAGS [KEYWORD]     expunge UID
  *   copy UID NAME   move UID NAME   read UID   wait MS
  *   status NAME     validity        exhaust NAME (UIDs: few are left)
@@ -406,6 +407,8 @@ do_view(struct tool *t, struct span verb, struct span args)
 		answer(0);
 	} else if (span_is(verb, "sync"))
 		answer(mailbox_sync(t->m));
+	else if (span_is(verb, "follow"))
+		answer(view_follow(t->m));
 	else if (span_is(verb, "forget"))
 		mailbox_forget(t->m);
 	else if (span_is(verb, "ls"))
