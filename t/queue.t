@@ -122,6 +122,15 @@ subject=alias
 send -f bob info alice+tag; run
 is "$(copies alice) $(copies bob)" "2 1" \
 	"an alias reaches its members, a sub-address its mailbox"
+rm -f "$mail"/*/new/*
+subject=twice
+send -f bob alice@example.test alice@example.test ALICE@Example.TEST bob \
+	alice+x@example.test alice+X@example.test info; run
+is "$(copies alice) $(copies bob) $(queued)" "2 1 0" \
+	"an address that is named twice has it once, a sub-address for itself"
+is "$(grep -h ^Delivered-To "$mail"/alice/new/* | sort)" \
+	"Delivered-To: alice+x@example.test
+Delivered-To: alice@example.test" "as it was named"
 postern alias add @example.test carol@example.test
 subject=catch
 send -f bob whoever whoelse nobody; run
@@ -211,6 +220,13 @@ subject=remote
 echo "1 perm 5.1.1 no such user"; } >"$tmp/remote.says"
 send -f bob a@far.test b@far.test c@FAR.test; run
 is "$(cat "$tmp/remote.args")" "far.test 0 1 2" "one run for one domain"
+: >"$tmp/remote.args"
+{ echo "0 ok 2.0.0 fine"; echo "2 ok 2.0.0 fine"; } >"$tmp/remote.says"
+send -f bob d@far.test d@FAR.test D@far.test; run
+is "$(cat "$tmp/remote.args") $(queued)" "far.test 0 2 0" \
+	"named twice is once, but capitals are the other host's to read"
+{ echo "0 ok 2.0.0 fine"; echo "2 ok 2.1.5 fine too"
+echo "1 perm 5.1.1 no such user"; } >"$tmp/remote.says"
 like "$(cat "$tmp/remote.file")" '^rcpt 10:b@far.test,$' \
 	"it gets the queue file"
 report=$(bounces bob)

@@ -8,11 +8,19 @@
 #include "base/log.h"
 #include "qsend.h"
 
+/* The recipients that are there before aliases add more, by address: a table
+ * of their numbers, each plus one, at least half of it free. */
+struct named {
+	uint32_t *slot; /* NULL: there was no memory for it */
+	size_t mask;
+};
+
 struct routing {
 	struct qsend *q;
 	struct work *w;
 	int users; /* -1: the database cannot be opened */
 	int64_t now;
+	struct named named;
 };
 
 static int
@@ -46,6 +54,70 @@ outcome(const struct routing *r, size_t i, enum outcome_word word,
 		.code = span_str(code), .text = text };
 
 	work_record(r->w, &o);
+}
+
+/* ---- who is named twice ---- */
+
+static size_t
+hash(struct span address)
+{
+	uint64_t h = 1469598103934665603u;
+
+	for (size_t i = 0; i < address.n; i++) {
+		unsigned char c = (unsigned char)address.p[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c |= 0x20;
+		h = (h ^ c) * 1099511628211u;
+	}
+	return (size_t)(h ^ h >> 32);
+}
+
+static struct named
+name_all(const struct state *s, struct arena *a)
+{
+	struct named n = { .mask = 4 };
+
+	while (n.mask < 2 * s->n)
+		n.mask *= 2;
+	n.slot = arena_alloc(a, n.mask--, sizeof *n.slot);
+	for (size_t i = 0; n.slot && i < s->n && i < UINT32_MAX; i++) {
+		size_t at = hash(s->rcpt[i].address) & n.mask;
+
+		while (n.slot[at] != 0)
+			at = (at + 1) & n.mask;
+		n.slot[at] = (uint32_t)i + 1;
+	}
+	return n;
+}
+
+/* RFC 5321 2.4: what stands before the @ is for its own host to read. */
+static bool
+is_same(struct span a, struct span b, bool foreign)
+{
+	size_t at = span_rfind(a, '@');
+
+	return span_eq_nocase(a, b) &&
+	    (!foreign || span_eq(span_head(a, at), span_head(b, at)));
+}
+
+/* Whether a recipient before number i is the same address. */
+static bool
+is_named_before(const struct routing *r, size_t i, bool foreign)
+{
+	const struct rcpt *rcpt = r->w->state.rcpt;
+	const struct named *n = &r->named;
+	size_t at;
+
+	if (n->slot == NULL)
+		return false;
+	at = hash(rcpt[i].address) & n->mask;
+	for (; n->slot[at] != 0; at = (at + 1) & n->mask)
+		if (n->slot[at] <= i &&
+		    is_same(rcpt[n->slot[at] - 1].address, rcpt[i].address,
+			foreign))
+			return true;
+	return false;
 }
 
 /* ---- aliases: the addresses at the end of all of them ---- */
@@ -254,8 +326,15 @@ route_one(const struct routing *r, size_t i)
 {
 	struct span address = r->w->state.rcpt[i].address;
 	struct users_record record;
+	enum users_kind kind = look_up(r, address, &record);
 
-	switch (look_up(r, address, &record)) {
+	if (kind != USERS_TEMPFAIL &&
+	    is_named_before(r, i, kind == USERS_FOREIGN)) {
+		outcome(r, i, OUTCOME_OK, "2.1.5",
+		    span_str("The address is a recipient already"));
+		return;
+	}
+	switch (kind) {
 	case USERS_TEMPFAIL:
 		local_fault(r, i, "users.cdb");
 		break;
@@ -284,6 +363,7 @@ route_all(struct qsend *q, struct work *w, int64_t now)
 	struct routing r = { .q = q, .w = w, .now = now };
 
 	r.users = open_users(q);
+	r.named = name_all(&w->state, &w->arena);
 	for (size_t i = 0; i < w->state.n; i++) {
 		const struct rcpt *x = &w->state.rcpt[i];
 
