@@ -359,8 +359,9 @@ send_item(
 		send_parsed(s, f, item->kind, i);
 		break;
 	case FETCH_DATE:
-		out_fmt(&s->out, "INTERNALDATE \"%s\"",
-		    date_imap(m->date, date_zone(m->date), date));
+		out_str(&s->out, "INTERNALDATE \"");
+		out_str(&s->out, date_imap(m->date, date_zone(m->date), date));
+		out_str(&s->out, "\"");
 		break;
 	case FETCH_FLAGS:
 		send_flags(s, i);
@@ -372,11 +373,10 @@ send_item(
 		send_section(s, f, item);
 		break;
 	case FETCH_SIZE:
-		out_fmt(
-		    &s->out, "RFC822.SIZE %llu", (unsigned long long)m->wire);
+		reply_number(s, "RFC822.SIZE ", m->wire, "");
 		break;
 	case FETCH_UID:
-		out_fmt(&s->out, "UID %u", m->uid);
+		reply_number(s, "UID ", m->uid, "");
 		break;
 	}
 }
@@ -411,9 +411,9 @@ send_message(struct imap *s, struct fetching *f, size_t i, bool flags)
 	}
 	if (s->box->nkeywords != s->nkeywords)
 		reply_flags(s);
-	out_fmt(&s->out, "* %zu FETCH (", i + 1);
+	reply_number(s, "* ", i + 1, " FETCH (");
 	if (s->by_uid && !has_kind(&f->what, FETCH_UID)) {
-		out_fmt(&s->out, "UID %u", s->box->msgs[i].uid);
+		reply_number(s, "UID ", s->box->msgs[i].uid, "");
 		blank = " ";
 	}
 	for (size_t k = 0; k < f->what.n && s->out.error == 0; k++) {

@@ -115,14 +115,14 @@ reply_errno_target(struct imap *s)
 
 static const struct {
 	unsigned bit;
-	const char *name;
+	struct span name;
 } flag_names[] = {
-	{ FLAG_ANSWERED, "\\Answered" },
-	{ FLAG_FLAGGED, "\\Flagged" },
-	{ FLAG_DELETED, "\\Deleted" },
-	{ FLAG_SEEN, "\\Seen" },
-	{ FLAG_DRAFT, "\\Draft" },
-	{ FLAG_PASSED, "$Forwarded" },
+	{ FLAG_ANSWERED, SPAN("\\Answered") },
+	{ FLAG_FLAGGED, SPAN("\\Flagged") },
+	{ FLAG_DELETED, SPAN("\\Deleted") },
+	{ FLAG_SEEN, SPAN("\\Seen") },
+	{ FLAG_DRAFT, SPAN("\\Draft") },
+	{ FLAG_PASSED, SPAN("$Forwarded") },
 };
 
 static void
@@ -134,10 +134,10 @@ flag_list(struct imap *s, unsigned flags, uint64_t keywords, const char *last)
 	for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++)
 		if (flags & flag_names[i].bit) {
 			out_str(&s->out, blank);
-			out_str(&s->out, flag_names[i].name);
+			out_span(&s->out, flag_names[i].name);
 			blank = " ";
 		}
-	for (size_t i = 0; i < s->box->nkeywords; i++)
+	for (size_t i = 0; keywords && i < s->box->nkeywords; i++)
 		if (keywords & UINT64_C(1) << i) {
 			out_str(&s->out, blank);
 			out_str(&s->out, s->box->keyword[i]);
@@ -175,15 +175,23 @@ reply_message_flags(struct imap *s, size_t i)
 }
 
 void
+reply_number(struct imap *s, const char *before, uint64_t n, const char *after)
+{
+	out_str(&s->out, before);
+	out_u64(&s->out, n);
+	out_str(&s->out, after);
+}
+
+void
 reply_fetch_flags(struct imap *s, size_t i)
 {
 	struct message *m = &s->box->msgs[i];
 
 	if (s->box->nkeywords != s->nkeywords)
 		reply_flags(s);
-	out_fmt(&s->out, "* %zu FETCH (", i + 1);
+	reply_number(s, "* ", i + 1, " FETCH (");
 	if (s->by_uid)
-		out_fmt(&s->out, "UID %u ", m->uid);
+		reply_number(s, "UID ", m->uid, " ");
 	out_str(&s->out, "FLAGS ");
 	reply_message_flags(s, i);
 	out_str(&s->out, ")\r\n");
@@ -227,7 +235,7 @@ tell_gone(struct imap *s)
 
 	for (size_t i = 0; s->box->ngone > 0 && i < s->exists; i++)
 		if (s->box->msgs[i].gone) {
-			out_fmt(&s->out, "* %zu EXPUNGE\r\n", i + 1 - told);
+			reply_number(s, "* ", i + 1 - told, " EXPUNGE\r\n");
 			told++;
 		}
 	s->exists -= told;

@@ -95,6 +95,9 @@ void reply_changes(struct imap *s);
 void reply_flags(struct imap *s);
 /* "(\Seen ...)" of message i. */
 void reply_message_flags(struct imap *s, size_t i);
+/* A number in its text: for what is said of each message. */
+void reply_number(
+    struct imap *s, const char *before, uint64_t n, const char *after);
 /* "* n FETCH (FLAGS (...))", with UID where the command was one. */
 void reply_fetch_flags(struct imap *s, size_t i);
 void reply_exists(struct imap *s);

@@ -79,29 +79,13 @@ write_buffer(struct out *o)
 }
 
 void
-out_add(struct out *o, const void *p, size_t n)
+out_past(struct out *o, const void *p, size_t n)
 {
-	if (n > o->size - o->n)
-		write_buffer(o);
-	if (n > o->size) {
+	write_buffer(o);
+	if (n > o->size)
 		write_now(o, p, n);
-		return;
-	}
-	if (n > 0)
-		memcpy(o->buf + o->n, p, n);
-	o->n += n;
-}
-
-void
-out_span(struct out *o, struct span s)
-{
-	out_add(o, s.p, s.n);
-}
-
-void
-out_str(struct out *o, const char *s)
-{
-	out_add(o, s, strlen(s));
+	else
+		out_add(o, p, n);
 }
 
 void

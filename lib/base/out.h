@@ -28,9 +28,32 @@ struct out {
 
 struct out out_fd(int fd, char *buf, size_t size);
 
-void out_add(struct out *o, const void *p, size_t n);
-void out_span(struct out *o, struct span s);
-void out_str(struct out *o, const char *s);
+/* What does not fit behind what is there. */
+void out_past(struct out *o, const void *p, size_t n);
+static inline void
+out_add(struct out *o, const void *p, size_t n)
+{
+	if (n > o->size - o->n) {
+		out_past(o, p, n);
+		return;
+	}
+	if (n > 0)
+		memcpy(o->buf + o->n, p, n);
+	o->n += n;
+}
+
+static inline void
+out_span(struct out *o, struct span s)
+{
+	out_add(o, s.p, s.n);
+}
+
+static inline void
+out_str(struct out *o, const char *s)
+{
+	out_add(o, s, strlen(s));
+}
+
 void out_u64(struct out *o, uint64_t v);
 /* Up to 1,023 bytes of formatted text; more is cut. */
 void out_fmt(struct out *o, const char *fmt, ...)

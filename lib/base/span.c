@@ -22,18 +22,6 @@ span_eq_nocase(struct span a, struct span b)
 }
 
 bool
-span_is(struct span s, const char *str)
-{
-	return span_eq(s, span_str(str));
-}
-
-bool
-span_is_nocase(struct span s, const char *str)
-{
-	return span_eq_nocase(s, span_str(str));
-}
-
-bool
 span_starts_nocase(struct span s, const char *prefix)
 {
 	struct span want = span_str(prefix);

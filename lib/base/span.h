@@ -63,8 +63,18 @@ span_eq(struct span a, struct span b)
 bool span_eq_nocase(struct span a, struct span b);
 
 /* Against a C string: exactly, and without regard to ASCII case. */
-bool span_is(struct span s, const char *str);
-bool span_is_nocase(struct span s, const char *str);
+static inline bool
+span_is(struct span s, const char *str)
+{
+	return span_eq(s, span_str(str));
+}
+static inline bool
+span_is_nocase(struct span s, const char *str)
+{
+	struct span want = span_str(str);
+
+	return s.n == want.n && span_eq_nocase(s, want);
+}
 bool span_starts_nocase(struct span s, const char *prefix);
 bool span_ends(struct span s, const char *suffix);
 

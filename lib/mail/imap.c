@@ -20,9 +20,9 @@ enum field {
 	FIELDS
 };
 
-static const char *const names[FIELDS] = { "Date", "Subject", "From",
-	"Sender", "Reply-To", "To", "Cc", "Bcc", "In-Reply-To",
-	"Message-ID" };
+static const struct span names[FIELDS] = { SPAN("Date"), SPAN("Subject"),
+	SPAN("From"), SPAN("Sender"), SPAN("Reply-To"), SPAN("To"), SPAN("Cc"),
+	SPAN("Bcc"), SPAN("In-Reply-To"), SPAN("Message-ID") };
 
 struct envelope {
 	struct span fields[FIELDS]; /* from the first of the name to the end
@@ -183,7 +183,7 @@ add_addresses(struct envelope *e, enum field field)
 	size_t n = 0, seen = 0;
 
 	while (seen < e->count[field] && header_next(&rest, &f)) {
-		if (!span_is_nocase(f.name, names[field]))
+		if (!span_eq_nocase(f.name, names[field]))
 			continue;
 		seen++;
 		if (add_field_addresses(e, f.value, &n) == -1)
@@ -202,7 +202,7 @@ has_addresses(const struct envelope *e, enum field field)
 	size_t seen = 0;
 
 	while (seen < e->count[field] && header_next(&rest, &f)) {
-		if (!span_is_nocase(f.name, names[field]))
+		if (!span_eq_nocase(f.name, names[field]))
 			continue;
 		seen++;
 		lex_skip(&f.value);
@@ -240,7 +240,7 @@ find_fields(struct envelope *e, struct span header)
 
 	while (header_next(&rest, &f)) {
 		for (int i = 0; i < FIELDS; i++) {
-			if (!span_is_nocase(f.name, names[i]))
+			if (!span_eq_nocase(f.name, names[i]))
 				continue;
 			if (e->count[i]++ > 0)
 				break;

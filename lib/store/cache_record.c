@@ -12,22 +12,21 @@ enum {
 
 static const char magic[8] = "PSTNCCH1";
 
-static const struct {
-	unsigned char kind, version;
-} parts[CACHE_PARTS] = {
-	[CACHE_ENVELOPE] = { 1, 2 },
-	[CACHE_BODY] = { 2, 2 },
-	[CACHE_BODYSTRUCTURE] = { 3, 2 },
-	[CACHE_FROM] = { 4, 1 },
-	[CACHE_TO] = { 5, 1 },
-	[CACHE_CC] = { 6, 1 },
-	[CACHE_SUBJECT] = { 7, 1 },
-	[CACHE_MESSAGE_ID] = { 8, 1 },
-	[CACHE_IN_REPLY_TO] = { 9, 1 },
-	[CACHE_REFERENCES] = { 10, 1 },
-	[CACHE_DATE] = { 11, 1 },
-	[CACHE_SENDER] = { 12, 1 },
-	[CACHE_TEXT] = { 13, 1 },
+/* A part's kind is its place here, from 1 on. */
+static const unsigned char versions[CACHE_PARTS] = {
+	[CACHE_ENVELOPE] = 2,
+	[CACHE_BODY] = 2,
+	[CACHE_BODYSTRUCTURE] = 2,
+	[CACHE_FROM] = 1,
+	[CACHE_TO] = 1,
+	[CACHE_CC] = 1,
+	[CACHE_SUBJECT] = 1,
+	[CACHE_MESSAGE_ID] = 1,
+	[CACHE_IN_REPLY_TO] = 1,
+	[CACHE_REFERENCES] = 1,
+	[CACHE_DATE] = 1,
+	[CACHE_SENDER] = 1,
+	[CACHE_TEXT] = 1,
 };
 
 void
@@ -61,7 +60,7 @@ whole_length(const struct cache_record *r)
 static void
 add_part(struct buf *out, size_t i, struct span bytes)
 {
-	char head[PART] = { (char)parts[i].kind, (char)parts[i].version };
+	char head[PART] = { (char)(i + 1), (char)versions[i] };
 
 	put32(head + 4, (uint32_t)bytes.n);
 	(void)buf_add(out, head, sizeof head); /* full is sticky */
@@ -139,10 +138,10 @@ cache_last(struct span s)
 static void
 take_part(struct span head, struct span bytes, struct cache_record *out)
 {
-	for (size_t i = 0; i < CACHE_PARTS; i++)
-		if ((unsigned char)head.p[0] == parts[i].kind &&
-		    (unsigned char)head.p[1] == parts[i].version)
-			out->part[i] = bytes;
+	size_t i = (size_t)(unsigned char)head.p[0] - 1;
+
+	if (i < CACHE_PARTS && (unsigned char)head.p[1] == versions[i])
+		out->part[i] = bytes;
 }
 
 /* Zeros end the parts: no kind is 0. */
@@ -194,11 +193,12 @@ cache_number(const struct cache_record *r, enum cache_part part, uint32_t *n)
 enum cache_part
 cache_field(struct span name)
 {
-	static const char *const names[NAMES] = { "From", "To", "Cc",
-		"Subject", "Message-ID", "In-Reply-To", "References" };
+	static const struct span names[NAMES] = { SPAN("From"), SPAN("To"),
+		SPAN("Cc"), SPAN("Subject"), SPAN("Message-ID"),
+		SPAN("In-Reply-To"), SPAN("References") };
 
 	for (size_t i = 0; i < NAMES; i++)
-		if (span_is_nocase(name, names[i]))
+		if (span_eq_nocase(name, names[i]))
 			return (enum cache_part)(CACHE_FROM + i);
 	return CACHE_PARTS;
 }

@@ -442,14 +442,33 @@ date_mail(int64_t seconds, int zone, char out[DATE_TEXT])
 	return out;
 }
 
+/* Two digits and what stands behind them: where the next goes. */
+static char *
+put_two(char *to, int n, char then)
+{
+	*to++ = (char)('0' + n / 10 % 10);
+	*to++ = (char)('0' + n % 10);
+	*to = then;
+	return to + (then != '\0');
+}
+
+/* Without printf: a client asks for that of each message. */
 const char *
 date_imap(int64_t seconds, int zone, char out[DATE_TEXT])
 {
 	struct date d = date_civil(seconds, zone);
+	char *to = put_two(out, d.day, '-');
 
-	snprintf(out, DATE_TEXT, "%02d-%s-%04d %02d:%02d:%02d %c%04d", d.day,
-	    months[d.month - 1], d.year, d.hour, d.minute, d.second,
-	    zone < 0 ? '-' : '+', zone_number(zone) % 10000);
+	memcpy(to, months[d.month - 1], 3);
+	to[3] = '-';
+	to = put_two(to + 4, d.year / 100, '\0');
+	to = put_two(to, d.year % 100, ' ');
+	to = put_two(to, d.hour, ':');
+	to = put_two(to, d.minute, ':');
+	to = put_two(to, d.second, ' ');
+	*to++ = zone < 0 ? '-' : '+';
+	to = put_two(to, zone_number(zone) / 100, '\0');
+	(void)put_two(to, zone_number(zone) % 100, '\0');
 	return out;
 }
 
