@@ -262,7 +262,25 @@ like "$(bounces bob)" '^Status: 5\.4\.7$' "after its time it comes back"
 : >"$tmp/remote.says"
 subject=crash
 send -f bob a@crash.test; run
-is "$(queued)" 1 "but not because a program of ours crashed"
+is "$(queued)" 0 "also where a program of ours crashed"
+like "$(bounces bob)" '^Diagnostic-Code: x-postern; A fault of this system' \
+	"with the reason, in words for others"
+like "$(cat "$tmp/log")" 'fault-expired.* to=a@crash.test .*did.*not.*report' \
+	"and in the log for us"
+mv "$root/etc/postern/users.cdb" "$tmp/users.cdb"
+subject=nodb
+send -f bob alice; run
+mv "$tmp/users.cdb" "$root/etc/postern/users.cdb"
+like "$(cat "$tmp/log")" 'fault-expired.* to=alice@example.test .*users.cdb' \
+	"or the database was not there"
+again() { run; [ "$(queued)" = 0 ]; }
+wait_for again
+conf
+subject=crash
+send -f bob a@crash.test; run
+is "$(queued)" 1 "but not before its time"
+like "$(cat "$spool"/state/*)" '^0 fault [0-9]+ 4\.3\.0 ' \
+	"the record tells whose fault it is"
 rm -f "$spool"/mess/* "$spool"/state/*
 chmod 500 "$mail/alice/tmp"
 subject=full

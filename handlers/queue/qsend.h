@@ -107,6 +107,12 @@ void work_open(struct qsend *q, uint32_t entry);
 /* Starts what can be started and, where nothing runs, ends the round. */
 void work_step(struct qsend *q, struct work *w);
 void work_record(struct work *w, const struct outcome *o);
+/*
+ * The same, with a line in the log; what has failed for now, and had its
+ * time, fails for good.  local: the fault is this machine's.
+ */
+void work_outcome(struct qsend *q, struct work *w, struct outcome *o,
+    bool local);
 /* A program of this message has ended. */
 void work_job_done(struct qsend *q, struct job *j, int status);
 

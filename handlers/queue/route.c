@@ -23,6 +23,14 @@ struct routing {
 	struct named named;
 };
 
+/* A clock that went back must not stop the queue. */
+static bool
+is_due(const struct qsend *q, const char *id, const struct rcpt *r,
+    int64_t now)
+{
+	return retry_due(&q->conf, id, r) <= now || r->last > now;
+}
+
 static int
 open_users(const struct qsend *q)
 {
@@ -129,10 +137,18 @@ struct expansion {
 	struct buf list; /* those that are no alias, with commas */
 };
 
-/* Not the sender's fault: it waits. */
+#define ROUTE_FAULT "4.3.5"
+
+/*
+ * Not the sender's fault: it waits.  A look-up costs little, so it is made
+ * often; what counts as a try is when the recipient is due.
+ */
 static void
 local_fault(const struct routing *r, size_t i, const char *what)
 {
+	const char *id = table_entry(&r->q->table, r->w->entry)->id;
+	struct outcome o = { .index = i, .word = OUTCOME_TEMP, .time = r->now,
+		.code = SPAN(ROUTE_FAULT), .text = span_str(what) };
 	struct log l;
 
 	r->w->local_fault = true;
@@ -141,6 +157,8 @@ local_fault(const struct routing *r, size_t i, const char *what)
 	log_span(&l, "to", r->w->state.rcpt[i].address);
 	log_str(&l, "what", what);
 	log_end(&l);
+	if (is_due(r->q, id, &r->w->state.rcpt[i], r->now))
+		work_outcome(r->q, r->w, &o, true);
 }
 
 /* Adds the members of one alias; false: too many. */
@@ -367,9 +385,9 @@ route_all(struct qsend *q, struct work *w, int64_t now)
 	for (size_t i = 0; i < w->state.n; i++) {
 		const struct rcpt *x = &w->state.rcpt[i];
 
-		/* A clock that went back must not stop the queue. */
 		if (x->state == RCPT_PENDING &&
-		    (retry_due(&q->conf, id, x) <= now || x->last > now))
+		    (is_due(q, id, x, now) ||
+			(x->fault && span_is(x->code, ROUTE_FAULT))))
 			route_one(&r, i);
 	}
 	if (r.users != -1)

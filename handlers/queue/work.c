@@ -134,30 +134,36 @@ log_outcome(const struct qsend *q, const struct work *w, const char *event,
 }
 
 /*
- * A recipient that failed for now.  A fault of this machine is no reason to
- * give up, whatever the message's age.
+ * A recipient that failed for now.  After its time it fails for good, also
+ * where this machine is at fault: the sender must learn of it one day.
  */
 static void
-record_temp(struct qsend *q, struct work *w, struct outcome *o, bool local)
+record_temp(struct qsend *q, struct work *w, struct outcome *o)
 {
 	const struct rcpt *r;
 
 	work_record(w, o);
 	r = &w->state.rcpt[o->index];
 	log_outcome(q, w, "deferred", r);
-	if (local || !retry_expired(&q->conf, &w->envelope, r, o->time))
+	if (!retry_expired(&q->conf, &w->envelope, r, o->time))
 		return;
+	if (o->word == OUTCOME_FAULT) {
+		log_outcome(q, w, "fault-expired", r);
+		o->text = span_str("A fault of this system lasted too long");
+	}
 	o->word = OUTCOME_PERM;
 	o->code = span_str("5.4.7");
 	work_record(w, o);
 	log_outcome(q, w, "failed", r);
 }
 
-static void
-record(struct qsend *q, struct work *w, struct outcome *o, bool local)
+void
+work_outcome(struct qsend *q, struct work *w, struct outcome *o, bool local)
 {
 	if (o->word == OUTCOME_TEMP) {
-		record_temp(q, w, o, local);
+		if (local)
+			o->word = OUTCOME_FAULT;
+		record_temp(q, w, o);
 		return;
 	}
 	work_record(w, o);
@@ -192,7 +198,7 @@ fail_held(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
 			             "was last tried") };
 
 		w->route[rcpt[i]].kind = ROUTE_IDLE;
-		record(q, w, &o, false);
+		work_outcome(q, w, &o, false);
 	}
 }
 
@@ -319,10 +325,7 @@ wait_for_next(struct qsend *q, struct work *w)
 			first = due;
 	}
 	delay = first == INT64_MAX ? most : first - now;
-	if ((w->local_fault || w->bounce_failed) &&
-	    delay < (int64_t)q->conf.retry_min_s)
-		delay = (int64_t)q->conf.retry_min_s;
-	if (w->bounce_failed || delay < 1)
+	if (w->local_fault || w->bounce_failed || delay < 1)
 		delay = (int64_t)q->conf.retry_min_s;
 	if (!w->local_fault && !w->bounce_failed && delay <= most)
 		note_due(q, w, now + delay);
@@ -407,7 +410,7 @@ remote_done(struct qsend *q, struct work *w, const struct job *j)
 			silent += is_silent(&o);
 			w->route[o.index].kind = ROUTE_IDLE;
 			o.time = wall();
-			record(q, w, &o, false);
+			work_outcome(q, w, &o, false);
 			break;
 		}
 	}
@@ -453,7 +456,7 @@ deliver_done(struct qsend *q, struct work *w, const struct job *j, int status)
 	o.time = wall();
 	w->route[o.index].kind = ROUTE_IDLE;
 	/* Only a mailbox that is full is its owner's doing. */
-	record(q, w, &o, !span_is(o.code, "4.2.2"));
+	work_outcome(q, w, &o, !span_is(o.code, "4.2.2"));
 	drop_loop(q, w, o.index);
 	dest_end(&q->dests, j->dest, false, &q->conf, io_now_ms());
 }
@@ -482,7 +485,7 @@ record_silence(struct qsend *q, struct work *w, const struct job *j)
 		if (w->route[o.index].kind != ROUTE_RUNNING)
 			continue;
 		w->route[o.index].kind = ROUTE_IDLE;
-		record(q, w, &o, true);
+		work_outcome(q, w, &o, true);
 	}
 }
 

@@ -17,6 +17,8 @@ static const struct {
 	[OUTCOME_PERM] = { "perm", "5.0.0" },
 	[OUTCOME_TOLD] = { "told", "5.0.0" },
 	[OUTCOME_ALIAS] = { "alias", "2.1.5" },
+	[OUTCOME_FAULT] = { "fault", "4.3.0" },
+	[OUTCOME_LATE] = { "late", "4.4.7" },
 };
 
 enum {
@@ -114,12 +116,20 @@ add_aliases(struct state *s, struct arena *a, size_t index, struct span list)
 	return true;
 }
 
-static bool
-is_legal(enum rcpt_state from, enum outcome_word word)
+bool
+state_is_late(const struct rcpt *r)
 {
+	return r->state == RCPT_PENDING && r->tries > 0 && !r->told_late;
+}
+
+static bool
+is_legal(const struct rcpt *r, enum outcome_word word)
+{
+	if (word == OUTCOME_LATE)
+		return state_is_late(r);
 	if (word == OUTCOME_TOLD)
-		return from == RCPT_PERM;
-	return from == RCPT_PENDING;
+		return r->state == RCPT_PERM;
+	return r->state == RCPT_PENDING;
 }
 
 bool
@@ -128,13 +138,17 @@ state_apply(struct state *s, struct arena *a, const struct outcome *o)
 	static const enum rcpt_state after[] = {
 		[OUTCOME_TEMP] = RCPT_PENDING, [OUTCOME_OK] = RCPT_OK,
 		[OUTCOME_PERM] = RCPT_PERM, [OUTCOME_TOLD] = RCPT_TOLD,
-		[OUTCOME_ALIAS] = RCPT_OK
+		[OUTCOME_ALIAS] = RCPT_OK, [OUTCOME_FAULT] = RCPT_PENDING
 	};
 	struct span code, text;
 	struct rcpt *r;
 
-	if (o->index >= s->n || !is_legal(s->rcpt[o->index].state, o->word))
+	if (o->index >= s->n || !is_legal(&s->rcpt[o->index], o->word))
 		return false;
+	if (o->word == OUTCOME_LATE) {
+		s->rcpt[o->index].told_late = true;
+		return true;
+	}
 	code = arena_copy(a, o->code);
 	text = arena_copy(a, o->text);
 	if (code.p == NULL || text.p == NULL)
@@ -144,7 +158,8 @@ state_apply(struct state *s, struct arena *a, const struct outcome *o)
 	r = &s->rcpt[o->index];
 	r->state = after[o->word];
 	r->last = o->time;
-	r->tries += o->word == OUTCOME_TEMP;
+	r->fault = o->word == OUTCOME_FAULT;
+	r->tries += o->word == OUTCOME_TEMP || r->fault;
 	if (o->word == OUTCOME_TOLD)
 		return true;
 	r->code = code;

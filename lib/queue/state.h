@@ -8,13 +8,15 @@
  * (RFC 3463), TEXT printable, at most STATE_TEXT bytes.  WORD is
  *
  *   temp   tried in vain, to be tried again
+ *   fault  the same, and it is this machine's fault
+ *   late   its sender was told that it takes long
  *   ok     delivered; nothing is left to do
  *   perm   will never be delivered; its sender is to be told
  *   told   its sender was told, or must not be; nothing is left to do
  *   alias  TEXT is a comma-separated list of recipients that take its place
  *
- * temp may follow temp; ok, perm and alias may follow temp or nothing; told
- * follows perm.  All else is damage.  What stands behind the last line feed
+ * temp and fault may follow both; late may follow them, once; ok, perm and
+ * alias may follow these or nothing; told follows perm.  All else is damage.  What stands behind the last line feed
  * was being written at a crash and counts for nothing.
  */
 #ifndef POSTERN_QUEUE_STATE_H
@@ -46,6 +48,8 @@ struct rcpt {
 	enum rcpt_state state;
 	uint32_t tries; /* that failed for now */
 	int64_t last;   /* when the last one did */
+	bool fault;     /* and that was this machine's doing */
+	bool told_late; /* its sender knows that it takes long */
 	struct span code, text; /* of the last outcome */
 };
 
@@ -60,7 +64,9 @@ enum outcome_word {
 	OUTCOME_OK,
 	OUTCOME_PERM,
 	OUTCOME_TOLD,
-	OUTCOME_ALIAS
+	OUTCOME_ALIAS,
+	OUTCOME_FAULT,
+	OUTCOME_LATE
 };
 
 struct outcome {
@@ -69,6 +75,9 @@ struct outcome {
 	int64_t time;
 	struct span code, text;
 };
+
+/* Tried in vain, to be tried again, and its sender does not know. */
+bool state_is_late(const struct rcpt *r);
 
 /* All recipients of the envelope, pending.  0, or -1 (ENOBUFS). */
 int state_begin(struct state *s, const struct envelope *e, struct arena *a);

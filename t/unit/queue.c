@@ -91,6 +91,11 @@ test_retry(struct tap *tap)
 		}
 	tap_ok(tap, bounded, "retries lie between the smallest and the largest");
 	tap_ok(tap, differ, "and apart from each other");
+	r.fault = true;
+	bounded = true;
+	for (r.tries = 1; r.tries < 100; r.tries++)
+		bounded &= retry_due(&c, id, &r) - r.last <= 3600;
+	tap_ok(tap, bounded, "a fault of this machine is looked at every hour");
 	r.tries = 3;
 	tap_ok(tap, !retry_expired(&c, &e, &r, e.time + 864000000),
 	    "a clock that jumps ten years bounces nothing");
