@@ -6,6 +6,7 @@ it has at that moment; then without any jail and as root, where it must
 succeed, or it would prove nothing.
 """
 import ctypes
+import glob
 import os
 import re
 import resource
@@ -19,6 +20,7 @@ from frontlib import (OWNER, ROOT, TMP, Client, Front, Site, finish, fronts, log
 
 BUILD = os.environ["POSTERN_BUILD"]
 INJECTED = ["imapd", "pop3d", "imap-login", "pop3-login", "smtpd"]
+ALONE = ["checkpw", "deliver", "enqueue", "remote", "signer"]
 OTHER = 64101 if ROOT else OWNER
 LEAST = 40  # probes of a session that are known to prove something
 PR_SET_CHILD_SUBREAPER = 36
@@ -36,6 +38,9 @@ def injected_site():
     for p in INJECTED:
         os.unlink(site.libexec + "/" + p)
         shutil.copy(BUILD + "/t/probe/" + p, site.libexec + "/" + p)
+    os.mkdir(site.root + "/alone")
+    for p in ALONE:
+        shutil.copy(BUILD + "/t/probe/" + p, site.root + "/alone/" + p)
     shutil.copy(BUILD + "/t/probe/bare", site.root + "/bare")
     os.chmod(site.root + "/bare", 0o755)
     return site
@@ -55,7 +60,8 @@ class Aims:
 
     def __init__(self, site):
         run = lambda *a, **k: subprocess.run(
-            a, check=True, stdout=subprocess.DEVNULL, **k)
+            a, check=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, **k)
         self.root = site.root
         self.etc = site.root + "/etc/postern"
         run(site.libexec + "/postern-user", "-r", site.root, "add", "--uid",
@@ -64,6 +70,11 @@ class Aims:
         run(site.libexec + "/qspawn", "-r", site.root, "-c")
         self.queue = site.root + "/var/spool/postern"
         self.queued = write(self.queue + "/mess/probe", 64003)
+        run(site.libexec + "/sendmail", "-r", site.root, "x@example.net",
+            input=b"Subject: x\n\nx\n")
+        with open(max(glob.glob(self.queue + "/mess/*"), key=len),
+                  "rb") as f:
+            self.copy = write(site.root + "/copy", OWNER, f.read(), 0o644)
         for name, owner in (("alice", OWNER), ("bob", OTHER)):
             box = site.root + "/var/mail/example.org/" + name
             for d in ("", "/cur", "/new", "/tmp"):
@@ -273,7 +284,28 @@ def is_guarded(a, text):
                                   "/etc/shadow")))
 
 
-def run_all(site, a, what, service, enter, probes):
+def alone(program, args, uid, stdin, text):
+    """A program for one task, as its starter would start it."""
+    who = {"user": uid, "group": uid, "extra_groups": []} if ROOT else {}
+    with open(stdin, "rb") as f:
+        p = subprocess.run([program, *args], stdin=f, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, env={"PROBE": text}, **who)
+    said = p.stdout.decode()
+    refused = re.search(r"^PROBE \S+ no: ", said, re.M) or (
+        p.returncode == -signal.SIGSYS) or (
+        text == "dump" and p.returncode == -signal.SIGSEGV)
+    return won(said), bool(refused), (said, p.returncode, p.stderr)
+
+
+def lacks_landlock(a):
+    for log in glob.glob(a.root + "/log.*"):
+        with open(log, errors="replace") as f:
+            if "no-landlock" in f.read():
+                return True
+    return False
+
+
+def run_all(a, what, one, probes):
     good = 0
     vain, bad, odd = [], [], []
     for name, make in probes:
@@ -281,7 +313,7 @@ def run_all(site, a, what, service, enter, probes):
         if not proves(a, name, make):
             vain.append(text)
             continue
-        success, refused, seen = attack(site, service, enter, text)
+        success, refused, seen = one(text)
         if success:
             bad.append(text)
         elif not refused:
@@ -290,7 +322,7 @@ def run_all(site, a, what, service, enter, probes):
             good += 1
     print("# %s: %d probes refused; %d prove nothing here: %s" % (
         what, good, len(vain), " ".join(v.split()[0] for v in vain)))
-    if site.logged("no-landlock", service):
+    if lacks_landlock(a):
         open_to_owner = [b for b in bad if not is_guarded(a, b)]
         bad = [b for b in bad if is_guarded(a, b)]
         skip(what + ": what any process of the owner may reach",
@@ -330,6 +362,28 @@ def run_nursery(site, a, what, service, enter, probes):
     front.stop()
 
 
+def run_alone(site, a, victims):
+    network = "inet", "inet6", "families"
+    root = ["-r", site.root]
+    for name, uid, args, probes in (
+            ("deliver", OWNER, ["alice@example.org", a.alice],
+             files(a) + kernel(a) + [("inherited", lambda: str(OWNER))] +
+             processes(a, victims[1], 1)),
+            ("enqueue", 64003, [],
+             kernel(a) + [p for p in files(a)
+                          if ROOT and a.queue not in p[1]()]),
+            ("remote", 64001, ["example.org", "0"],
+             [p for p in kernel(a) if p[0] not in network] + files(a) +
+             [("families", lambda: "but-ip"),
+              ("inherited", lambda: "none")] +
+             processes(a, victims[0], 1)),
+            ("checkpw", 64002, ["imap", "192.0.2.1"], kernel(a) + files(a)),
+            ("signer", 64004, [], kernel(a) + files(a))):
+        run_all(a, name, lambda text: alone(
+            site.root + "/alone/" + name, root + args, uid, a.copy, text),
+            probes)
+
+
 def children(pid):
     with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
         return [int(n) for n in f.read().split()]
@@ -365,7 +419,8 @@ def main():
         fronts.append(type("Idle", (), {"process": idle}))
         victims = idle.pid, idle.pid
     for service, enter in (("imap", enter_imap), ("pop3", enter_pop3)):
-        run_all(site, a, "%s session" % service, service, enter,
+        run_all(a, "%s session" % service,
+                lambda text: attack(site, service, enter, text),
                 files(a) + kernel(a) +
                 [("inherited", lambda: str(OWNER))] +
                 processes(a, victims[1], front.pid))
@@ -375,12 +430,14 @@ def main():
                     processes(a, victims[1], front.pid))
     for service in ("imap", "pop3", "smtp"):
         kind = "smtp" if service == "smtp" else "login"
-        run_all(site, a, "%s before the login" % service, service, None,
+        run_all(a, "%s before the login" % service,
+                lambda text: attack(site, service, None, text),
                 files(a) + kernel(a) + [("inherited", lambda: kind)] +
                 processes(a, victims[0], front.pid))
         run_nursery(site, a, "%s below a nursery" % service, service, None,
                     kernel(a) + [("inherited", lambda: kind)] +
                     processes(a, victims[0], front.pid))
+    run_alone(site, a, victims)
     ok(there.ask("n NOOP\r\n").startswith("n OK"),
        "the session that was aimed at lives")
     other.send("n NOOP\r\n")

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -135,6 +136,8 @@ enum {
 	{ SYS_mprotect, 2, PROT_EXEC, 0, 0 }, { SYS_fcntl, 1, 8, 0, 0 }
 #define RULES_NO_CODE RULES_ALL, { SYS_mmap, 2, PROT_EXEC, 0, 0 }
 static const struct rule closed_rules[] = { RULES_NO_CODE };
+static const struct rule remote_rules[] = { RULES_NO_CODE,
+	{ SYS_socket, 0, ~(uint32_t)(AF_INET | AF_INET6), 0, 0 } };
 static const struct rule nursery_rules[] = { RULES_NO_CODE,
 	{ SYS_clone, 0, NAMESPACES, 0, 0 } };
 /* The modules of iconv are mapped as they are.  No file that runs as its
@@ -171,7 +174,7 @@ static const struct list lists[] = {
 	[JAIL_DELIVER] = LIST(deliver_calls, file_rules),
 	[JAIL_VIEW] = LIST(view_calls, file_rules),
 	[JAIL_TOOL] = LIST(tool_calls, tool_rules),
-	[JAIL_REMOTE] = LIST(remote_calls, closed_rules),
+	[JAIL_REMOTE] = LIST(remote_calls, remote_rules),
 };
 
 enum {

@@ -22,5 +22,24 @@ t_probe_pop3_login_LDFLAGS = $(probe_ldflags)
 t_probe_smtpd_SOURCES = $(handlers_smtp_smtpd_SOURCES) $(probe_injected)
 t_probe_smtpd_LDADD = $(handlers_smtp_smtpd_LDADD)
 t_probe_smtpd_LDFLAGS = $(probe_ldflags)
+# And with a probe as soon as they are in their jails.
+probe_entered = %D%/enter.c $(probe_probes)
+probe_enter_ldflags = $(AM_LDFLAGS) -Wl,--wrap=jail_enter
+check_PROGRAMS += %D%/checkpw %D%/deliver %D%/enqueue %D%/remote %D%/signer
+t_probe_checkpw_SOURCES = $(handlers_front_checkpw_SOURCES) $(probe_entered)
+t_probe_checkpw_LDADD = $(handlers_front_checkpw_LDADD)
+t_probe_checkpw_LDFLAGS = $(probe_enter_ldflags)
+t_probe_deliver_SOURCES = $(handlers_queue_deliver_SOURCES) $(probe_entered)
+t_probe_deliver_LDADD = $(handlers_queue_deliver_LDADD)
+t_probe_deliver_LDFLAGS = $(probe_enter_ldflags)
+t_probe_enqueue_SOURCES = $(handlers_queue_enqueue_SOURCES) $(probe_entered)
+t_probe_enqueue_LDADD = $(handlers_queue_enqueue_LDADD)
+t_probe_enqueue_LDFLAGS = $(probe_enter_ldflags)
+t_probe_remote_SOURCES = $(handlers_smtp_remote_SOURCES) $(probe_entered)
+t_probe_remote_LDADD = $(handlers_smtp_remote_LDADD)
+t_probe_remote_LDFLAGS = $(probe_enter_ldflags)
+t_probe_signer_SOURCES = $(handlers_front_signer_SOURCES) $(probe_entered)
+t_probe_signer_LDADD = $(handlers_front_signer_LDADD)
+t_probe_signer_LDFLAGS = $(probe_enter_ldflags)
 TESTS += t/probe.t
 EXTRA_DIST += t/probe.t t/probe.py

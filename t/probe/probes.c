@@ -241,10 +241,12 @@ other_abi(const struct aim *a)
 static int
 families(const struct aim *a)
 {
-	(void)a;
+	bool but_ip = strcmp(a->first, "but-ip") == 0;
+
 	for (int f = 0; f < FAMILIES; f++)
 		for (int type = SOCK_STREAM; type <= SOCK_SEQPACKET; type++)
-			if (syscall(SYS_socket, f, type, 0) != -1)
+			if (!(but_ip && (f == AF_INET || f == AF_INET6)) &&
+			    syscall(SYS_socket, f, type, 0) != -1)
 				return 1;
 	return 0;
 }
