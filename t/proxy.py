@@ -232,6 +232,19 @@ def test_counts():
        dropped(front, v2("127.0.0.1")) and dropped(front, b"", "127.0.0.1"),
        "a client counts together, whichever way it came")
     front.stop()
+    # All places are taken: who has the most of them behind the proxy loses.
+    site = Site("full", proxy_from=PROXY, connections=12)
+    front = Front(site, "imap")
+    held = [connect(front, v2("198.51.100.9")) for _ in range(10)]
+    calm = [connect(front, v2("192.0.2.%d" % n)) for n in (1, 2)]
+    more = [connect(front, v2("192.0.2.%d" % n)) for n in (3, 4, 5)]
+    ok(all(c.greeting.startswith("* OK") for c in more),
+       "where all is full another client of the proxy's gets in",
+       [c.greeting for c in more])
+    ok(all(c.ask("a NOOP\r\n").startswith("a OK") for c in calm + more) and
+       sum(c.ask("a NOOP\r\n").startswith("a OK") for c in held) == 7,
+       "at the cost of who has the most")
+    front.stop()
     site = Site("guess", proxy_from=PROXY, auth_free_tries=2,
                 auth_delay_ms=0)
     front = Front(site, "imaps")
