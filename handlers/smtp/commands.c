@@ -174,7 +174,7 @@ smtp_starttls(struct smtp *s, struct span arg)
 	s->stage = START;
 	s->esmtp = false;
 	s->helo[0] = '\0';
-	if (conn_tls(&s->c, io_now_ms() + TLS_HANDSHAKE_MS) == -1)
+	if (shake_hands(s) == -1)
 		return GONE;
 	return GO_ON;
 }

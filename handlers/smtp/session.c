@@ -100,6 +100,17 @@ earlier(int64_t a, int64_t b)
 	return b >= 0 && b < a ? b : a;
 }
 
+int
+shake_hands(struct smtp *s)
+{
+	int64_t now = io_now_ms();
+	int64_t idle = now + (int64_t)s->c.conf.smtp_idle_s * 1000;
+
+	return conn_tls(&s->c,
+	    earlier(
+		earlier(now + TLS_HANDSHAKE_MS, idle), s->login_deadline_ms));
+}
+
 /* Silence may last long; a line that has begun may not. */
 static int
 wait_line(struct smtp *s)

@@ -91,6 +91,9 @@ void transaction_reset(struct smtp *s);
  * GO_ON; or STOP or GONE when there is none and never will be.
  */
 enum verdict read_line(struct smtp *s, struct span *line);
+/* The handshake, in no more time than it has, than silence has and than a
+ * login has: 0, or -1 after a line in the log. */
+int shake_hands(struct smtp *s);
 
 /* commands.c: the whole session after the banner. */
 enum verdict smtp_serve(struct smtp *s);

@@ -57,7 +57,7 @@ serve(struct smtp *s)
 	if (s->c.service->tls) {
 		if (s->c.server == NULL)
 			return lost(s, "no certificate", 0);
-		if (conn_tls(&s->c, io_now_ms() + TLS_HANDSHAKE_MS) == -1)
+		if (shake_hands(s) == -1)
 			return GONE;
 	}
 	if (conn_has_bytes(&s->c))
