@@ -429,8 +429,8 @@ index_tighten(struct mailbox *m)
 	s->share_ms = now_ms + TIGHTEN_MS;
 	index_share(m);
 	if (view_is_loose(m) && is_old(s) && view_lock(m) == 0) {
-		if (view_is_loose(m))
-			(void)index_write(m);
+		if (view_is_loose(m) && index_write(m) == -1)
+			s->share_ms = now_ms + TIGHTEN_S * 1000; /* disk full */
 		view_unlock(m);
 	}
 	errno = error;

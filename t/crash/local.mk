@@ -33,8 +33,8 @@ TESTS += t/crash/sync.t
 EXTRA_DIST += t/crash/sync.t t/crash/sync.py
 
 # Full disks.
-TESTS += t/crash/full.t
-EXTRA_DIST += t/crash/full.t t/crash/full.py
+TESTS += t/crash/full.t t/crash/late.t
+EXTRA_DIST += t/crash/full.t t/crash/full.py t/crash/late.t t/crash/late.py
 
 # Files of the store as no program of ours leaves them.
 TESTS += t/hostile.t

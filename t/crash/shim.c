@@ -3,6 +3,7 @@
  * do half of what it should.
  *
  * FAULT=NAME:N:ERRNO   ERRNO in decimal; 0: half of a read or write
+ * FAULT=NAME:/N:ERRNO  every n-th call fails
  * FAULT_COUNT=FILE     the functions called are appended, a line each
  * CLOCK_AHEAD=SECONDS  what the wall clock is told to be
  */
@@ -54,7 +55,9 @@ fault(const char *name)
 	note(name);
 	if (f == NULL || strncmp(f, name, n) != 0 || f[n] != ':')
 		return 0;
-	if (++calls != atoi(f + n + 1))
+	calls++;
+	if (f[n + 1] == '/' ? calls % atoi(f + n + 2) != 0
+			    : calls != atoi(f + n + 1))
 		return 0;
 	errno = atoi(strchr(f + n + 1, ':') + 1);
 	return errno ? 1 : 2;
