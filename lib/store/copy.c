@@ -12,12 +12,14 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 enum {
 	UNSYNCED_S = 60, /* by then the kernel has written a file by itself */
+	FEW = 16, /* moved messages */
 	ONE_BY_ONE = 16, /* fsyncs, before one for all of them is better */
 	NEAR_THE_END = 1000000
 };
@@ -37,7 +39,9 @@ int
 target_begin(
     struct target *t, const struct account *a, struct span name, bool light)
 {
-	*t = (struct target){ .tmp = -1, .names = arena_new(SIZE_MAX / 2) };
+	*t = (struct target){ .tmp = -1,
+		.names = arena_new(SIZE_MAX / 2),
+		.ids = buf_new(SIZE_MAX / 2) };
 	t->m = view_open(a, name, true, light);
 	if (t->m && t->m->uidnext > UINT32_MAX - NEAR_THE_END) {
 		view_free(t->m);
@@ -81,6 +85,7 @@ target_end(struct target *t, const struct account *a, struct span name)
 	bool large = false;
 
 	batch_free(&t->f);
+	buf_free(&t->ids);
 	arena_free(&t->names);
 	if (t->tmp != -1)
 		close(t->tmp);
@@ -249,23 +254,55 @@ put_link(struct target *t, struct mailbox *m, size_t i, const char *name)
 	return r;
 }
 
+static int
+by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void
+sort_ids(struct target *t)
+{
+	for (size_t i = 0; i < t->m->n; i++) {
+		uint64_t id = t->m->msgs[i].id;
+
+		(void)buf_add(&t->ids, &id, sizeof id);
+	}
+	qsort(t->ids.p, t->m->n, sizeof(uint64_t), by_value);
+}
+
 static bool
-has_base(const struct mailbox *m, const struct message *msg)
+has_id(const struct mailbox *m, uint64_t id)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (m->msgs[i].id == msg->id)
+		if (m->msgs[i].id == id)
 			return true;
 	return false;
 }
 
+/* For a few messages a sort is not worth it. */
+static bool
+has_base(struct target *t, const struct message *msg)
+{
+	uint64_t id = msg->id;
+
+	if (t->m->n == 0 || t->looks++ < FEW)
+		return has_id(t->m, id);
+	if (t->ids.n == 0)
+		sort_ids(t);
+	return bsearch(&id, t->ids.p, t->m->n, sizeof id, by_value) != NULL;
+}
+
 static int
-choose_base(const struct target *t, const struct mailbox *m, size_t i,
+choose_base(struct target *t, const struct mailbox *m, size_t i,
     bool keep, char base[MAILDIR_NAME])
 {
 	struct span own = scan_base(mailbox_file(m, i));
 
 	if (!keep || own.n == 0 || own.n >= MAILDIR_BASE ||
-	    has_base(t->m, &m->msgs[i]))
+	    has_base(t, &m->msgs[i]))
 		return maildir_base(base);
 	return span_copy(own, base, MAILDIR_NAME);
 }

@@ -11,6 +11,8 @@ struct target {
 	struct batch f;
 	struct arena names; /* of the copies */
 	struct scan_times before, known; /* known: before the copies */
+	struct buf ids; /* of the messages that it has, sorted: uint64_t */
+	size_t looks;   /* for one of them */
 	uint32_t uid;
 	bool all_at_once, unsettled;        /* sources: see settle */
 	uint64_t keyword[MAILBOX_KEYWORDS]; /* of the source, in the target */
