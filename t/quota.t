@@ -172,6 +172,40 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null && [ -x 
 		done
 	done
 	is "$bad" '' "killed at $points points"
+	# A folder that cannot be read: an error, and no count without it; one
+	# that is not ours is not in the way.
+	fresh 1000S; say 'append INBOX - one' 'create box' 'append box - two' 'create last' >/dev/null
+	before=$(used)
+	echo recount | strace -o "$tmp/log" -e trace=openat "$tool" "$md" >/dev/null
+	n=$(grep -n '"\.box"' "$tmp/log" | head -n 1 | cut -d: -f1)
+	is "$(echo recount | strace -o /dev/null -e inject=openat:error=EMFILE:when="$n" "$tool" "$md") $(used)" \
+	    "error EMFILE $before" 'what cannot be counted is said'
+	is "$(echo recount | strace -o /dev/null -P .box -e inject=openat:error=EACCES "$tool" "$md" 2>/dev/null)" \
+	    '4 1 1000 0' "another user's folder does not count"
+
+	# Many new messages, of whose files nobody knows yet how long they are.
+	fresh 1000000S
+	i=0
+	while [ $i -lt 1200 ]; do
+		echo "Subject: $i" >"$md/new/$((1000000000 + i)).M${i}P1.h,S=$((10 + ${#i}))"
+		i=$((i + 1))
+	done
+	say recount 'create box' >/dev/null
+	printf '%s\r\n' 'a SELECT INBOX' 'b COPY 1:* box' 'c LOGOUT' | imapd "$md" >/dev/null
+	is "$(used)" "$(true_use)" 'copies of many new messages count'
+	printf '%s\r\n' 'a SELECT INBOX' 'b STORE 1:* +FLAGS (\Deleted)' 'c EXPUNGE' 'd LOGOUT' |
+	    imapd "$md" >/dev/null
+	is "$(used)" "$(true_use)" 'so does their end'
+	fresh 1000000S
+	i=0
+	while [ $i -lt 1200 ]; do
+		echo "Subject: $i" >"$md/new/$((1000000000 + i)).M${i}P1.h,S=$((10 + ${#i}))"
+		i=$((i + 1))
+	done
+	say recount >/dev/null
+	printf '%s\r\n' 'a SELECT INBOX' 'b STORE 1:* +FLAGS (\Deleted)' 'c EXPUNGE' 'd LOGOUT' |
+	    imapd "$md" >/dev/null
+	is "$(used)" '0 0' 'and the end of those that were never looked at'
 else
 	skip 'crashes' 'strace may not trace here'
 fi

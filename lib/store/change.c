@@ -48,11 +48,12 @@ begin(struct change *c, struct mailbox *m)
 	}
 	if (view_lock(m) == -1)
 		return -1;
+	if (scan_stat(m, &c->before) == -1) {
+		view_unlock(m);
+		return -1;
+	}
 	c->f = batch_begin();
-	if (scan_stat(m, &c->before) == 0)
-		return 0;
-	view_unlock(m);
-	return -1;
+	return 0;
 }
 
 /* The journal first: on a journaling file system its commit holds the
@@ -306,9 +307,16 @@ static int
 unlink_file(struct change *c, size_t i)
 {
 	const struct message *msg = &c->m->msgs[i];
+	const char *name = mailbox_file(c->m, i);
+	int dir = read_dir_of(c->m, msg);
+	uint64_t size = msg->size;
+	struct stat st;
 
-	if (unlinkat(read_dir_of(c->m, msg), mailbox_file(c->m, i), 0) == -1)
+	if (msg->vague && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		size = (uint64_t)st.st_size;
+	if (unlinkat(dir, name, 0) == -1)
 		return -1;
+	c->freed += size;
 	if (msg->in_new)
 		c->in_new = true;
 	else
@@ -330,14 +338,15 @@ expunge_one(struct change *c, size_t i)
 	if (msg->gone)
 		return 0;
 	r = unlink_file(c, i);
-	if (r == -1 && errno == ENOENT)
+	if (r == -1 && errno == ENOENT) {
 		r = unlink_unfinished(c->m, mailbox_file(c->m, i));
+		c->freed += r == 0 ? msg->size : 0;
+	}
 	while (r == -1 && errno == ENOENT && look(c, i) == 0)
 		r = unlink_file(c, i);
 	if (r == -1)
 		return errno == ENOENT || errno == EAGAIN ? 0 : -1;
 	batch_gone(&c->f, msg);
-	c->freed += msg->size;
 	c->gone++;
 	return 0;
 }

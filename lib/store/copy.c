@@ -307,6 +307,21 @@ choose_base(struct target *t, const struct mailbox *m, size_t i,
 	return span_copy(own, base, MAILDIR_NAME);
 }
 
+static int
+source_gone(void)
+{
+	errno = errno == ENOENT ? EIDRM : errno;
+	return -1;
+}
+
+/* The size of a source, which is not known yet of many new ones. */
+static int
+learn(struct mailbox *m, size_t i)
+{
+	errno = ENOENT;
+	return m->msgs[i].gone || mailbox_learn(m, i) == -1 ? source_gone() : 0;
+}
+
 /* Copies before it can be seen: linked in tmp/, noted in the frame. */
 static int
 prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
@@ -315,10 +330,9 @@ prepare(struct target *t, struct mailbox *m, size_t i, bool keep, char **name)
 	char base[MAILDIR_NAME], full[MAILDIR_NAME];
 	struct span copy;
 
-	if (m->msgs[i].gone || mailbox_measure(m, i) == -1) {
-		errno = m->msgs[i].gone || errno == ENOENT ? EIDRM : errno;
-		return -1;
-	}
+	errno = ENOENT;
+	if (m->msgs[i].gone || mailbox_measure(m, i) == -1)
+		return source_gone();
 	msg = m->msgs[i];
 	msg.uid = t->uid;
 	msg.in_new = false;
@@ -459,8 +473,11 @@ mailbox_copy(struct mailbox *m, const size_t *which, size_t n,
 	uint64_t bytes = 0;
 	int r;
 
-	for (size_t k = 0; k < n; k++)
+	for (size_t k = 0; k < n; k++) {
+		if (learn(m, which[k]) == -1)
+			return -1;
 		bytes += m->msgs[which[k]].size;
+	}
 	if (quota_take(a, bytes, n) == -1)
 		return -1;
 	r = copy_all(m, which, n, a, to, false, uids, uidvalidity);

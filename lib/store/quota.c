@@ -247,6 +247,15 @@ count_file(int dir, const char *name, struct count *c)
 	c->n++;
 }
 
+/* No folder, or one that is not ours; it must not be in the way of all
+ * mail. */
+static bool
+is_passed_over(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP ||
+	       error == EACCES;
+}
+
 /* A folder's cur or new. */
 static int
 count_sub(int folder, const char *sub, struct count *c)
@@ -257,9 +266,7 @@ count_sub(int folder, const char *sub, struct count *c)
 	struct stat st;
 
 	if (fd == -1)
-		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
-			   ? 0
-			   : -1;
+		return is_passed_over(errno) ? 0 : -1;
 	dir = fstat(fd, &st) == 0 ? fdopendir(fd) : NULL;
 	if (dir == NULL) {
 		error = errno;
@@ -287,9 +294,7 @@ count_folder(int parent, const char *name, struct count *c)
 	int fd = folder_open(parent, name), r, error;
 
 	if (fd == -1)
-		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
-			   ? 0
-			   : -1;
+		return is_passed_over(errno) ? 0 : -1;
 	r = count_sub(fd, "new", c);
 	if (r == 0)
 		r = count_sub(fd, "cur", c);
@@ -316,13 +321,14 @@ count_all(int maildir, struct count *c)
 {
 	DIR *dir = folder_list(maildir, ".");
 	struct dirent *e;
-	int r = 0, error;
+	int error;
 
 	if (dir == NULL)
 		return -1;
-	while (errno = 0, r == 0 && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] == '.' && strcmp(e->d_name, "..") != 0)
-			r = count_folder(maildir, e->d_name, c);
+	while (errno = 0, (e = readdir(dir)) != NULL)
+		if (e->d_name[0] == '.' && strcmp(e->d_name, "..") != 0 &&
+		    count_folder(maildir, e->d_name, c) == -1)
+			break;
 	error = errno;
 	closedir(dir);
 	errno = error;
