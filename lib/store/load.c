@@ -306,7 +306,11 @@ catch_up(const struct mailbox *m, struct mailbox *fresh)
 	if (lock_current(fresh) == -1)
 		return -1;
 	fresh->state->locked = true;
-	r = settle_locked(fresh);
+	/* The lock's journal may be another one by now. */
+	r = view_load_pair(fresh);
+	if (r == 0)
+		errno = EBADMSG;
+	r = r == 1 ? settle_locked(fresh) : -1;
 	if (r == 0)
 		r = journal_catch_up(fresh, m->uidnext, m->highestmodseq);
 	view_unlock(fresh);

@@ -170,8 +170,36 @@ def late_flags():
        "does not take them back", ["%s %s" % (told, there)])
 
 
+def folded_meanwhile():
+    """An older index and journal are put back; a session that knows better
+    goes on from its own numbers, although another one folds them just then."""
+    files = "/postern.index", "/postern.journal"
+    fresh("append INBOX - m1", "fold INBOX", "append INBOX - m2")
+    prove("INBOX")
+    for name in files:
+        shutil.copy(BOX + name, TMP + name)
+    session = Traced("-e", "inject=fcntl:delay_enter=200000")
+    session.say("open INBOX")
+    tool("append INBOX - m3", "append INBOX - m4")
+    session.say("sync")
+    for name in files:
+        os.rename(TMP + name, BOX + name)
+    session.write("sync")
+    folds = set()
+    for _ in range(12):
+        time.sleep(0.05)
+        folds |= set(tool("fold INBOX"))
+    said = session.line()
+    uidnext = int(session.say("validity").split()[2])
+    ok(said == "ok" and uidnext >= 5 and folds == {"ok"}, "a journal put back "
+       "and folded before the lock was there", ["%s %d %s" % (
+           said, uidnext, folds)])
+    session.close()
+
+
 read_before_the_disk_fails()
 the_disk_fails_for_a_reader()
 full_in_the_middle()
 late_flags()
+folded_meanwhile()
 finish()
