@@ -97,6 +97,22 @@ mark_folder(const struct account *a, const char *folder)
 	return fd == -1 ? -1 : 0;
 }
 
+/* What could not be made as a whole, unless somebody found it already. */
+static void
+take_back(const struct account *a, const char *folder)
+{
+	int error = errno, dir = folder_open(a->dir, folder);
+
+	if (dir != -1 && unlinkat(dir, "new", AT_REMOVEDIR) == 0 &&
+	    unlinkat(dir, "cur", AT_REMOVEDIR) == 0 &&
+	    unlinkat(dir, "tmp", AT_REMOVEDIR) == 0) {
+		(void)unlinkat(dir, "maildirfolder", 0);
+		(void)unlinkat(a->dir, folder, AT_REMOVEDIR);
+	}
+	io_close(dir);
+	errno = error;
+}
+
 static int
 create_locked(const struct account *a, struct span name, const char *folder)
 {
@@ -106,9 +122,10 @@ create_locked(const struct account *a, struct span name, const char *folder)
 		errno = EEXIST;
 	if (there != 0)
 		return -1;
-	if (maildir_create(a->dir, folder) == -1)
-		return -1;
-	return mark_folder(a, folder);
+	if (maildir_create(a->dir, folder) == 0 && mark_folder(a, folder) == 0)
+		return 0;
+	take_back(a, folder);
+	return -1;
 }
 
 int
@@ -139,16 +156,22 @@ delete_locked(const struct account *a, struct span name, const char *folder,
     uint64_t *bytes, uint64_t *n)
 {
 	char base[MAILDIR_BASE], away[MAILDIR_NAME];
-	int there = account_exists(a, name), fd;
+	int there = account_exists(a, name), fd, error;
 
 	if (there == 0)
 		errno = ENOENT;
 	if (there != 1 || maildir_base(base) == -1)
 		return -1;
 	snprintf(away, sizeof away, "%s%s", gone, base);
-	if (durable_move(a->dir, folder, a->dir, away) == -1 ||
-	    durable_sync(a->dir) == -1)
+	if (durable_move(a->dir, folder, a->dir, away) == -1)
 		return -1;
+	if (durable_sync(a->dir) == -1) {
+		/* Who is told no has it still. */
+		error = errno;
+		(void)durable_move(a->dir, away, a->dir, folder);
+		errno = error;
+		return -1;
+	}
 	fd = folder_open(a->dir, away);
 	if (fd == -1 || quota_folder(fd, bytes, n) == -1)
 		*bytes = *n = 0;

@@ -38,7 +38,6 @@ fill_size(
 	at->msg.wire = wire;
 	if (at->msg.wire > 0 || many)
 		return;
-	at->msg.wire = size;
 	fd = folder_file(folder_of(m, at), at->name, &st);
 	if (fd == -1)
 		return;

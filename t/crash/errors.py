@@ -56,6 +56,11 @@ def contents():
             break
         found[name] = [(s.uid, s.flags, (s.text or "?").strip())
                        for s in seen[2]]
+        unmeasured = [s.name for s in seen[2] if s.text and
+                      s.wire != len(s.text) + s.text.count("\n")]
+        if unmeasured:
+            found = "%s: wrong lengths: %s" % (name, unmeasured)
+            break
         swept = unfinished(BOX, name, seen[2])
         if swept:
             found = "%s: will be swept: %s" % (name, swept)
@@ -86,6 +91,9 @@ CASES = [
     ("expunge", ["open INBOX", "expunge 3"],
      lambda f: "m3" not in texts(f, "INBOX")),
     ("create", ["create a/b"], lambda f: "a/b" in f),
+    ("delete", ["delete gone"], lambda f: "gone" not in f),
+    # Only for what contents() finds wrong.
+    ("first sight", ["deliver INBOX m4", "open INBOX"], lambda f: True),
     ("rename", ["rename box x"], lambda f: "x" in f and "box" not in f),
     ("rename of a tree", ["rename tree x"],
      lambda f: {"x", "x/kid"} <= set(f) and not {"tree", "tree/kid"} & set(f)),
@@ -114,6 +122,10 @@ def judge(name, commands, is_done, fault):
     if good(answer, code) and len(answer) == len(commands) and \
             not is_done(found):
         wrong.append("said %s, and it is not there: %s" % (answer, found))
+    # A mailbox is not made, nor removed, by somebody who says no.
+    if name in ("create", "delete") and answer and is_done(found) and \
+            answer[-1].startswith("error "):
+        wrong.append("said %s, and it is done" % answer)
     kept = {t for box in found for t in texts(found, box)}
     must = {"m1"} if name == "expunge" else {"m1", "m3"}
     if not must <= kept or not kept <= {"m1", "m3", "m4"}:
@@ -149,7 +161,7 @@ def main():
                          HERE + "/shim.c"], check=True)
     tool(["create box", "deliver INBOX m1", "deliver INBOX m2", "open INBOX",
           "add 1 F k", "append INBOX S m3", "expunge 2", "open box"])
-    tool(["create tree/kid", "create tree"])
+    tool(["create tree/kid", "create tree", "create gone"])
     # Nobody reads the folders without a reason.
     for name in "INBOX", "box":
         tool(["open " + name] + ["wait 200", "sync"] * 2)
