@@ -121,7 +121,7 @@ is_whole(struct span s)
 {
 	struct cache_key key;
 
-	return cache_head(s, &key) == s.n &&
+	return s.n > 0 && cache_head(s, &key) == s.n &&
 	    get32(s.p + 32) == sum_crc(0, span_skip(s, CACHE_HEAD)) &&
 	    get32(s.p + s.n - 4) == s.n;
 }

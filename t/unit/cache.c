@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +160,20 @@ test_blind_writer(struct tap *tap, int dir)
 	tap_ok(tap, found(dir, FEW + 1) == FEW + 1, "and nothing else");
 	unlinkat(dir, CACHE_NAME, 0);
 	buf_free(&file);
+}
+
+/* As a power cut leaves it: behind the zeros nothing may be read. */
+static void
+test_zeros(struct tap *tap)
+{
+	size_t n = 65536;
+	char *p = mmap(NULL, n * 2, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	tap_ok(tap, p != MAP_FAILED && mprotect(p + n, n, PROT_NONE) == 0 &&
+		cache_last(span_of(p, n)) == 0,
+	    "an end of zeros has no record");
+	(void)munmap(p, n * 2);
 }
 
 static void
@@ -356,6 +371,7 @@ main(void)
 		return 99;
 	test_damage(&tap, dir);
 	test_blind_writer(&tap, dir);
+	test_zeros(&tap);
 	test_keys(&tap, dir);
 	test_many(&tap, dir);
 	test_lock(&tap, dir);
