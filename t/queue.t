@@ -299,6 +299,34 @@ run; is "$(copies alice)" 1 "it is delivered when it is back"
 conf
 rm -f "$mail"/*/new/*
 
+# ---- mail that is late ----
+conf "queue_warn_s 1"
+subject=late
+: >"$tmp/remote.args"
+{ echo "0 temp 4.2.0 host.test[192.0.2.7]: 450 4.2.0 grey"
+echo "1 ok 2.0.0 fine"; } >"$tmp/remote.says"
+send -f bob late@far.test soon@far.test
+send -f '<>' null@far.test
+warned() { run; grep -qs '^Subject: Mail is late' "$mail"/bob/new/*; }
+wait_for warned; ok $? "who logged in is told that a message is late"
+report=$(cat "$mail"/bob/new/*)
+is "$(echo "$report" | grep -c '^Action: delayed$')" 1 "with RFC 3464's word"
+is "$(echo "$report" | grep '^Final')" \
+	"Final-Recipient: rfc822; late@far.test" "for what is late, and nobody else"
+like "$report" '^Status: 4\.2\.0$' "with the status of the last try"
+like "$report" '^Diagnostic-Code: smtp; 450 4.2.0 grey$' "what the host said"
+like "$report" '^Will-Retry-Until: [A-Z][a-z]{2}, ' "how long it will be tried"
+like "$report" '^Return-Path: <>$' "from nobody"
+tries() { run; [ "$(grep -c '^far.test 0$' "$tmp/remote.args")" -ge "$1" ]; }
+n=$(grep -c '^far.test 0$' "$tmp/remote.args")
+wait_for tries $((n + 2)); ok $? "it is tried on"
+is "$(ls "$mail/bob/new" | wc -l) $(cat "$spool"/state/* | grep -c ' late ')" \
+	"1 1" "its sender is told once, and a null sender never"
+echo "0 ok 2.0.0 fine" >"$tmp/remote.says"
+wait_for again; ok $? "and sent in the end"
+conf "queue_warn_s 0"
+rm -f "$mail"/*/new/*
+
 # ---- damage ----
 subject=sound
 send -f bob alice carol

@@ -1,5 +1,6 @@
 /*
- * bounce: tells the sender of a message what could not be delivered.
+ * bounce: tells the sender of a message what could not be delivered, or what
+ * is late.
  *
  * Reads:   the message ID in var/spool/postern and its state; postern.conf.
  * Writes:  one report, from the empty sender, through enqueue; one line to
@@ -37,6 +38,7 @@ struct bounce {
 	struct conf conf;
 	struct queue queue;
 	const char *id;
+	bool late;
 	int fd;
 	struct arena arena;
 	struct buf text, header, report, fields;
@@ -97,7 +99,8 @@ build(struct bounce *b)
 	struct report r = { .hostname = b->conf.hostname,
 		.domain = b->conf.domain, .id = id, .boundary = boundary,
 		.envelope = &b->envelope, .state = &b->state,
-		.header = buf_span(&b->header) };
+		.header = buf_span(&b->header), .late = b->late,
+		.until = b->envelope.time + (int64_t)b->conf.queue_life_s };
 	uint32_t usec;
 
 	io_wall(&r.now, &usec);
@@ -164,7 +167,7 @@ main(int argc, char **argv)
 		.header = buf_new(REPORT_HEADER),
 		.report = buf_new(REPORT_SIZE),
 		.fields = buf_new(ENVELOPE_SIZE) };
-	static const char usage[] = "usage: bounce [-r root] id";
+	static const char usage[] = "usage: bounce [-r root] id [late]";
 	char error[CONF_ERROR];
 	const char *root = NULL;
 	int c;
@@ -178,7 +181,9 @@ main(int argc, char **argv)
 			err_die(EXIT_LATER, "%s", usage);
 		root = optarg;
 	}
-	if (argc - optind != 1 || !queue_is_id(span_str(argv[optind])))
+	b.late = argc - optind == 2 && strcmp(argv[optind + 1], "late") == 0;
+	if (argc - optind != 1 + b.late ||
+	    !queue_is_id(span_str(argv[optind])))
 		err_die(EXIT_LATER, "%s", usage);
 	b.id = argv[optind];
 	if (conf_load(&b.conf, root, error) == -1)
@@ -187,7 +192,7 @@ main(int argc, char **argv)
 		err_die(EXIT_LATER, "must not run as root");
 	load(&b);
 	/* RFC 5321 4.5.5: never an answer to an answer. */
-	if (b.envelope.sender.n == 0)
+	if (envelope_is_null(&b.envelope))
 		answer("perm", "5.0.0", "There is no sender to tell",
 		    EXIT_NEVER);
 	build(&b);

@@ -153,7 +153,7 @@ job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
 }
 
 bool
-job_bounce(struct qsend *q, struct work *w)
+job_bounce(struct qsend *q, struct work *w, bool late)
 {
 	struct job *j = new_job(q, w, QFRAME_BOUNCE);
 	struct qframe_run f;
@@ -162,7 +162,10 @@ job_bounce(struct qsend *q, struct work *w)
 		return false;
 	f.argc = f.size = 0;
 	f.uid = f.gid = 0;
-	return add_arg(&f, w->envelope.id) && start(q, j, &f, DEST_NONE);
+	j->late = late;
+	return add_arg(&f, w->envelope.id) &&
+	    (!late || add_arg(&f, span_str("late"))) &&
+	    start(q, j, &f, DEST_NONE);
 }
 
 bool

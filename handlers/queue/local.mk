@@ -6,7 +6,7 @@ handlers_queue_enqueue_LDADD = lib/libpostern.a
 handlers_queue_qspawn_SOURCES = %D%/qspawn.c %D%/qframe.h
 handlers_queue_qsend_SOURCES = %D%/qsend.c %D%/qsend.h %D%/qframe.h \
 	%D%/dest.c %D%/dest.h %D%/gone.c %D%/job.c %D%/retry.c %D%/route.c \
-	%D%/table.c %D%/table.h %D%/work.c
+	%D%/table.c %D%/table.h %D%/told.c %D%/work.c
 handlers_queue_qsend_LDADD = lib/libpostern.a $(CDB_LIBS)
 handlers_queue_deliver_SOURCES = %D%/deliver.c
 handlers_queue_deliver_LDADD = lib/libpostern.a

@@ -59,6 +59,7 @@ struct job {
 	bool used;
 	enum qframe_program program;
 	uint32_t work, dest;
+	bool late; /* bounce: of a delay, not of failures */
 	int report;
 	struct buf text;
 	size_t n;
@@ -96,11 +97,34 @@ void route_all(struct qsend *q, struct work *w, int64_t now);
 
 /* When a recipient is due, in seconds of the wall clock. */
 int64_t retry_due(const struct conf *c, const char *id, const struct rcpt *r);
+/* When the sender is to be told that it takes long; INT64_MAX: never. */
+int64_t retry_warn(const struct conf *c, const struct envelope *e);
 /* Whether a recipient that just failed for now has had its time. */
 bool retry_expired(const struct conf *c, const struct envelope *e,
     const struct rcpt *r, int64_t now);
 
+/* ---- told.c: what a sender was told, and is to be told ---- */
+
+/* Of all that has failed: done, or not to be.  event NULL: no log. */
+void told_all(const struct qsend *q, struct work *w, const char *event);
+/*
+ * A loop, as Delivered-To says, where the recipient failed for one: a
+ * stranger is not told.  The mailbox has the message then, and if the field
+ * was a lie, so may be the sender that a report would go to.
+ */
+void told_no_loop(const struct qsend *q, struct work *w, size_t rcpt);
+/* Whether the sender knows that it takes long; whether it is time to say. */
+bool told_late(const struct work *w);
+bool told_is_late(const struct qsend *q, const struct work *w);
+void told_of_delay(const struct qsend *q, struct work *w);
+
 /* ---- work.c: one message ---- */
+
+/* Seconds of the wall clock. */
+int64_t work_now(void);
+/* One line on a recipient. */
+void work_log(const struct qsend *q, const struct work *w, const char *event,
+    const struct rcpt *r);
 
 /* Starts on a message that is due. */
 void work_open(struct qsend *q, uint32_t entry);
@@ -142,7 +166,7 @@ bool job_remote_full(const struct qsend *q);
 /* Each: whether it was started. */
 bool job_deliver(struct qsend *q, struct work *w, size_t rcpt);
 bool job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n);
-bool job_bounce(struct qsend *q, struct work *w);
+bool job_bounce(struct qsend *q, struct work *w, bool late);
 /* Reads what it has reported so far; true at the end of its report. */
 bool job_read(struct job *j);
 

@@ -45,6 +45,19 @@ retry_due(const struct conf *c, const char *id, const struct rcpt *r)
 	return r->last + (int64_t)jittered(c, id, r->tries, longest(c, r));
 }
 
+/*
+ * Strangers are not warned: their senders may be forged, and a warning is
+ * not worth sending to somebody who never wrote.
+ */
+int64_t
+retry_warn(const struct conf *c, const struct envelope *e)
+{
+	if (c->queue_warn_s == 0 || c->queue_warn_s >= c->queue_life_s ||
+	    e->user.n == 0 || envelope_is_null(e))
+		return INT64_MAX;
+	return e->time + (int64_t)c->queue_warn_s;
+}
+
 /* How often a message is tried in half its life, were all well. */
 static uint32_t
 least_tries(const struct conf *c)

@@ -18,8 +18,8 @@ enum {
 
 static const size_t WORK_MEMORY = (size_t)1 << 32;
 
-static int64_t
-wall(void)
+int64_t
+work_now(void)
 {
 	uint32_t usec;
 	int64_t sec;
@@ -119,8 +119,8 @@ save(struct qsend *q, struct work *w)
 	return false;
 }
 
-static void
-log_outcome(const struct qsend *q, const struct work *w, const char *event,
+void
+work_log(const struct qsend *q, const struct work *w, const char *event,
     const struct rcpt *r)
 {
 	struct log l;
@@ -144,17 +144,17 @@ record_temp(struct qsend *q, struct work *w, struct outcome *o)
 
 	work_record(w, o);
 	r = &w->state.rcpt[o->index];
-	log_outcome(q, w, "deferred", r);
+	work_log(q, w, "deferred", r);
 	if (!retry_expired(&q->conf, &w->envelope, r, o->time))
 		return;
 	if (o->word == OUTCOME_FAULT) {
-		log_outcome(q, w, "fault-expired", r);
+		work_log(q, w, "fault-expired", r);
 		o->text = span_str("A fault of this system lasted too long");
 	}
 	o->word = OUTCOME_PERM;
 	o->code = span_str("5.4.7");
 	work_record(w, o);
-	log_outcome(q, w, "failed", r);
+	work_log(q, w, "failed", r);
 }
 
 void
@@ -167,7 +167,7 @@ work_outcome(struct qsend *q, struct work *w, struct outcome *o, bool local)
 		return;
 	}
 	work_record(w, o);
-	log_outcome(q, w, o->word == OUTCOME_OK ? "sent" : "failed",
+	work_log(q, w, o->word == OUTCOME_OK ? "sent" : "failed",
 	    &w->state.rcpt[o->index]);
 }
 
@@ -193,7 +193,7 @@ fail_held(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct outcome o = { .index = rcpt[i], .word = OUTCOME_TEMP,
-			.time = wall(), .code = SPAN("4.4.1"),
+			.time = work_now(), .code = SPAN("4.4.1"),
 			.text = SPAN("The destination did not answer when it "
 			             "was last tried") };
 
@@ -255,33 +255,6 @@ start_jobs(struct qsend *q, struct work *w, uint32_t *blocked)
 
 /* ---- the end of a round ---- */
 
-/* A sender that must not be told: RFC 5321 4.5.5. */
-static bool
-is_null(struct span sender)
-{
-	return sender.n == 0 || span_is(sender, "#@[]");
-}
-
-static void
-mark_one_told(const struct qsend *q, struct work *w, size_t rcpt,
-    const char *event)
-{
-	struct outcome o = { .index = rcpt, .word = OUTCOME_TOLD,
-		.time = wall(), .code = w->state.rcpt[rcpt].code };
-
-	work_record(w, &o);
-	if (event)
-		log_outcome(q, w, event, &w->state.rcpt[rcpt]);
-}
-
-static void
-mark_told(const struct qsend *q, struct work *w, const char *event)
-{
-	for (size_t i = 0; i < w->state.n; i++)
-		if (w->state.rcpt[i].state == RCPT_PERM)
-			mark_one_told(q, w, i, event);
-}
-
 static void
 finish(struct qsend *q, struct work *w)
 {
@@ -314,9 +287,12 @@ note_due(const struct qsend *q, const struct work *w, int64_t due)
 static void
 wait_for_next(struct qsend *q, struct work *w)
 {
-	int64_t now = wall(), first = INT64_MAX, delay;
+	int64_t now = work_now(), first = INT64_MAX, delay;
 	int64_t most = (int64_t)q->conf.retry_max_s;
+	int64_t warn = retry_warn(&q->conf, &w->envelope);
 
+	if (warn > now && !told_late(w))
+		first = warn;
 	for (size_t i = 0; i < w->state.n; i++) {
 		const struct rcpt *r = &w->state.rcpt[i];
 		int64_t due = retry_due(&q->conf, id_of(q, w), r);
@@ -346,8 +322,10 @@ wait_for_dest(struct qsend *q, struct work *w, uint32_t dest)
 static void
 conclude(struct qsend *q, struct work *w, bool waiting, uint32_t blocked)
 {
-	if (has_failed(w) && is_null(w->envelope.sender))
-		mark_told(q, w, "double-bounce");
+	bool failed;
+
+	if (has_failed(w) && envelope_is_null(&w->envelope))
+		told_all(q, w, "double-bounce");
 	if (!save(q, w))
 		return;
 	if (waiting) {
@@ -359,11 +337,13 @@ conclude(struct qsend *q, struct work *w, bool waiting, uint32_t blocked)
 			put_off(q, w, FAULT_RETRY_MS, false);
 		return; /* else its turn comes */
 	}
+	failed = has_failed(w);
 	if (is_done(w))
 		finish(q, w);
-	else if (!has_failed(w) || w->bounce_failed || q->stopping)
+	else if (w->bounce_failed || q->stopping ||
+	    (!failed && !told_is_late(q, w)))
 		wait_for_next(q, w);
-	else if (q->njobs < q->workers && !job_bounce(q, w))
+	else if (q->njobs < q->workers && !job_bounce(q, w, !failed))
 		put_off(q, w, FAULT_RETRY_MS, false);
 }
 
@@ -409,7 +389,7 @@ remote_done(struct qsend *q, struct work *w, const struct job *j)
 			said++;
 			silent += is_silent(&o);
 			w->route[o.index].kind = ROUTE_IDLE;
-			o.time = wall();
+			o.time = work_now();
 			work_outcome(q, w, &o, false);
 			break;
 		}
@@ -426,21 +406,6 @@ word_of(int status)
 	return status == 100 ? OUTCOME_PERM : OUTCOME_TEMP;
 }
 
-/*
- * A loop, as its Delivered-To field says.  The mailbox has the message then;
- * and if the field was a stranger's lie, so may be the sender that a report
- * would go to.
- */
-static void
-drop_loop(struct qsend *q, struct work *w, size_t rcpt)
-{
-	const struct rcpt *r = &w->state.rcpt[rcpt];
-
-	if (r->state == RCPT_PERM && span_is(r->code, "5.4.6") &&
-	    w->envelope.user.n == 0)
-		mark_one_told(q, w, rcpt, "loop-dropped");
-}
-
 /* The exit code decides; the report may say why. */
 static void
 deliver_done(struct qsend *q, struct work *w, const struct job *j, int status)
@@ -453,23 +418,25 @@ deliver_done(struct qsend *q, struct work *w, const struct job *j, int status)
 		o = (struct outcome){ .word = word_of(status),
 			.text = SPAN("The delivery program gave no reason") };
 	o.index = j->rcpt[0];
-	o.time = wall();
+	o.time = work_now();
 	w->route[o.index].kind = ROUTE_IDLE;
 	/* Only a mailbox that is full is its owner's doing. */
 	work_outcome(q, w, &o, !span_is(o.code, "4.2.2"));
-	drop_loop(q, w, o.index);
+	told_no_loop(q, w, o.index);
 	dest_end(&q->dests, j->dest, false, &q->conf, io_now_ms());
 }
 
 static void
-bounce_done(struct qsend *q, struct work *w, int status)
+bounce_done(struct qsend *q, struct work *w, const struct job *j, int status)
 {
-	if (status == 0)
-		mark_told(q, w, NULL);
-	else if (status == 100)
-		mark_told(q, w, "bounce-refused");
-	else
+	if (status != 0 && status != 100)
 		w->bounce_failed = true;
+	else if (j->late)
+		told_of_delay(q, w);
+	else if (status == 0)
+		told_all(q, w, NULL);
+	else
+		told_all(q, w, "bounce-refused");
 }
 
 /* Programs that ended without a word: crashed, not started, or killed. */
@@ -478,7 +445,7 @@ record_silence(struct qsend *q, struct work *w, const struct job *j)
 {
 	for (size_t i = 0; i < j->n; i++) {
 		struct outcome o = { .index = j->rcpt[i],
-			.word = OUTCOME_TEMP, .time = wall(),
+			.word = OUTCOME_TEMP, .time = work_now(),
 			.code = SPAN("4.3.0"),
 			.text = SPAN("The delivery program did not report") };
 
@@ -500,7 +467,7 @@ work_job_done(struct qsend *q, struct job *j, int status)
 	else if (j->program == QFRAME_DELIVER)
 		deliver_done(q, w, j, status);
 	else
-		bounce_done(q, w, status);
+		bounce_done(q, w, j, status);
 	record_silence(q, w, j);
 	close(j->report);
 	buf_free(&j->text);
@@ -562,7 +529,7 @@ work_open(struct qsend *q, uint32_t entry)
 		.arena = arena_new(WORK_MEMORY) };
 	q->nworks++;
 	if (load(q, w) == 0) {
-		route_all(q, w, wall());
+		route_all(q, w, work_now());
 		work_step(q, w);
 	} else if (errno == ENOENT) {
 		table_remove(&q->table, entry);

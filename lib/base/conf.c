@@ -60,6 +60,7 @@ static const struct setting settings[] = {
 	{ "proxy_from", NETWORKS, 0, 0, 0 },
 	{ "queue_life_s", NUMBER, AT(queue_life_s), 0, 86400 * 365 },
 	{ "queue_user", TEXT, AT(queue_user), 0, 0 },
+	{ "queue_warn_s", NUMBER, AT(queue_warn_s), 0, 86400 * 365 },
 	{ "queue_workers", NUMBER, AT(queue_workers), 1, 1000 },
 	{ "quota", QUOTA, 0, 0, 0 },
 	{ "quota_full", FULL, 0, 0, 0 },
@@ -105,7 +106,8 @@ set_defaults(struct conf *c, const char *root)
 		.listen_idle_s = 60, .login_s = 60, .imap_idle_s = 1800,
 		.pop3_idle_s = 600, .smtp_idle_s = 300, .auth_delay_ms = 2000,
 		.auth_tries = 3, .auth_free_tries = 10, .retry_min_s = 60, .retry_max_s = 14400,
-		.queue_life_s = 5 * 86400, .queue_workers = 20,
+		.queue_life_s = 5 * 86400, .queue_warn_s = 4 * 3600,
+		.queue_workers = 20,
 		.arena = arena_new(CONF_SIZE * 4) };
 	c->hostname = arena_copy(&c->arena,
 	    span_str(io_hostname(host, sizeof host))).p;

@@ -101,6 +101,7 @@ struct conf {
 	uint64_t auth_workers;  /* hash at a time; 0: one for each processor */
 	uint64_t retry_min_s, retry_max_s; /* back-off of the queue */
 	uint64_t queue_life_s;  /* then a bounce */
+	uint64_t queue_warn_s;  /* before it, a warning; 0: none */
 	uint64_t queue_workers; /* deliveries at a time */
 	uint64_t quota, quota_count; /* of a mailbox that has none; 0: none */
 	bool has_quota;         /* else the Maildir's own counts */

@@ -110,6 +110,13 @@ put_field(const struct envelope *e, const struct field *f, struct buf *out)
 	return is_printable(text);
 }
 
+/* "#@[]" is what qmail's double bounces come from. */
+bool
+envelope_is_null(const struct envelope *e)
+{
+	return e->sender.n == 0 || span_is(e->sender, "#@[]");
+}
+
 int
 envelope_write(const struct envelope *e, struct buf *out)
 {

@@ -42,6 +42,9 @@ struct envelope {
 	size_t nrcpt;
 };
 
+/* Its sender must not be told of anything: RFC 5321 4.5.5. */
+bool envelope_is_null(const struct envelope *e);
+
 /*
  * Adds the fields (without the first line).  id, time and size are written
  * only where there is an id, texts only where they are not empty.  0, or -1

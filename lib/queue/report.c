@@ -27,6 +27,19 @@ put(struct buf *out, const char *s)
 	(void)buf_add_str(out, s);
 }
 
+static bool
+is_told_of(const struct report *r, const struct rcpt *x)
+{
+	return r->late ? state_is_late(x) : x->state == RCPT_PERM;
+}
+
+/* What ails this system is for its log. */
+static struct span
+reason_of(const struct rcpt *x)
+{
+	return x->fault ? span_str("A fault of this system") : x->text;
+}
+
 static struct span
 address_of(const struct report *r, const struct rcpt *x)
 {
@@ -34,16 +47,23 @@ address_of(const struct report *r, const struct rcpt *x)
 }
 
 static void
-put_head(const struct report *r, struct buf *out)
+put_date(struct buf *out, int64_t t)
 {
 	char date[DATE_TEXT];
 
+	put(out, date_mail(t, date_zone(t), date));
+}
+
+static void
+put_head(const struct report *r, struct buf *out)
+{
 	put(out, "From: Mail Delivery System <MAILER-DAEMON@");
 	put(out, r->domain);
 	put(out, ">\nTo: <");
 	put_clean(out, r->envelope->sender);
-	put(out, ">\nSubject: Mail could not be delivered\nDate: ");
-	put(out, date_mail(r->now, date_zone(r->now), date));
+	put(out, r->late ? ">\nSubject: Mail is late\nDate: "
+	                 : ">\nSubject: Mail could not be delivered\nDate: ");
+	put_date(out, r->now);
 	put(out, "\nMessage-ID: <");
 	put(out, r->id);
 	put(out, "@");
@@ -73,8 +93,27 @@ put_rcpt_text(const struct report *r, const struct rcpt *x, struct buf *out)
 	put(out, ">\n    ");
 	put_clean(out, x->code);
 	put(out, " ");
-	put_clean(out, x->text);
+	put_clean(out, reason_of(x));
 	put(out, "\n");
+}
+
+static void
+put_first_words(const struct report *r, struct buf *out)
+{
+	put_boundary(
+	    r, out, "\nContent-Type: text/plain; charset=us-ascii\n\n");
+	if (!r->late) {
+		put(out, "Your message could not be delivered to the "
+		         "addresses below.\n"
+		         "It will not be tried again; its header is "
+		         "attached.\n");
+		return;
+	}
+	put(out, "Your message could not be delivered yet to the addresses "
+	         "below.\nIt will be tried until ");
+	put_date(out, r->until);
+	put(out, ".\nThere is no need to send it again; its header is "
+	         "attached.\n");
 }
 
 static void
@@ -82,14 +121,11 @@ put_text(const struct report *r, struct buf *out)
 {
 	size_t start = out->n, left_out = 0;
 
-	put_boundary(r, out,
-	    "\nContent-Type: text/plain; charset=us-ascii\n\n"
-	    "Your message could not be delivered to the addresses below.\n"
-	    "It will not be tried again; its header is attached.\n");
+	put_first_words(r, out);
 	for (size_t i = 0; i < r->state->n; i++) {
 		const struct rcpt *x = &r->state->rcpt[i];
 
-		if (x->state != RCPT_PERM)
+		if (!is_told_of(r, x))
 			continue;
 		if (out->n - start < REPORT_TEXT - 3 * REPORT_FIELD)
 			put_rcpt_text(r, x, out);
@@ -154,10 +190,15 @@ put_rcpt_fields(const struct report *r, const struct rcpt *x, bool brief,
 {
 	put(out, "\nFinal-Recipient: rfc822; ");
 	put_clean(out, address_of(r, x));
-	put(out, "\nAction: failed\nStatus: ");
+	put(out, r->late ? "\nAction: delayed\nStatus: "
+	                 : "\nAction: failed\nStatus: ");
 	put_clean(out, x->code);
 	if (!brief)
-		put_diagnostic(x->text, out);
+		put_diagnostic(reason_of(x), out);
+	if (r->late) {
+		put(out, "\nWill-Retry-Until: ");
+		put_date(out, r->until);
+	}
 	put(out, "\n");
 }
 
@@ -165,20 +206,18 @@ static void
 put_fields(const struct report *r, struct buf *out)
 {
 	size_t start = out->n;
-	char date[DATE_TEXT];
 
 	put_boundary(r, out,
 	    "\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; ");
 	put(out, r->hostname);
 	put(out, "\nArrival-Date: ");
-	put(out,
-	    date_mail(r->envelope->time, date_zone(r->envelope->time), date));
+	put_date(out, r->envelope->time);
 	put(out, "\n");
 	for (size_t i = 0; i < r->state->n; i++) {
 		const struct rcpt *x = &r->state->rcpt[i];
 		size_t n = out->n - start;
 
-		if (x->state == RCPT_PERM &&
+		if (is_told_of(r, x) &&
 		    n < REPORT_LIST - 3 * REPORT_FIELD)
 			put_rcpt_fields(r, x, n > REPORT_LIST / 2, out);
 	}

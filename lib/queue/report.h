@@ -1,6 +1,7 @@
 /*
- * The message that tells a sender what could not be delivered: RFC 3464 in
- * a multipart/report (RFC 6522), with the header of the original only.
+ * The message that tells a sender what could not be delivered, or what is
+ * late: RFC 3464 in a multipart/report (RFC 6522), with the header of the
+ * original only.
  *
  * Everything in it that comes from elsewhere is made printable ASCII, one
  * line, and cut at REPORT_FIELD bytes; the header of the report itself is
@@ -14,6 +15,7 @@
 #include "queue/envelope.h"
 #include "queue/state.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -30,7 +32,9 @@ struct report {
 	const char *boundary;          /* nobody can have guessed it */
 	int64_t now;
 	const struct envelope *envelope;
-	const struct state *state; /* tells of those that are RCPT_PERM */
+	const struct state *state; /* tells of those that are RCPT_PERM, */
+	bool late;     /* or of those that are late, */
+	int64_t until; /* and will be tried so long */
 	struct span header;        /* of the original; may be cut */
 };
 

@@ -1,5 +1,5 @@
 /*
- * Reports on failures: whatever the message, the address and the reason
+ * Reports on failures and delays: whatever the message, the address and the reason
  * hold, no field is added to the header, no line is other than printable
  * ASCII, the boundary stands where it should, and the size is bounded.
  */
@@ -20,7 +20,7 @@ static void
 check_header(struct span *rest)
 {
 	static const char *const fields[] = { "From: Mail", "To: <",
-		"Subject: Mail could not be delivered", "Date: ",
+		"Subject: Mail ", "Date: ",
 		"Message-ID: <id@mx.example.test>",
 		"Auto-Submitted: auto-replied", "MIME-Version: 1.0",
 		"Content-Type: multipart/report; report-type=delivery-status;",
@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct envelope e = { .sender = sender, .rcpt = all, .nrcpt = RCPTS };
 	struct state state = { .rcpt = states, .n = RCPTS };
 	struct buf out = buf_new(REPORT_SIZE);
-	const struct report r = { .hostname = "mx.example.test",
+	struct report r = { .hostname = "mx.example.test",
 		.domain = "example.test", .id = "id", .boundary = BOUNDARY,
 		.now = 1700000000, .envelope = &e, .state = &state,
 		.header = s };
@@ -79,6 +79,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.code = SPAN("5.1.1"),
 			.state = i % 3 || size % 2 ? RCPT_PERM : RCPT_OK };
 	}
+	if (report_build(&r, &out) == -1)
+		abort();
+	check(buf_span(&out));
+	for (size_t i = 0; i < RCPTS; i++) {
+		states[i].state = i % 3 ? RCPT_PENDING : RCPT_OK;
+		states[i].tries = 1;
+	}
+	r.late = true;
+	r.until = (int64_t)(size * 7919);
+	buf_reset(&out);
 	if (report_build(&r, &out) == -1)
 		abort();
 	check(buf_span(&out));

@@ -104,6 +104,20 @@ test_retry(struct tap *tap)
 	    "five days with many tries are the end");
 	tap_ok(tap, !retry_expired(&c, &e, &r, e.time + 431999), "not before");
 	tap_ok(tap, !retry_expired(&c, &e, &r, e.time - 5), "nor backwards");
+	c.queue_warn_s = 14400;
+	e.sender = (struct span)SPAN("a@b");
+	tap_ok(tap, retry_warn(&c, &e) == INT64_MAX, "strangers are not warned");
+	e.user = (struct span)SPAN("a@b");
+	tap_ok(tap, retry_warn(&c, &e) == e.time + 14400,
+	    "who logged in is, after the time that is set");
+	e.sender.n = 0;
+	tap_ok(tap, retry_warn(&c, &e) == INT64_MAX, "a report's sender is not");
+	e.sender.n = 3;
+	c.queue_warn_s = 432000;
+	tap_ok(tap, retry_warn(&c, &e) == INT64_MAX,
+	    "nor whom the failure reaches as soon");
+	c.queue_warn_s = 0;
+	tap_ok(tap, retry_warn(&c, &e) == INT64_MAX, "nor where none is set");
 }
 
 static void
