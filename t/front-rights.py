@@ -4,6 +4,7 @@ import os
 import poplib
 import re
 import resource
+import shutil
 import signal
 import socket
 import ssl
@@ -260,9 +261,9 @@ def test_rights(site):
     caps = sum(1 << n for n in (5, 6, 7, 18))
     for name, pid in (("listener", listener), ("front", monitor)):
         s = status(pid)
-        ok(s["Uid"] == four(0) and int(s["CapEff"], 16) == caps and
+        ok(s["Uid"] == four(0) and int(s["CapEff"], 16) == 0 and
            int(s["CapPrm"], 16) == caps and s["NoNewPrivs"] == "1",
-           name + ": root with four capabilities", s)
+           name + ": root with four capabilities, none in effect", s)
     s = status(child)
     ok(s["Uid"] == four(64001) and s["Gid"] == four(64001) and
        s["Groups"].strip() == "" and int(s["CapPrm"], 16) == 0 and
@@ -300,6 +301,49 @@ def test_rights(site):
     ok(len(fds) == 4, "the relay has its two ends and the log", fds)
     c.close()
     front.stop()
+
+
+def test_order():
+    """Certificates and keys are read without any rights."""
+    if not ROOT or SANITIZED or not shutil.which("strace"):
+        skip("what is read with rights", "not root, no jails, or no strace")
+        return
+    front = Front(Site("order"), "imaps")
+    trace = front.site.root + "/trace"
+    p = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", trace, "-e",
+         "trace=execve,chroot,capset,pread64,read", "-p",
+         str(front.process.pid)], stderr=subprocess.PIPE)
+    wait_for(lambda: re.search(r"TracerPid:\t[1-9]", open(
+        "/proc/%d/status" % front.process.pid).read()))
+    c = front.client(tls=True)
+    ok(login(c).startswith("a OK"), "a login, traced")
+    c.close()
+    p.terminate()
+    p.communicate()
+    front.stop()
+    with open(trace) as f:
+        lines = f.read().split("\n")
+    for program in ("imap-login", "signer"):
+        pid = [line.split()[0] for line in lines
+               if "/%s\", [" % program in line][0]
+        seen = [line.split(None, 1)[1] for line in lines
+                if line.startswith(pid + " ")]
+        seen = seen[[n for n, line in enumerate(seen)
+                     if line.startswith("execve(")][-1]:]
+        key = [n for n, line in enumerate(seen)
+               if '"-----BEGIN' in line]
+        out = [n for n, line in enumerate(seen)
+               if line.startswith("chroot(")]
+        none = [n for n, line in enumerate(seen) if line.startswith("capset(")
+                and "permitted=0" in line]
+        rest = [n for n, line in enumerate(seen) if line.startswith("capset(")
+                and "effective=0" in line]
+        conf = [n for n, line in enumerate(seen) if "mail.example.org" in line]
+        ok(key and out and none and rest and conf and
+           rest[0] < conf[0] < out[0] < none[0] < key[0],
+           program + ": the configuration without a capability in effect, "
+           "PEM with none", seen[-30:])
 
 
 # --- a login program that was taken over ----------------------------------
@@ -598,6 +642,7 @@ def main():
     test_no_descriptors(site)
     test_signals()
     test_rights(site)
+    test_order()
     test_hostile()
     test_enqueue()
     test_real()

@@ -99,7 +99,7 @@ qspawn -1 2>>"$tmp/log"
 is "$(tr '\t' ' ' <"$tmp/said/qspawn")" "Uid: 0 0 0 0
 CapInh: 0000000000000000
 CapPrm: 00000000000400e0
-CapEff: 00000000000400e0
+CapEff: 0000000000000000
 CapAmb: 0000000000000000
 NoNewPrivs: 1" "qspawn gives up what it does not need"
 for name in queue_user net_user; do

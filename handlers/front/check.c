@@ -4,6 +4,7 @@
 #include "auth/sasl.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/priv.h"
 #include "base/proc.h"
 
 #include <errno.h>
@@ -159,7 +160,7 @@ front_check_end(struct link *l)
 	if (k->child != -1)
 		close(k->child);
 	if (k->own > 0) {
-		kill(k->own, SIGKILL);
+		(void)priv_kill(k->own, SIGKILL);
 		(void)proc_wait(k->own);
 	}
 	*k = (struct check){ .sock = -1 };

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/jail.h"
+#include "base/priv.h"
 #include "net/frame.h"
 #include "net/nursery.h"
 #include "net/service.h"
@@ -426,6 +427,8 @@ main(int argc, char *argv[])
 	int option;
 
 	err_program("checkpw");
+	if (priv_effect(false) == -1)
+		err_die_sys(EXIT_LATER, "capabilities");
 	while ((option = getopt(argc, argv, "nr:")) != -1)
 		if (option == 'r')
 			root = optarg;

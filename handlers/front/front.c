@@ -120,23 +120,19 @@ bind_all(struct sockets *s, const char *list)
 }
 
 /* Sockets to listen on; none where fd 0 (or 3) is a connection. */
-static struct sockets
-find_sockets(const char *list, int *connection)
+static void
+find_sockets(struct sockets *s, int *connection)
 {
-	struct sockets s = { .activated = list == NULL };
 	uint32_t n = activated_sockets();
 
-	*connection = 0;
-	if (list)
-		bind_all(&s, list);
-	else if (n == 1 && !is_listening(3))
+	s->activated = true;
+	if (n == 1 && !is_listening(3))
 		*connection = 3;
 	else if (n > 0)
 		for (uint32_t i = 0; i < n; i++)
-			add(&s, 3 + (int)i);
+			add(s, 3 + (int)i);
 	else if (is_listening(0))
-		add(&s, 0);
-	return s;
+		add(s, 0);
 }
 
 /* What a starter may have left behind; ignored children are never reaped
@@ -173,13 +169,34 @@ set_up(struct front *f, const char *root, const char *service)
 	make_empty(&f->conf);
 }
 
+/* With no capability in effect. */
+static int
+serve(struct sockets *s, bool listen, const char *root, const char *service)
+{
+	struct front f = { 0 };
+	int connection = 0;
+
+	/* fd 2 first: under inetd it is the connection. */
+	if (!listen && log_rescue_stderr() == -1)
+		return EXIT_LATER;
+	if (reset() == -1)
+		err_die_sys(EXIT_LATER, "reset");
+	umask(022);
+	set_up(&f, root, service);
+	umask(077);
+	if (!listen)
+		find_sockets(s, &connection);
+	if (s->n > 0)
+		return front_listen(&f, s->fd, s->n, s->activated);
+	return front_serve(&f, connection, NULL);
+}
+
 int
 main(int argc, char *argv[])
 {
 	const char *root = NULL, *list = NULL;
-	struct sockets s;
-	struct front f = { 0 };
-	int option, connection;
+	struct sockets s = { 0 };
+	int option;
 
 	err_program("front");
 	while ((option = getopt_long(argc, argv, "l:r:", options, NULL)) != -1)
@@ -191,18 +208,10 @@ main(int argc, char *argv[])
 			usage();
 	if (argc - optind != 1)
 		usage();
-	/* fd 2 first: under inetd it is the connection. */
-	if (list == NULL && log_rescue_stderr() == -1)
-		return EXIT_LATER;
-	if (reset() == -1)
-		err_die_sys(EXIT_LATER, "reset");
-	umask(022);
-	set_up(&f, root, argv[optind]);
-	umask(077);
-	s = find_sockets(list, &connection);
+	/* A port below 1024 is bound with all rights, and nothing else done. */
+	if (list)
+		bind_all(&s, list);
 	if (priv_limit() == -1)
-		err_die_sys(EXIT_LATER, "capabilities");
-	if (s.n > 0)
-		return front_listen(&f, s.fd, s.n, s.activated);
-	return front_serve(&f, connection, NULL);
+		return EXIT_LATER;
+	return serve(&s, list != NULL, root, argv[optind]);
 }

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/priv.h"
 #include "base/proc.h"
 #include "net/sign.h"
 
@@ -407,7 +408,7 @@ next_frame(struct link *l, int64_t deadline_ms)
 static void
 end_child(const struct link *l, int signal)
 {
-	(void)syscall(SYS_pidfd_send_signal, l->child, signal, NULL, 0);
+	(void)priv_kill_fd(l->child, signal);
 }
 
 static void

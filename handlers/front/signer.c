@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/jail.h"
+#include "base/priv.h"
 #include "base/log.h"
 #include "net/sign.h"
 
@@ -154,29 +155,31 @@ run(struct signer *s)
 	}
 }
 
+/* Before it reads the keys. */
 static void
-enter_jail(const char *root)
+leave(const char *root)
 {
 	char error[CONF_ERROR], empty[PATH_MAX];
-	struct jail jail = { .kind = JAIL_SECRET, .empty = empty };
 	struct conf c;
-	int landlock;
 
 	if (conf_load(&c, root, error) == -1)
 		err_die(EXIT_NEVER, "%s", error);
 	if (conf_path(&c, "run/postern/empty", empty) == -1 ||
-	    jail_enter(&jail, &landlock) == -1)
+	    jail_leave(empty) == -1)
 		err_die_sys(EXIT_LATER, "jail");
 }
 
 int
 main(int argc, char *argv[])
 {
+	const struct jail jail = { .kind = JAIL_SECRET };
 	struct signer s = { 0 };
 	const char *root = "";
-	int option;
+	int option, landlock;
 
 	err_program("signer");
+	if (priv_effect(false) == -1)
+		err_die_sys(EXIT_LATER, "capabilities");
 	while ((option = getopt(argc, argv, "nr:")) != -1)
 		if (option == 'n')
 			s.nursery = true;
@@ -187,10 +190,12 @@ main(int argc, char *argv[])
 	if (argc != optind)
 		err_die(EXIT_NEVER, "usage: signer [-n] [-r root]");
 	signal(SIGPIPE, SIG_IGN);
+	leave(root);
 	for (int i = 0; i < SIGN_KEYS; i++)
 		if (fcntl(SIGN_KEY_FD + i, F_GETFD) != -1)
 			s.keys[i] = load(SIGN_KEY_FD + i);
-	enter_jail(root);
+	if (jail_enter(&jail, &landlock) == -1)
+		err_die_sys(EXIT_LATER, "jail");
 	add(&s, SIGN_SOCKET_FD);
 	run(&s);
 	return 0;

@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "base/priv.h"
 #include "net/session.h"
 #include "session.h"
 #include "store/quota.h"
@@ -167,6 +168,8 @@ main(int argc, char **argv)
 			usage();
 	if (optind + !nursery != argc)
 		usage();
+	if (nursery && priv_limit_to_users() == -1)
+		err_die_sys(EXIT_LATER, "capabilities");
 	if (!nursery)
 		tag = begin();
 	if (conf_load(&conf, root, error) == -1)

@@ -23,6 +23,7 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "base/priv.h"
 #include "net/session.h"
 #include "store/uidls.h"
 
@@ -627,6 +628,8 @@ main(int argc, char **argv)
 		usage();
 	if (log_rescue_stderr() == -1)
 		return EXIT_LATER;
+	if (nursery && priv_limit_to_users() == -1)
+		err_die_sys(EXIT_LATER, "capabilities");
 	signal(SIGPIPE, SIG_IGN);
 	read_conf(&p, root);
 	if (nursery && !be_born(&passed))

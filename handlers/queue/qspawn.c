@@ -290,7 +290,7 @@ end_programs(const struct qspawn *q)
 {
 	for (size_t i = 0; i < QFRAME_SLOTS; i++)
 		if (q->child[i].pid > 0)
-			kill(q->child[i].pid, SIGTERM);
+			(void)priv_kill(q->child[i].pid, SIGTERM);
 }
 
 /*
@@ -351,7 +351,7 @@ end_children(struct qspawn *q)
 {
 	end_programs(q);
 	if (q->qsend > 0 && q->running == 0)
-		kill(q->qsend, SIGTERM);
+		(void)priv_kill(q->qsend, SIGTERM);
 	q->stop_ms = io_now_ms() + GRACE_MS;
 }
 

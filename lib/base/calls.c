@@ -75,7 +75,7 @@
 	    SYS_rseq, SYS_rt_sigprocmask, SYS_seccomp, \
 	    SYS_set_robust_list, SYS_signalfd4, SYS_wait4
 #define CALLS_BECOME \
-	SYS_geteuid, SYS_getresgid, SYS_getresuid, SYS_setgroups, \
+	SYS_capget, SYS_geteuid, SYS_getresgid, SYS_getresuid, SYS_setgroups, \
 	    SYS_setresgid, SYS_setresuid, SYS_setuid
 /* sysinfo: qsort, once. */
 #define CALLS_JAIL \

@@ -1,5 +1,6 @@
 /* Jails. */
 #include "base/calls.h"
+#include "base/priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,13 @@ int
 jail_tighten(enum jail_kind kind)
 {
 	(void)kind;
+	return 0;
+}
+
+int
+jail_leave(const char *empty)
+{
+	(void)empty;
 	return 0;
 }
 
@@ -146,6 +154,8 @@ leave_file_system(const char *empty)
 {
 	if (empty == NULL)
 		return 0;
+	if (priv_effect(true) == -1)
+		return -1;
 	if (chroot(empty) == -1)
 		return errno == EPERM ? 0 : -1;
 	return chdir("/");
@@ -238,6 +248,12 @@ jail_enter(const struct jail *j, int *landlock)
 	    leave_file_system(j->empty) == -1 || drop_capabilities() == -1)
 		return -1;
 	return limit(j->kind) == -1 ? -1 : calls_limit(j->kind);
+}
+
+int
+jail_leave(const char *empty)
+{
+	return leave_file_system(empty) == -1 ? -1 : drop_capabilities();
 }
 
 int

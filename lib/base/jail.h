@@ -5,9 +5,9 @@
  * for nurseries), limits of open files, memory and the size of a file, a list
  * of system calls (any other ends the process, as do arguments that would
  * run what was written, make a set-uid file or have signals sent), and
- * Landlock where the kernel has it.  Where the process holds CAP_SYS_CHROOT it enters an empty folder
- * first; all capabilities are dropped.  With sanitizers built in only
- * the umask is set.
+ * Landlock where the kernel has it.  Where the process is permitted
+ * CAP_SYS_CHROOT it enters an empty folder first; all capabilities are dropped.
+ * With sanitizers built in only the umask is set.
  */
 #ifndef POSTERN_BASE_JAIL_H
 #define POSTERN_BASE_JAIL_H
@@ -42,6 +42,13 @@ struct jail {
  * Landlock ABI, or 0 where there is none.
  */
 int jail_enter(const struct jail *j, int *landlock);
+
+/*
+ * The first half, for a program that has yet to load what it holds as
+ * descriptors: enters the empty folder and drops all capabilities.  jail_enter
+ * comes later, without the folder.  0, or -1 with errno.
+ */
+int jail_leave(const char *empty);
 
 /*
  * The limits and the list of system calls alone: for the children of a process

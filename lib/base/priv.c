@@ -7,9 +7,25 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+int
+priv_effect(bool all)
+{
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	if (syscall(SYS_capget, &h, d) == -1)
+		return -1;
+	for (size_t i = 0; i < 2; i++)
+		d[i].effective = all ? d[i].permitted : 0;
+	return (int)syscall(SYS_capset, &h, d);
+}
 
 static int
 set_chroot_capability(void)
@@ -55,6 +71,8 @@ priv_become(uid_t uid, gid_t gid, bool keep_chroot)
 		errno = EPERM;
 		return -1;
 	}
+	if (priv_effect(true) == -1)
+		return -1;
 	if (keep_chroot && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
 		return -1;
 	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
@@ -114,8 +132,7 @@ limit(uint32_t kept)
 	if (syscall(SYS_capget, &h, d) == -1)
 		return -1;
 	d[0].permitted &= kept;
-	d[0].effective = d[0].permitted;
-	d[0].inheritable = 0;
+	d[0].effective = d[0].inheritable = 0;
 	d[1] = (struct __user_cap_data_struct){ 0 };
 	return syscall(SYS_capset, &h, d) == -1 ? -1 : 0;
 }
@@ -131,4 +148,34 @@ int
 priv_limit_to_users(void)
 {
 	return limit(1u << CAP_SETUID | 1u << CAP_SETGID);
+}
+
+int
+priv_kill(pid_t pid, int signal)
+{
+	int r, error;
+
+	if (priv_effect(true) == -1)
+		return -1;
+	r = kill(pid, signal);
+	error = errno;
+	if (priv_effect(false) == -1)
+		return -1;
+	errno = error;
+	return r;
+}
+
+int
+priv_kill_fd(int process, int signal)
+{
+	int r, error;
+
+	if (priv_effect(true) == -1)
+		return -1;
+	r = (int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);
+	error = errno;
+	if (priv_effect(false) == -1)
+		return -1;
+	errno = error;
+	return r;
 }

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "base/priv.h"
 #include "net/nursery.h"
 #include "net/proxy.h"
 
@@ -108,15 +109,23 @@ load_credentials(struct conn *c)
 		tls_server_ask(c->server);
 }
 
+/* Certificates are read without any rights. */
+static int
+leave(const struct conf *c)
+{
+	char empty[PATH_MAX];
+
+	if (conf_path(c, "run/postern/empty", empty) == -1)
+		return -1;
+	return jail_leave(empty);
+}
+
 static int
 enter(const struct conn *c, enum jail_kind kind)
 {
-	char empty[PATH_MAX];
-	struct jail jail = { .kind = kind, .empty = empty };
+	struct jail jail = { .kind = kind };
 	int landlock;
 
-	if (conf_path(&c->conf, "run/postern/empty", empty) == -1)
-		return -1;
 	if (jail_enter(&jail, &landlock) == -1)
 		return -1;
 	/* Sessions on this kernel have none either: told once in a while. */
@@ -181,11 +190,15 @@ conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
 	c->out = out_fd(1, c->out_buf, sizeof c->out_buf);
 	c->out.timeout_ms = CONN_WRITE_MS;
 	signal(SIGPIPE, SIG_IGN);
+	if (priv_effect(false) == -1)
+		return complain(error, strerror(errno));
 	if (read_arguments(c, argc, argv, &root, error) == -1)
 		return -1;
 	/* The environment is not ours to believe: no root but -r. */
 	if (conf_load(&c->conf, root ? root : "", error) == -1)
 		return -1;
+	if (leave(&c->conf) == -1)
+		return complain(error, strerror(errno));
 	load_credentials(c);
 	return c->nursery ? be_nursery(c, error) : 1;
 }

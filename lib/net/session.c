@@ -55,10 +55,8 @@ session_nursery(struct frame_session *s)
 		.most = 2, /* the connection, the channel */
 		.channel = 1,
 		.place = { 0, 0, -1, -1, -1, -1, -1, -1 } };
-	int r = priv_limit_to_users();
+	int r = jail_tighten(JAIL_SESSIONS);
 
-	if (r == 0)
-		r = jail_tighten(JAIL_SESSIONS);
 	if (r == 0)
 		r = nursery_run(&n);
 	return r == 1 ? become(s) : r;

@@ -3,8 +3,9 @@
  *
  * front executes it as `PROGRAM [-r ROOT] -n', as root with the rights to
  * change uids where front has them, and passes it each session that is to
- * begin (struct frame_session, net/frame.h).  It reads nothing else, has its
- * own list of system calls, and can execute nothing.
+ * begin (struct frame_session, net/frame.h).  It calls priv_limit_to_users
+ * first of all, reads nothing but its configuration and these, has a list of
+ * system calls of its own, and can execute nothing.
  */
 #ifndef POSTERN_NET_SESSION_H
 #define POSTERN_NET_SESSION_H

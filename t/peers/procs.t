@@ -46,13 +46,15 @@ confined() { # PID NAME
 	    "$2 has a list of system calls"
 	case $2=$me in
 	*d=nursery=0) # CAP_SETUID and CAP_SETGID, and nothing read
-		like "$(cat "/proc/$1/status")" '^CapEff:[[:space:]]*0+c0$' \
-		    "$2 can change uids, and nothing else"
-		return;;
+		like "$(cat "/proc/$1/status")" '^CapPrm:[[:space:]]*0+c0$' \
+		    "$2 can change uids, and nothing else";;
+	*=0)
+		like "$(cat "/proc/$1/status")" '^CapPrm:[[:space:]]*0+$' \
+		    "$2 is permitted no capabilities";;
 	esac
 	like "$(cat "/proc/$1/status")" '^CapEff:[[:space:]]*0+$' \
-	    "$2 has no capabilities"
-	[ "$me" != 0 ] || [ "$2" = imapd ] || [ "$2" = pop3d ] ||
+	    "$2 has no capabilities in effect"
+	[ "$me" != 0 ] || [ "${2%=nursery}" != "$2" ] || [ "$2" = imapd ] || [ "$2" = pop3d ] ||
 	    is "$(readlink "/proc/$1/root")" "$root/run/postern/empty" \
 	    "$2 is in the empty folder"
 }

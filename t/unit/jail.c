@@ -38,7 +38,7 @@ static const struct jailed jails[] = {
 	{ "nurseries", JAIL_NURSERY, JAIL_NURSERY, 39 },
 	{ "sessions", JAIL_SESSION, JAIL_SESSION, 44 },
 	{ "sessions below a nursery", JAIL_SESSIONS, JAIL_SESSION, 44 },
-	{ "nurseries of sessions", JAIL_SESSIONS, JAIL_SESSIONS, 73 },
+	{ "nurseries of sessions", JAIL_SESSIONS, JAIL_SESSIONS, 74 },
 	{ "deliver and enqueue", JAIL_DELIVER, JAIL_DELIVER, 41 },
 	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 44 },
 	{ "postern-mailbox", JAIL_TOOL, JAIL_TOOL, 42 },
