@@ -134,6 +134,15 @@ def test_caps():
     ok(front.stop() == 0, "stopped")
 
 
+def test_many_handshakes():
+    """One nursery's key holder has them all."""
+    front = Front(Site("many", connections_per_source=100), "imaps")
+    socks = [socket.create_connection(front.address) for _ in range(60)]
+    good = sum(Client(s, tls=True).greeting.startswith("* OK") for s in socks)
+    ok(good == 60, "60 connections wait, and then all begin TLS", good)
+    ok(front.stop() == 0, "stopped")
+
+
 def test_early_drop():
     """Where all places are taken, who has not logged in makes room
     (T-DOS-2)."""
@@ -638,6 +647,7 @@ def main():
     site = Site("site")
     test_sockets(site)
     test_caps()
+    test_many_handshakes()
     test_early_drop()
     test_no_descriptors(site)
     test_signals()

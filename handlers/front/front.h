@@ -174,8 +174,8 @@ bool front_seats_may_tell(struct seats *s);
 
 /*
  * Is there a seat for one more of this peer?  Where all are taken, somebody
- * who has not logged in loses theirs, of a source that has more than the
- * peer would have; or, where the peer has none, who has been there for long.
+ * who has not logged in loses theirs, of a source that has far more than the
+ * peer; or, where the peer has none, who has been there for long.
  */
 bool front_seats_free(struct seats *s, const struct peer *p);
 /* The process that sat there has ended. */

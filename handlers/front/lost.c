@@ -17,19 +17,18 @@
 #include <unistd.h>
 
 enum {
-	SAMPLE = 16
+	SAMPLE = 16,
+	SAMPLE_FEW = 4 /* for one who has a seat: it should cost us little */
 };
 
-/* What one seat weighs against another: how many are of its source. */
+/* How many without a login are of the seat's source. */
 static uint64_t
 weigh(const struct seats *s, const struct seat *seat)
 {
 	uint64_t n = 0;
 
-	if (seat->family == AF_UNSPEC)
-		return 1;
 	for (size_t i = 0; i < s->n; i++)
-		n += s->all[i].pid != 0 && s->all[i].stage != SEAT_LOST &&
+		n += s->all[i].pid != 0 && s->all[i].stage == SEAT_OPEN &&
 		     s->all[i].family == seat->family &&
 		     s->all[i].address == seat->address;
 	return n;
@@ -48,9 +47,9 @@ next_open(struct seats *s, size_t at)
 	return NULL;
 }
 
-/* The heaviest of the sample, or NULL. */
+/* The heaviest of a sample of n, or NULL. */
 static struct seat *
-find_heaviest(struct seats *s, uint64_t *weight)
+find_heaviest(struct seats *s, size_t n, uint64_t *weight)
 {
 	uint32_t at[SAMPLE];
 	struct seat *heaviest = NULL;
@@ -58,16 +57,16 @@ find_heaviest(struct seats *s, uint64_t *weight)
 	*weight = 0;
 	if (getrandom(at, sizeof at, 0) != (ssize_t)sizeof at)
 		return NULL;
-	for (size_t i = 0; i < SAMPLE; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct seat *seat = next_open(s, at[i]);
-		uint64_t n;
+		uint64_t w;
 
 		if (seat == NULL)
 			return NULL;
-		n = weigh(s, seat);
-		if (n > *weight ||
-		    (n == *weight && seat->since_ms < heaviest->since_ms)) {
-			*weight = n;
+		w = seat->family == AF_UNSPEC ? 1 : weigh(s, seat);
+		if (w > *weight ||
+		    (w == *weight && seat->since_ms < heaviest->since_ms)) {
+			*weight = w;
 			heaviest = seat;
 		}
 	}
@@ -87,25 +86,31 @@ take_away(struct seats *s, struct seat *seat)
 	return kill(pid, SIGTERM) == 0;
 }
 
+/* Who has seats must not throw out others of about as many, again and again,
+ * nor take up the room that is there for those who have none. */
+static bool
+is_due(const struct seats *s, const struct seat *seat, uint64_t own,
+    uint64_t weight)
+{
+	if (own > 0)
+		return weight > 2 * own && s->lost < (s->n - s->limit) / 2;
+	return weight > 1 || io_now_ms() - seat->since_ms >= FRONT_EARLY_MS;
+}
+
 bool
 front_seats_free(struct seats *s, const struct peer *p)
 {
 	uint64_t own, weight;
-	struct seat *seat;
+	struct seat new, *seat;
 
 	if (s->used - s->lost < s->limit)
 		return true;
 	if (s->used == s->n)
 		return false;
-	seat = find_heaviest(s, &weight);
-	own = front_seats_count(s, p);
-	if (seat == NULL)
-		return false;
-	/* Who has none may have that of somebody who has had one for long. */
-	if (weight <= own + 1 &&
-	    (own > 0 || io_now_ms() - seat->since_ms < FRONT_EARLY_MS))
-		return false;
-	return take_away(s, seat);
+	front_seat_for(&new, p);
+	own = new.family == AF_UNSPEC ? 0 : weigh(s, &new);
+	seat = find_heaviest(s, own > 0 ? SAMPLE_FEW : SAMPLE, &weight);
+	return seat && is_due(s, seat, own, weight) && take_away(s, seat);
 }
 
 void

@@ -173,7 +173,8 @@ struct limits {
 static const struct limits limits[] = {
 	[JAIL_LOGIN] = { 32, 256 * MIB, 0 },
 	[JAIL_SMTP] = { 32, 256 * MIB, 0 },
-	[JAIL_SECRET] = { 32, GIB, 0 }, /* for crypt */
+	/* Of the signer one for each of its clients; memory for crypt. */
+	[JAIL_SECRET] = { 512, GIB, 0 },
 	[JAIL_NURSERY] = { 0, 0, 0 },
 	/* space.h sets addresses aside. */
 	[JAIL_SESSIONS] = { 0, 0, 0 },
