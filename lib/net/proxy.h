@@ -1,7 +1,8 @@
 /*
  * The header of the PROXY protocol, versions 1 and 2 (HAProxy's
  * proxy-protocol.txt), by which a proxy says whose connection it passes on.
- * It comes before the first byte of the client's, TLS included.
+ * It comes before the first byte of the client's, TLS included.  What stands
+ * behind the addresses of version 2, checksums too, is passed over.
  */
 #ifndef POSTERN_NET_PROXY_H
 #define POSTERN_NET_PROXY_H
