@@ -7,8 +7,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum {
@@ -16,7 +18,9 @@ enum {
 	FINE_MS = 50,
 	COARSE_MS = 2000,
 	PASSES = 3,
+	DAY_S = 86400,
 	LARGE = 262144, /* bytes of names */
+	ZFS_MAGIC = 0x2fc12fc1,
 	PATIENCE_MS = 2000 /* between two waits for a busy folder */
 };
 
@@ -49,13 +53,23 @@ scan_stat(const struct mailbox *m, struct scan_times *t)
 	t->cur = cur.st_mtim;
 	t->fresh = fresh.st_mtim;
 	t->proven = false;
+	if (m->state->last_ms == 0 || !scan_same(t, &m->state->last)) {
+		m->state->last = *t;
+		m->state->last_ms = io_now_ms();
+	}
 	return 0;
+}
+
+static int64_t
+tick_ms(const struct timespec *t)
+{
+	return t->tv_nsec ? FINE_MS : COARSE_MS;
 }
 
 static bool
 is_young(const struct timespec *t)
 {
-	int64_t sec, ms, limit = t->tv_nsec ? FINE_MS : COARSE_MS;
+	int64_t sec, ms, limit = tick_ms(t);
 	uint32_t usec;
 
 	io_wall(&sec, &usec);
@@ -66,11 +80,53 @@ is_young(const struct timespec *t)
 	return ms < limit && ms > -limit;
 }
 
-/* May something have changed since, that left these times as they are? */
-bool
-scan_is_young(const struct scan_times *t)
+/* Times on file systems of other machines are those of their clocks. */
+static bool
+has_our_clock(int dir)
 {
-	return is_young(&t->cur) || is_young(&t->fresh);
+	struct statfs st;
+
+	if (fstatfs(dir, &st) == -1)
+		return false;
+	switch (st.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case TMPFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case ZFS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+is_old(const struct timespec *t)
+{
+	int64_t sec;
+	uint32_t usec;
+
+	io_wall(&sec, &usec);
+	return t->tv_sec < sec - DAY_S;
+}
+
+/* Where the clock is another's, we must have seen the times for a tick by
+ * ourselves, but for those that are old by any clock. */
+bool
+scan_is_young(const struct mailbox *m, const struct scan_times *t)
+{
+	int64_t seen = io_now_ms() - m->state->last_ms;
+
+	if (is_young(&t->cur) || is_young(&t->fresh))
+		return true;
+	if (is_old(&t->cur) && is_old(&t->fresh))
+		return false;
+	if (scan_same(t, &m->state->last) && seen >= tick_ms(&t->cur) &&
+	    seen >= tick_ms(&t->fresh))
+		return false;
+	return !has_our_clock(m->state->cur);
 }
 
 static uint32_t *
@@ -214,7 +270,7 @@ read_folders(const struct mailbox *m, struct scan *s, bool first)
 
 	if (scan_stat(m, &before) == -1)
 		return -1;
-	young = scan_is_young(&before);
+	young = scan_is_young(m, &before);
 	if (read_folder(m, s, true, first) == -1 ||
 	    read_folder(m, s, false, first) == -1 || scan_stat(m, &after) == -1)
 		return -1;
@@ -235,7 +291,7 @@ wait_for_tick(struct mailbox *m)
 	    now.cur.tv_nsec == 0 || now.fresh.tv_nsec == 0)
 		return false;
 	m->state->patient_ms = now_ms + PATIENCE_MS;
-	if (scan_is_young(&now))
+	if (scan_is_young(m, &now))
 		nanosleep(&t, NULL);
 	return true;
 }
@@ -256,7 +312,7 @@ scan_folder(struct mailbox *m, struct scan *s, bool patient)
 		.fresh = buf_new(SIZE_MAX / 2) };
 	if (make_table(m, s) == -1 || scan_stat(m, &s->times) == -1)
 		return -1;
-	s->times.proven = !scan_is_young(&s->times);
+	s->times.proven = !scan_is_young(m, &s->times);
 	for (unsigned pass = 0; pass < PASSES; pass++) {
 		still = read_folders(m, s, pass == 0);
 		if (still == -1)

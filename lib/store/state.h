@@ -79,6 +79,8 @@ struct mailbox_state {
 	struct scan_times times;
 	unsigned dirty_rounds; /* in a row that left something to do */
 	int64_t patient_ms; /* scan.c: no waiting before that */
+	struct scan_times last; /* scan.c: what the folders said, */
+	int64_t last_ms;        /* and since when */
 	int64_t mend_ms; /* sync.c: not for the sake of late names */
 	/* The messages, from `first' on, behind the names in the index that
 	 * is mapped, if one is. */
@@ -268,7 +270,9 @@ void scan_mend_double(struct mailbox *m, struct scan *s,
     const struct sighting *other, int keep_dir, const char *keep);
 void scan_free(struct scan *s);
 int scan_stat(const struct mailbox *m, struct scan_times *t);
-bool scan_is_young(const struct scan_times *t);
+/* May something have changed since, that left these times as they are?  Of the
+ * last ones that scan_stat saw. */
+bool scan_is_young(const struct mailbox *m, const struct scan_times *t);
 bool scan_same(const struct scan_times *a, const struct scan_times *b);
 struct span scan_base(const char *name);
 static inline struct sighting *

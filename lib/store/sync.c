@@ -449,7 +449,7 @@ is_due(struct mailbox *m)
 		return 0;
 	/* Each change of our own would cost a large folder a reading now; it
 	 * is enough to do it when the clock has ticked. */
-	return !s->marks || m->n < SMALL || !scan_is_young(&now);
+	return !s->marks || m->n < SMALL || !scan_is_young(m, &now);
 }
 
 static int

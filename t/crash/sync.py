@@ -197,9 +197,49 @@ def folded_meanwhile():
     session.close()
 
 
+def another_clock():
+    """A file server whose clock is behind ours: its times look old at once,
+    and say nothing of a second change within their tick."""
+    shim = TMP + "/shim.so"
+    subprocess.run(os.environ.get("CC", "cc").split() + [
+        "-shared", "-fPIC", "-w", "-o", shim,
+        os.path.dirname(os.path.abspath(__file__)) + "/shim.c"], check=True)
+    fresh("append INBOX - m1")
+    prove("INBOX")
+    for what in "a session", "a new session":
+        env = dict(os.environ, LD_PRELOAD=shim, CLOCK_AHEAD="5", NETWORK="1")
+        session = Tool(BOX, as_user=False, env=env)
+        session.say("examine INBOX")
+        for _ in range(2):
+            session.say("wait 200")
+            session.line()
+            session.say("sync")
+        before = len(kept(session))
+        tool("deliver INBOX first")
+        first = len(kept(session))
+        at = [os.stat(BOX + sub) for sub in ("/cur", "/new")]
+        with open("%s/cur/1%d.M1P1.host:2,S" % (BOX, len(what)), "w") as f:
+            f.write("second\n")
+        for sub, st in zip(("/cur", "/new"), at):
+            os.utime(BOX + sub, ns=(st.st_atime_ns, st.st_mtime_ns))
+        if what != "a session":
+            session.close()
+            session = Tool(BOX, as_user=False, env=env)
+            session.say("examine INBOX")
+        for _ in range(2):
+            session.say("wait 200")
+            session.line()
+            session.say("sync")
+        ok(first == before + 1 and len(kept(session)) == before + 2,
+           what + " on a file server finds a change in the same tick",
+           ["%d %d %d" % (before, first, len(kept(session)))])
+        session.close()
+
+
 read_before_the_disk_fails()
 the_disk_fails_for_a_reader()
 full_in_the_middle()
 late_flags()
 folded_meanwhile()
+another_clock()
 finish()
