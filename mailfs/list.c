@@ -154,10 +154,11 @@ add_attachments(struct list *l, const struct node *dir, struct show *v)
 static void
 add_parts(struct list *l, const struct node *dir, const struct show *v)
 {
-	const struct mime_part *p = show_part(v, dir->part), *c;
+	const struct mime_part *p = show_part(v, dir->part);
+	const struct mime_part *c = p ? p->child : NULL;
 	char name[16];
 
-	for (uint32_t i = 1; p && (c = show_child(p, i)) != NULL; i++) {
+	for (uint32_t i = 1; c && !l->full; c = c->next, i++) {
 		struct node n = { .kind = NODE_PART,
 			.id = dir->id,
 			.part = c->order };

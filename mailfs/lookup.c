@@ -102,8 +102,10 @@ by_id(struct fs *fs, uint32_t folder, struct span name, struct where *w,
 	uint64_t id;
 
 	*full = dot < name.n;
-	if (!names_parse_id(*full ? span_skip(name, dot + 1) : name, &id) ||
-	    tree_seen(&fs->tree, id, w) == 0 || w->folder != folder)
+	if (!names_parse_id(*full ? span_skip(name, dot + 1) : name, &id))
+		return 0;
+	if ((tree_seen(&fs->tree, id, w) == 0 || w->folder != folder) &&
+	    tree_in(&fs->tree, folder, id, w) == 0)
 		return 0;
 	if (!*full)
 		return 1;

@@ -420,6 +420,21 @@ tree_seen(const struct tree *t, uint64_t id, struct where *w)
 	return 1;
 }
 
+/* Whoever copies a mailbox's folder copies ids: then the table of ids knows
+ * one place of two. */
+int
+tree_in(const struct tree *t, uint32_t folder, uint64_t id, struct where *w)
+{
+	const struct folder *f = tree_folder(t, folder);
+
+	for (size_t i = 0; f->box && i < nentries(f); i++)
+		if (entries(f)[i].id == id && !f->box->msgs[i].gone) {
+			*w = tree_at(t, folder, i);
+			return 1;
+		}
+	return 0;
+}
+
 static int
 find_now(struct tree *t, uint64_t id, struct where *w)
 {
@@ -442,7 +457,24 @@ tree_find(struct tree *t, uint64_t id, struct where *w)
 	for (uint32_t i = 1; i < tree_count(t); i++)
 		if (tree_folder(t, i)->is_box)
 			(void)tree_sync(t, i); /* others may have it */
-	return tree_seen(t, id, w);
+	if (tree_seen(t, id, w))
+		return 1;
+	for (uint32_t i = 1; i < tree_count(t); i++)
+		if (tree_in(t, i, id, w))
+			return 1;
+	return 0;
+}
+
+/* Is the end of the header there?  Where what was read breaks off, half a line
+ * looks like one that is no field. */
+static bool
+is_whole(struct span text)
+{
+	struct span s = span_head(text, header_length(text));
+
+	return s.n < text.n && (span_is(s, "\n") || span_is(s, "\r\n") ||
+				   span_ends(s, "\n\n") ||
+				   span_ends(s, "\n\r\n"));
 }
 
 /* The header of a message, as far as it is read for a name. */
@@ -464,7 +496,7 @@ read_header(struct mailbox *box, size_t i, struct buf *out)
 		if (n <= 0)
 			break;
 		out->n += (size_t)n;
-		if (header_length(buf_span(out)) < out->n)
+		if (is_whole(buf_span(out)))
 			break;
 		step *= 4;
 	}

@@ -109,6 +109,9 @@ struct where tree_at(const struct tree *t, uint32_t folder, size_t i);
 int tree_find(struct tree *t, uint64_t id, struct where *w);
 /* The same among those that were seen already, as they were then. */
 int tree_seen(const struct tree *t, uint64_t id, struct where *w);
+/* The same among the messages of one folder that is open, one by one. */
+int tree_in(const struct tree *t, uint32_t folder, uint64_t id,
+    struct where *w);
 
 /* The stem of its name; NULL with errno where the message cannot be read.
  * Where the cache has it no file is opened, and the text's size is noted. */

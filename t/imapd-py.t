@@ -220,6 +220,22 @@ def test_two_sessions():
     same((a.close(), b.close()), (0, 0), "both end well")
 
 
+def test_keywords():
+    box = maildir("keywords")
+    put(box, "1000000001.M1P1.h", b"Subject: 1\n\nx\n")
+    c = Raw(box)
+    c.cmd("select inbox")
+    out = c.cmd("store 1 +flags (%s)" % " ".join("w%d" % i for i in range(70)))
+    ok(out[-1].startswith(b"NO [LIMIT]"), "too many keywords at once", out)
+    out = c.cmd("store 1 +flags (%s)" % ("k" * 200))
+    ok(out[-1].startswith(b"NO [CANNOT]") and b"keyword" in out[-1],
+       "one that is too long", out)
+    out = c.cmd("store 1 +flags (%s)" % " ".join("k%d" % i for i in range(64)))
+    ok(out[-1].startswith(b"OK") and not any(b"w1" in x for x in out),
+       "64, as what was refused took no room", out)
+    same(c.close(), 0, "ends well")
+
+
 def test_renamed():
     """The selected mailbox under another name."""
     box = maildir("renamed")
@@ -540,6 +556,6 @@ def test_vectors():
     same(s.close(), 0, "and the session ends well")
 
 
-run(test_imaplib, test_two_sessions, test_renamed, test_large,
+run(test_imaplib, test_two_sessions, test_keywords, test_renamed, test_large,
     test_structure_of_large, test_append, test_start,
     test_memory, test_odd, test_vectors)

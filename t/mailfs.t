@@ -329,6 +329,28 @@ mkdir "$box/.README" "$box/.README/cur" "$box/.README/new" "$box/.README/tmp"
 is "$(ls -F "$mnt" | grep README)" README/ 'a mailbox README hides the file'
 rmdir "$box/.README"/* "$box/.README"
 
+# A header that is longer than what is read first, and cut within a line.
+{
+	for i in $(seq 60); do
+		printf 'Received: from host%03d.example.org by mx.example.org; a long line of 80 bytes\n' "$i"
+	done
+	printf 'From: far@example.org\nSubject: behind it all\n\nx\n'
+} | put 1000000008.M1P1Q1.h
+wait_for shows far_behind-it-all; ok $? 'names from a long header'
+
+# Somebody copied a folder: the ids are there twice.
+mkdir "$box/.Orig" "$box/.Orig/cur" "$box/.Orig/new" "$box/.Orig/tmp"
+printf 'From: twice@example.org\nSubject: twice\n\nx\n' | put 1000000007.M1P1Q1.h .Orig
+wait_for shows twice Orig
+cp -a "$box/.Orig" "$box/.Copy"
+rm -f "$box"/.Copy/postern.*
+wait_for shows twice Copy
+cat "$mnt"/Copy/* >"$tmp/copy"; ok $? 'a copied folder'
+cat "$mnt"/Orig/* >"$tmp/orig"; ok $? 'and the one it was copied from'
+cmp -s "$tmp/copy" "$tmp/orig"; ok $? 'have the same message'
+rm -r "$box/.Copy" "$box/.Orig" "$box"/new/1000000008.* "$box"/cur/1000000008.* 2>/dev/null
+wait_for hidden far_behind
+
 # A walk leaves inotify to other programs: 128 instances for all of a user.
 for i in $(seq 60); do
 	mkdir "$box/.Many.$i" "$box/.Many.$i/cur" "$box/.Many.$i/new" \

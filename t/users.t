@@ -95,6 +95,48 @@ is "$(postern user list --json | tr -d ' ' | grep -c '"address":"alice@example.t
 like "$(postern user show alice)" "^maildir $root/var/mail/example.test/alice" \
 	"one record, shown"
 
+# Its uid is not somebody else's: the mail is still there.
+if [ "$(id -u)" = 0 ]; then
+	echo x | postern user add first; echo x | postern user add last
+	was=$(postern user show last | grep ^uid)
+	postern user del last 2>/dev/null
+	echo x | postern user add new
+	[ "$(postern user show new | grep ^uid)" != "$was" ]
+	ok $? "a new mailbox has a new uid"
+	out=$(echo x | postern user add last 2>&1); is $? 1 "nor the mail of before"
+	like "$out" '--uid' "and the error says how"
+	echo x | postern user add --uid "${was#uid }" --gid "${was#uid }" last
+	ok $? "but where that is wanted"
+else
+	skip "uids" "only root gives them"
+fi
+
+# Nobody waits while somebody types.
+{ sleep 4; echo changed; } | postern user passwd alice &
+sleep 0.3
+timeout 3 postern user list >/dev/null; ok $? "a prompt keeps no lock"
+wait $!
+
+like "$(postern user disable 2>&1)" 'usage: postern-user disable ADDRESS' "usage: disable"
+like "$(postern user cert 2>&1)" 'usage: postern-user cert add' "usage: cert"
+
+# Changes meet a removal that is slow between users and secrets.
+if strace -o /dev/null -e trace=none true 2>/dev/null; then
+	echo x | postern user add gone; echo old | postern user add stays
+	strace -f -o "$tmp/trace" -e trace=renameat,renameat2,rename \
+	    -e inject=renameat,renameat2,rename:delay_enter=1500000:when=3 \
+	    postern user del gone 2>/dev/null &
+	wait_for grep -q 'users.cdb' "$tmp/trace"
+	before=$(grep ^stays@ "$etc/secrets")
+	echo new | postern user passwd stays; ok $? "a password, meanwhile"
+	[ "$(grep ^stays@ "$etc/secrets")" != "$before" ]; ok $? "is changed"
+	after=$(grep ^stays@ "$etc/secrets")
+	wait $!
+	is "$(grep ^stays@ "$etc/secrets")" "$after" "and stays so"
+else
+	skip "a slow removal" "strace cannot trace here"
+fi
+
 # Several edits at once lose nothing.
 for i in 1 2 3 4 5 6 7 8; do
 	echo pw | postern user add "user$i" &

@@ -49,7 +49,7 @@ add(struct conf *c, int argc, char **argv)
 	struct span there;
 
 	if (argc < 3)
-		tool_usage(&commands[0]);
+		tool_usage(commands, "add");
 	tool_address(c, argv[1], true, alias);
 	(void)buf_add_str(&value, "alias=");
 	for (int i = 2; i < argc; i++)
@@ -74,7 +74,7 @@ del(struct conf *c, int argc, char **argv)
 	struct span there;
 
 	if (argc != 2)
-		tool_usage(&commands[1]);
+		tool_usage(commands, "del");
 	tool_address(c, argv[1], true, alias);
 	db = tool_open(c, "users", NULL);
 	if (userdb_get(&db, span_str(alias), &there) != 1 ||
@@ -113,7 +113,7 @@ show(struct span key, struct span value, bool json, bool first)
 static int
 list(struct conf *c, int argc, char **argv)
 {
-	return tool_list(c, argc, argv, &commands[2], show);
+	return tool_list(c, argc, argv, commands, show);
 }
 
 int

@@ -16,13 +16,6 @@ print_help(const struct tool_command *table)
 	printf("see %s(1)\n", err_name());
 }
 
-void
-tool_usage(const struct tool_command *command)
-{
-	err_die(EXIT_NEVER, "usage: %s %s %s", err_name(), command->name,
-	    command->usage);
-}
-
 static const struct tool_command *
 find(const struct tool_command *table, const char *name)
 {
@@ -30,6 +23,15 @@ find(const struct tool_command *table, const char *name)
 		if (strcmp(table->name, name) == 0)
 			return table;
 	err_die(EXIT_NEVER, "no command %s: see %s --help", name, err_name());
+}
+
+void
+tool_usage(const struct tool_command *table, const char *name)
+{
+	const struct tool_command *command = find(table, name);
+
+	err_die(EXIT_NEVER, "usage: %s %s %s", err_name(), command->name,
+	    command->usage);
 }
 
 int
@@ -48,6 +50,8 @@ tool_main(int argc, char **argv, const struct tool_command *table)
 	if (at >= argc || strcmp(argv[at], "--help") == 0 ||
 	    strcmp(argv[at], "-h") == 0) {
 		print_help(table);
+		if (fflush(stdout) == EOF)
+			err_die_sys(EXIT_LATER, "standard output");
 		return at >= argc ? EXIT_NEVER : 0;
 	}
 	if (conf_load(&c, root, error) == -1)
@@ -71,18 +75,23 @@ tool_open(const struct conf *c, const char *name, const struct userdb *with)
 }
 
 void
-tool_commit(struct userdb *db)
+tool_write(struct userdb *db)
 {
-	if (userdb_commit(db) == 0) {
-		userdb_close(db);
+	if (userdb_commit(db) == 0)
 		return;
-	}
 	if (errno == EINVAL && db->bad_line > 0)
 		err_die(EXIT_LATER,
 		    "%s:%zu: not `key value', or a key that stands twice; "
 		    "nothing was changed",
 		    db->name, db->bad_line);
 	err_die_sys(EXIT_LATER, "write %s", db->name);
+}
+
+void
+tool_commit(struct userdb *db)
+{
+	tool_write(db);
+	userdb_close(db);
 }
 
 static bool
@@ -167,14 +176,14 @@ tool_need_domain(const struct userdb *db, const char *address)
 
 int
 tool_list(const struct conf *c, int argc, char **argv,
-    const struct tool_command *command, tool_show *show)
+    const struct tool_command *table, tool_show *show)
 {
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0, first = true;
 	struct span rest, key, value;
 	struct userdb db;
 
 	if (argc != 1 && !json)
-		tool_usage(command);
+		tool_usage(table, argv[0]);
 	db = tool_open(c, "users", NULL);
 	rest = buf_span(&db.text);
 	if (json)

@@ -19,13 +19,15 @@ struct tool_command {
  */
 int tool_main(int argc, char **argv, const struct tool_command *table);
 
-/* Prints how the subcommand is used and exits with 100. */
-_Noreturn void tool_usage(const struct tool_command *command);
+/* Prints how the subcommand of this name is used and exits with 100. */
+_Noreturn void tool_usage(const struct tool_command *table, const char *name);
 
 /* Opens a database, or says why not and exits with 111. */
 struct userdb tool_open(const struct conf *c, const char *name,
     const struct userdb *with);
-/* Commits and closes it, or says why not and exits. */
+/* Commits it, or says why not and exits. */
+void tool_write(struct userdb *db);
+/* The same, and closes it. */
 void tool_commit(struct userdb *db);
 
 /*
@@ -48,7 +50,7 @@ void tool_need_domain(const struct userdb *db, const char *address);
 typedef bool tool_show(struct span key, struct span value, bool json,
     bool first);
 int tool_list(const struct conf *c, int argc, char **argv,
-    const struct tool_command *command, tool_show *show);
+    const struct tool_command *table, tool_show *show);
 
 /* A JSON string with its quotes on stdout. */
 void tool_json(struct span s);

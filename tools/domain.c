@@ -29,7 +29,7 @@ add(struct conf *c, int argc, char **argv)
 	struct userdb db;
 
 	if (argc < 2)
-		tool_usage(&commands[0]);
+		tool_usage(commands, "add");
 	db = tool_open(c, "users", NULL);
 	for (int i = 1; i < argc; i++) {
 		char domain[USERS_ADDRESS];
@@ -66,7 +66,7 @@ del(struct conf *c, int argc, char **argv)
 	struct userdb db;
 
 	if (argc != 2)
-		tool_usage(&commands[1]);
+		tool_usage(commands, "del");
 	tool_domain(argv[1], domain);
 	db = tool_open(c, "users", NULL);
 	if (in_use(&db, span_str(domain), &by))
@@ -95,7 +95,7 @@ show(struct span key, struct span value, bool json, bool first)
 static int
 list(struct conf *c, int argc, char **argv)
 {
-	return tool_list(c, argc, argv, &commands[2], show);
+	return tool_list(c, argc, argv, commands, show);
 }
 
 int

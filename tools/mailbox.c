@@ -50,10 +50,7 @@ static const struct tool_command commands[] = {
 void
 mailbox_usage(const char *command)
 {
-	for (const struct tool_command *t = commands; t->name; t++)
-		if (strcmp(t->name, command) == 0)
-			tool_usage(t);
-	err_die(EXIT_NEVER, "see %s --help", err_name());
+	tool_usage(commands, command);
 }
 
 bool

@@ -25,6 +25,9 @@ enum {
 	FIRST_UID = 100001 /* of mailboxes that get a uid of their own */
 };
 
+/* The key in users of the highest uid that a deleted mailbox had. */
+#define LAST_UID "uid:last"
+
 static int add(struct conf *c, int argc, char **argv);
 static int passwd(struct conf *c, int argc, char **argv);
 static int del(struct conf *c, int argc, char **argv);
@@ -57,6 +60,12 @@ static const struct tool_command commands[] = {
 	    cert },
 	{ NULL, NULL, NULL },
 };
+
+static _Noreturn void
+usage(const char *command)
+{
+	tool_usage(commands, command);
+}
 
 static uint32_t
 parse_id(const char *text)
@@ -100,10 +109,10 @@ parse_add(int argc, char **argv, struct users_record *u)
 				    "the Maildir is an absolute path below "
 				    "the root, without blanks");
 		} else if (o != 'q' || !parse_quota(optarg, u))
-			tool_usage(&commands[0]);
+			usage("add");
 	}
 	if (optind != argc - 1)
-		tool_usage(&commands[0]);
+		usage("add");
 }
 
 static uid_t
@@ -111,15 +120,37 @@ next_uid(const struct userdb *db)
 {
 	struct span rest = buf_span(&db->text), key, value;
 	struct users_record u;
+	uint32_t last;
 	uid_t next = FIRST_UID;
 
 	if (geteuid() != 0)
 		return geteuid();
+	if (userdb_get(db, (struct span)SPAN(LAST_UID), &value) == 1 &&
+	    num_parse_u32(value, UINT32_MAX - 2, &last) && last >= next)
+		next = last + 1;
 	while (userdb_next(&rest, &key, &value))
 		if (users_parse(value, &u) && u.kind == USERS_MAILBOX &&
 		    u.uid >= next)
 			next = u.uid + 1;
 	return next;
+}
+
+/* The mail of who is deleted stays, and so must its uid. */
+static void
+keep_uid(struct userdb *db, uid_t uid)
+{
+	struct buf text = buf_new(32);
+	struct span value;
+	uint32_t last = 0;
+
+	if (userdb_get(db, (struct span)SPAN(LAST_UID), &value) == 1)
+		(void)num_parse_u32(value, UINT32_MAX - 2, &last);
+	if (uid < FIRST_UID || uid <= last)
+		return;
+	if (buf_addf(&text, "%lu", (unsigned long)uid) == -1 ||
+	    userdb_set(db, (struct span)SPAN(LAST_UID), buf_span(&text)) == -1)
+		err_die_sys(EXIT_LATER, "users");
+	buf_free(&text);
 }
 
 /* /var/mail/DOMAIN/LOCAL, below the root. */
@@ -171,6 +202,32 @@ record_text(const struct users_record *u, struct buf *out)
 	record_quota(u, out);
 }
 
+/* The end where it cannot become a mailbox. */
+static struct userdb
+open_for_new(const struct conf *c, const char *address)
+{
+	struct userdb db = tool_open(c, "users", NULL);
+	struct span there;
+
+	tool_need_domain(&db, address);
+	if (userdb_get(&db, span_str(address), &there) == 1)
+		err_die(EXIT_NO, "%s is there already", address);
+	return db;
+}
+
+static void
+make_home(const struct conf *c, const struct users_record *u)
+{
+	if (home_make(c, u) == 0)
+		return;
+	if (errno == EPERM && geteuid() == 0)
+		err_die(EXIT_NO,
+		    "%s%s is there and belongs to another uid; to take it "
+		    "over say --uid",
+		    c->root, u->maildir);
+	err_die_sys(EXIT_LATER, "make %s%s", c->root, u->maildir);
+}
+
 /* Credentials first: nobody can log in until the record is there. */
 static int
 add(struct conf *c, int argc, char **argv)
@@ -180,19 +237,17 @@ add(struct conf *c, int argc, char **argv)
 	struct users_record u = { 0 };
 	char address[USERS_ADDRESS];
 	struct userdb db;
-	struct span there;
 
 	parse_add(argc, argv, &u);
 	tool_address(c, argv[optind], false, address);
-	db = tool_open(c, "users", NULL);
-	tool_need_domain(&db, address);
-	if (userdb_get(&db, span_str(address), &there) == 1)
-		err_die(EXIT_NO, "%s is there already", address);
+	/* Nobody waits for the lock while a person types. */
+	db = open_for_new(c, address);
+	userdb_close(&db);
+	credential_ask(password);
+	db = open_for_new(c, address);
 	fill_defaults(&db, address, &u);
 	record_text(&u, &record);
-	credential_ask(password);
-	if (home_make(c, &u) == -1)
-		err_die_sys(EXIT_LATER, "make %s%s", c->root, u.maildir);
+	make_home(c, &u);
 	credential_set(c, &db, address, password);
 	explicit_bzero(password, sizeof password);
 	if (userdb_set(&db, span_str(address), buf_span(&record)) == -1)
@@ -221,11 +276,14 @@ passwd(struct conf *c, int argc, char **argv)
 	struct userdb db;
 
 	if (argc != 2)
-		tool_usage(&commands[1]);
+		usage("passwd");
 	tool_address(c, argv[1], false, address);
 	db = tool_open(c, "users", NULL);
 	need_mailbox(&db, address);
+	userdb_close(&db); /* as in add */
 	credential_ask(password);
+	db = tool_open(c, "users", NULL);
+	need_mailbox(&db, address);
 	credential_set(c, &db, address, password);
 	explicit_bzero(password, sizeof password);
 	userdb_close(&db);
@@ -256,17 +314,20 @@ del(struct conf *c, int argc, char **argv)
 	struct userdb db, secrets;
 
 	if (argc != 2)
-		tool_usage(&commands[2]);
+		usage("del");
 	tool_address(c, argv[1], false, address);
 	db = tool_open(c, "users", NULL);
 	u = need_mailbox(&db, address);
+	keep_uid(&db, u.uid);
 	userdb_remove(&db, span_str(address));
 	certificate_remove_all(&db, address);
 	secrets = tool_open(c, "secrets", &db);
 	while (remove_secret(&secrets, span_str(address)))
 		continue;
-	tool_commit(&db);
+	/* The lock is that of users: it is held until both are written. */
+	tool_write(&db);
 	tool_commit(&secrets);
+	userdb_close(&db);
 	fprintf(stderr, "%s: the mail stays in %s%s\n", err_name(), c->root,
 	    u.maildir);
 	return 0;
@@ -300,7 +361,7 @@ quota(struct conf *c, int argc, char **argv)
 	if (strcmp(to, "none") == 0)
 		to = "0";
 	if (argc != 3 || (strcmp(to, "default") != 0 && !parse_quota(to, &u)))
-		tool_usage(&commands[3]);
+		usage("quota");
 	tool_address(c, argv[1], false, address);
 	db = tool_open(c, "users", NULL);
 	need_mailbox(&db, address);
@@ -338,7 +399,7 @@ show_address(struct span key, struct span value, bool json, bool first)
 static int
 list(struct conf *c, int argc, char **argv)
 {
-	return tool_list(c, argc, argv, &commands[4], show_address);
+	return tool_list(c, argc, argv, commands, show_address);
 }
 
 static int
@@ -349,7 +410,7 @@ show(struct conf *c, int argc, char **argv)
 	struct userdb db;
 
 	if (argc != 2)
-		tool_usage(&commands[5]);
+		usage("show");
 	tool_address(c, argv[1], false, address);
 	db = tool_open(c, "users", NULL);
 	u = need_mailbox(&db, address);
@@ -372,7 +433,7 @@ disable(struct conf *c, int argc, char **argv)
 	struct userdb db;
 
 	if (argc != 2)
-		tool_usage(&commands[off ? 5 : 6]);
+		usage(argv[0]);
 	tool_address(c, argv[1], false, address);
 	db = tool_open(c, "users", NULL);
 	need_mailbox(&db, address);
@@ -389,7 +450,7 @@ struct app_options {
 
 static void
 parse_app(int argc, char **argv, struct app_options *out,
-    const struct tool_command *command)
+    const char *command)
 {
 	static const struct option options[] = {
 		{ "services", required_argument, NULL, 's' },
@@ -416,7 +477,7 @@ parse_app(int argc, char **argv, struct app_options *out,
 				err_die(EXIT_NEVER, "%s: not YYYY-MM-DD",
 				    optarg);
 		} else
-			tool_usage(command);
+			usage(command);
 	}
 }
 
@@ -431,9 +492,9 @@ cert(struct conf *c, int argc, char **argv)
 
 	argc--;
 	argv++;
-	parse_app(argc, argv, &o, &commands[8]);
+	parse_app(argc, argv, &o, "cert");
 	if (argc - optind != (lists ? 1 : 2))
-		tool_usage(&commands[8]);
+		usage("cert");
 	tool_address(c, argv[optind], false, address);
 	db = tool_open(c, "users", NULL);
 	need_mailbox(&db, address);
@@ -445,7 +506,7 @@ cert(struct conf *c, int argc, char **argv)
 	else if (lists)
 		certificate_list(&db, address);
 	else
-		tool_usage(&commands[8]);
+		usage("cert");
 	userdb_close(&db);
 	return 0;
 }
@@ -463,9 +524,9 @@ app(struct conf *c, int argc, char **argv)
 
 	argc--;
 	argv++;
-	parse_app(argc, argv, &o, &commands[7]);
+	parse_app(argc, argv, &o, "app");
 	if (argc - optind != (lists ? 1 : 2))
-		tool_usage(&commands[7]);
+		usage("app");
 	tool_address(c, argv[optind], false, address);
 	name = span_str(lists ? NULL : argv[optind + 1]);
 	if (!lists && !secrets_is_name(name))
@@ -481,7 +542,7 @@ app(struct conf *c, int argc, char **argv)
 	else if (strcmp(what, "del") == 0)
 		credential_remove(c, &db, address, name);
 	else
-		tool_usage(&commands[7]);
+		usage("app");
 	userdb_close(&db);
 	return 0;
 }

@@ -128,24 +128,59 @@ uid_set(const uint32_t *uids, size_t n, struct buf *out)
 	}
 }
 
+/* A keyword is for ever: none is made where not all of them can be.  0, or
+ * -1 with errno. */
+static int
+look_at_keywords(struct imap *s, const struct parse_flags *f)
+{
+	size_t fresh = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		uint64_t bit;
+		size_t k = 0;
+
+		if (mailbox_keyword(s->box, f->keyword[i], false, &bit) == 1)
+			continue;
+		if (!mailbox_is_keyword(f->keyword[i])) {
+			errno = EINVAL;
+			return -1;
+		}
+		while (!span_eq_nocase(f->keyword[k], f->keyword[i]))
+			k++;
+		fresh += k == i; /* named the first time */
+	}
+	if (s->box->nkeywords + fresh <= MAILBOX_KEYWORDS)
+		return 0;
+	errno = ENOSPC;
+	return -1;
+}
+
+static int
+refuse_keywords(struct imap *s)
+{
+	if (errno == ENOSPC)
+		reply_no(s, "LIMIT", "Too many keywords");
+	else if (errno == EINVAL)
+		reply_no(s, "CANNOT", "Not a name that a keyword can have");
+	else
+		reply_errno(s);
+	return -1;
+}
+
 int
 session_flags(struct imap *s, const struct parse_flags *f, bool create,
     unsigned *flags, uint64_t *keywords)
 {
 	*flags = f->system;
 	*keywords = 0;
+	if (create && look_at_keywords(s, f) == -1)
+		return refuse_keywords(s);
 	for (size_t i = 0; i < f->n; i++) {
 		uint64_t bit = 0;
 		int r = mailbox_keyword(s->box, f->keyword[i], create, &bit);
 
-		if (r == -1 && errno == ENOSPC) {
-			reply_no(s, "LIMIT", "Too many keywords");
-			return -1;
-		}
-		if (r == -1) {
-			reply_errno(s);
-			return -1;
-		}
+		if (r == -1)
+			return refuse_keywords(s);
 		*keywords |= r == 1 ? bit : 0;
 	}
 	return 0;

@@ -31,7 +31,9 @@ has_text(struct searching *g, struct span want)
 	if (want.n == 0)
 		return true;
 	buf_reset(&g->mapped);
-	(void)casemap_add(buf_span(&g->text), &g->mapped); /* what fits */
+	/* What fits is searched, and the answer says that it is not all. */
+	if (casemap_add(buf_span(&g->text), &g->mapped) == -1)
+		g->error = EFBIG;
 	return g->mapped.n >= want.n &&
 	       memmem(g->mapped.p, g->mapped.n, want.p, want.n) != NULL;
 }

@@ -248,6 +248,10 @@ charset_to_utf8(struct span charset, struct span s, struct buf *out)
 		return from_1252(s, out);
 	if ((name = iconv_name(charset)) == NULL)
 		return from_ascii(s, out);
+	/* RFC 2781 4.3: without a byte order mark it is big-endian. */
+	if (strcmp(name, "UTF-16") == 0 && !span_starts(s, "\xff\xfe") &&
+	    !span_starts(s, "\xfe\xff"))
+		name = "UTF-16BE";
 	cd = iconv_open("UTF-8", name);
 	if (cd == (iconv_t)-1)
 		return from_ascii(s, out);
