@@ -137,6 +137,8 @@ window_show(struct window *w, uint64_t offset, size_t n, struct span *out)
 		*out = span_skip(buf_span(&w->b), (size_t)(offset - w->at));
 		return 0;
 	}
+	if (most > w->size - offset)
+		most = (size_t)(w->size - offset);
 	buf_reset(&w->b);
 	to = buf_room(&w->b, most);
 	if (to == NULL)

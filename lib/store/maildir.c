@@ -86,6 +86,12 @@ flag_letters(unsigned flags, struct span others, char out[MAILDIR_NAME])
 {
 	size_t n = 0;
 
+	if (others.n == 0) {
+		for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+			if (flags & bits[i])
+				out[n++] = letters[i];
+		return n;
+	}
 	for (unsigned c = 1; c < 256; c++) {
 		unsigned flag = flag_of((char)c);
 
