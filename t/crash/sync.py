@@ -55,14 +55,19 @@ def kept(t):
             for s in t.names() if not s.gone}
 
 
-def prove(box):
-    """Nobody reads its folder without a reason."""
-    t = Tool(BOX, as_user=False)
-    t.say("open " + box)
+def settle(t):
+    """Until the times of the folders are proven."""
     for _ in range(2):
         t.say("wait 200")
         t.line()
         t.say("sync")
+
+
+def prove(box):
+    """Nobody reads its folder without a reason."""
+    t = Tool(BOX, as_user=False)
+    t.say("open " + box)
+    settle(t)
     t.close()
 
 
@@ -210,10 +215,7 @@ def another_clock():
         env = dict(os.environ, LD_PRELOAD=shim, CLOCK_AHEAD="5", NETWORK="1")
         session = Tool(BOX, as_user=False, env=env)
         session.say("examine INBOX")
-        for _ in range(2):
-            session.say("wait 200")
-            session.line()
-            session.say("sync")
+        settle(session)
         before = len(kept(session))
         tool("deliver INBOX first")
         first = len(kept(session))
@@ -226,10 +228,7 @@ def another_clock():
             session.close()
             session = Tool(BOX, as_user=False, env=env)
             session.say("examine INBOX")
-        for _ in range(2):
-            session.say("wait 200")
-            session.line()
-            session.say("sync")
+        settle(session)
         ok(first == before + 1 and len(kept(session)) == before + 2,
            what + " on a file server finds a change in the same tick",
            ["%d %d %d" % (before, first, len(kept(session)))])
