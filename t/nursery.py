@@ -316,13 +316,13 @@ def test_tickets():
     ok(not session.has_ticket, "no ticket in TLS 1.2")
     front.stop()
     # A ticket lives as long as a key, but not past it.
-    front = Front(Site("rotated", tls_ticket_s=3), "imaps")
+    front = Front(Site("rotated", tls_ticket_s=6), "imaps")
     resumed(ctx, front, None)
-    time.sleep(2)
+    time.sleep(4)
     session = resumed(ctx, front, None)[1]
     again, session = resumed(ctx, front, session)
     ok(again, "a ticket of an old key")
-    for turn, wait in (("once", 1.2), ("twice", 3.2)):
+    for turn, wait in (("once", 2.2), ("twice", 6.2)):
         time.sleep(wait)
         ok(resumed(ctx, front, session)[0] is False,
            "not after the key was changed " + turn)

@@ -258,10 +258,10 @@ def test_counts():
 
     ok(guess(v2("192.0.2.60"), '"secret word"')[0].startswith("a OK"),
        "a login from an address")
-    took = [guess(v2("198.51.100.7"), "wrong")[1] for _ in range(4)]
-    ok(took[0] < 0.25 <= took[3], "guesses from another wait", took)
+    took = [guess(v2("198.51.100.7"), "wrong")[1] for _ in range(6)]
+    ok(took[0] < 2 <= took[5], "guesses from another wait", took)
     got, took = guess(v2("192.0.2.60"), '"secret word"')
-    ok(got.startswith("a OK") and took < 0.25,
+    ok(got.startswith("a OK") and took < 2,
        "the first is not delayed for them", got, took)
     front.stop()
 
