@@ -54,7 +54,7 @@ start(struct qsend *q, struct job *j, struct qframe_run *f, uint32_t dest)
 		    (const int[]){ w->fd, pipes[1] }, 2);
 	close(pipes[1]);
 	if (r == -1) {
-		q->stopping |= errno == EPIPE; /* it is gone, for all others too */
+		q->stopping |= errno == EPIPE; /* it is gone for all */
 		log_error("not-started", "qspawn", errno);
 		close(pipes[0]);
 		return false;

@@ -16,8 +16,9 @@
  *   alias  TEXT is a comma-separated list of recipients that take its place
  *
  * temp and fault may follow both; late may follow them, once; ok, perm and
- * alias may follow these or nothing; told follows perm.  All else is damage.  What stands behind the last line feed
- * was being written at a crash and counts for nothing.
+ * alias may follow these or nothing; told follows perm.  All else is damage.
+ * What stands behind the last line feed was being written at a crash and
+ * counts for nothing.
  */
 #ifndef POSTERN_QUEUE_STATE_H
 #define POSTERN_QUEUE_STATE_H
