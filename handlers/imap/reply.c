@@ -249,7 +249,7 @@ lose_mailbox(struct imap *s)
 {
 	bool deleted = errno == ENOENT;
 
-	s->end = deleted ? "mailbox deleted" : "new UIDVALIDITY";
+	s->end = deleted ? "mailbox deleted" : "mailbox lost";
 	session_unselect(s);
 	reply_bye(s, deleted ? "the mailbox was deleted"
 			     : "the mailbox must be opened anew");
