@@ -1,5 +1,6 @@
 /* postern-adopt: what there is in an account besides mailboxes that show. */
 #include "adopt.h"
+#include "base/io.h"
 #include "names.h"
 
 #include "base/err.h"
@@ -146,16 +147,14 @@ is_subscribed(struct job *j, const char *name)
 static int
 move_folder(struct job *j, const struct foreign *f)
 {
-	int lock = lock_account(j->a.dir), r, error;
+	int lock = lock_account(j->a.dir), r;
 
 	if (lock == -1)
 		return -1;
 	r = durable_move(j->a.dir, f->folder, j->a.dir, f->target);
 	if (r == 0)
 		r = durable_sync(j->a.dir);
-	error = errno;
-	close(lock);
-	errno = error;
+	io_close(lock);
 	return r;
 }
 

@@ -1,5 +1,6 @@
 /* The folder of a new mailbox. */
 #include "home.h"
+#include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,13 +86,11 @@ home_make(const struct conf *c, const struct users_record *u)
 {
 	bool made;
 	int dir = descend(c->root, span_str(u->maildir), &made);
-	int r, error;
+	int r;
 
 	if (dir == -1)
 		return -1;
 	r = fill(dir, u, made);
-	error = errno;
-	close(dir);
-	errno = error;
+	io_close(dir);
 	return r;
 }

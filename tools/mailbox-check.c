@@ -485,22 +485,8 @@ check_account(struct mailbox_tool *t)
 	return check_end(&c);
 }
 
-static int
-check_all(struct mailbox_tool *t, void *ctx)
-{
-	int code, r;
-
-	mailbox_jail(t, NULL, false);
-	code = mailbox_each(t, check_one, ctx);
-	r = t->name ? 0 : check_account(t);
-	return r > code ? r : code;
-}
-
 int
 mailbox_check(struct conf *c, int argc, char **argv)
 {
-	struct mailbox_tool t = { .c = c };
-
-	mailbox_some(&t, argc, argv);
-	return mailbox_as_owner(&t, check_all, NULL);
+	return mailbox_some(c, argc, argv, check_one, check_account);
 }

@@ -197,15 +197,13 @@ export_message(struct export *e, size_t i, struct reading *r)
 {
 	static int (*const to[])(struct export *, const struct message *,
 	    struct reading *) = { to_mbox, to_maildir, to_eml };
-	int got, error;
+	int got;
 
 	r->fd = mailbox_read(e->m, i, &r->size);
 	if (r->fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	got = to[e->kind](e, &e->m->msgs[i], r);
-	error = errno;
-	close(r->fd);
-	errno = error;
+	io_close(r->fd);
 	if (got == -1)
 		return -1;
 	e->messages++;

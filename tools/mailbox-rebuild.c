@@ -113,22 +113,8 @@ rebuild_size(struct mailbox_tool *t)
 	return 0;
 }
 
-static int
-rebuild_all(struct mailbox_tool *t, void *ctx)
-{
-	int code, r;
-
-	mailbox_jail(t, NULL, false);
-	code = mailbox_each(t, rebuild_one, ctx);
-	r = t->name ? 0 : rebuild_size(t);
-	return r > code ? r : code;
-}
-
 int
 mailbox_rebuild_command(struct conf *c, int argc, char **argv)
 {
-	struct mailbox_tool t = { .c = c };
-
-	mailbox_some(&t, argc, argv);
-	return mailbox_as_owner(&t, rebuild_all, NULL);
+	return mailbox_some(c, argc, argv, rebuild_one, rebuild_size);
 }

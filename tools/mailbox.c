@@ -112,8 +112,8 @@ mailbox_user(struct mailbox_tool *t, int *argc, char ***argv)
 	++*argv;
 }
 
-void
-mailbox_some(struct mailbox_tool *t, int argc, char **argv)
+static void
+parse_some(struct mailbox_tool *t, int argc, char **argv)
 {
 	static const struct option options[] = { MAILBOX_OPTIONS,
 		{ "quick", no_argument, NULL, 'q' }, { NULL, 0, NULL, 0 } };
@@ -211,6 +211,34 @@ mailbox_each(struct mailbox_tool *t, mailbox_one *one, void *ctx)
 	}
 	account_list_free(&l);
 	return code;
+}
+
+struct some {
+	mailbox_one *one;
+	mailbox_account *account;
+};
+
+static int
+run_some(struct mailbox_tool *t, void *ctx)
+{
+	const struct some *s = ctx;
+	int code, r;
+
+	mailbox_jail(t, NULL, false);
+	code = mailbox_each(t, s->one, NULL);
+	r = t->name ? 0 : s->account(t);
+	return r > code ? r : code;
+}
+
+int
+mailbox_some(struct conf *c, int argc, char **argv, mailbox_one *one,
+    mailbox_account *account)
+{
+	struct mailbox_tool t = { .c = c };
+	struct some s = { one, account };
+
+	parse_some(&t, argc, argv);
+	return mailbox_as_owner(&t, run_some, &s);
 }
 
 int

@@ -70,9 +70,14 @@ bool mailbox_option(struct mailbox_tool *t, int option, const char *value);
  */
 void mailbox_user(struct mailbox_tool *t, int *argc, char ***argv);
 
-/* All of this for a command with a user and perhaps a mailbox, and for
- * `check' the option --quick. */
-void mailbox_some(struct mailbox_tool *t, int argc, char **argv);
+/*
+ * A whole command with a user and perhaps a mailbox, and for `check' the option
+ * --quick: jailed, `one' with each mailbox (its ctx is NULL), then, where that
+ * is all of them, `account'.  The greatest of their exit codes.
+ */
+typedef int mailbox_account(struct mailbox_tool *t);
+int mailbox_some(struct conf *c, int argc, char **argv, mailbox_one *one,
+    mailbox_account *account);
 
 /* Prints how the command is used, and exits with 100. */
 _Noreturn void mailbox_usage(const char *command);

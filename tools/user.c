@@ -481,54 +481,55 @@ parse_app(int argc, char **argv, struct app_options *out,
 	}
 }
 
+/* What `app' and `cert' are to do (add, list or del), and for whom; what that
+ * is done to is behind the address, in argv[optind + 1]. */
+static const char *
+parse_what(struct conf *c, int argc, char **argv, struct app_options *o,
+    char address[USERS_ADDRESS])
+{
+	const char *command = argv[0], *what = argc > 1 ? argv[1] : "";
+	bool lists = strcmp(what, "list") == 0;
+
+	if (!lists && strcmp(what, "add") != 0 && strcmp(what, "del") != 0)
+		usage(command);
+	parse_app(argc - 1, argv + 1, o, command);
+	if (argc - 1 - optind != (lists ? 1 : 2))
+		usage(command);
+	optind++; /* of argv */
+	tool_address(c, argv[optind], false, address);
+	return what;
+}
+
 static int
 cert(struct conf *c, int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	bool lists = strcmp(what, "list") == 0;
 	struct app_options o;
 	char address[USERS_ADDRESS];
-	struct userdb db;
+	const char *what = parse_what(c, argc, argv, &o, address);
+	struct userdb db = tool_open(c, "users", NULL);
 
-	argc--;
-	argv++;
-	parse_app(argc, argv, &o, "cert");
-	if (argc - optind != (lists ? 1 : 2))
-		usage("cert");
-	tool_address(c, argv[optind], false, address);
-	db = tool_open(c, "users", NULL);
 	need_mailbox(&db, address);
-	if (strcmp(what, "add") == 0)
+	if (strcmp(what, "list") == 0)
+		certificate_list(&db, address);
+	else if (strcmp(what, "add") == 0)
 		certificate_add(
 		    &db, address, argv[optind + 1], o.services, o.expires);
-	else if (strcmp(what, "del") == 0)
-		certificate_remove(&db, address, argv[optind + 1]);
-	else if (lists)
-		certificate_list(&db, address);
 	else
-		usage("cert");
+		certificate_remove(&db, address, argv[optind + 1]);
 	userdb_close(&db);
 	return 0;
 }
 
-/* app add, list and del. */
 static int
 app(struct conf *c, int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	bool lists = strcmp(what, "list") == 0;
 	struct app_options o;
 	char address[USERS_ADDRESS];
-	struct span name;
+	const char *what = parse_what(c, argc, argv, &o, address);
+	bool lists = strcmp(what, "list") == 0;
+	struct span name = span_str(lists ? NULL : argv[optind + 1]);
 	struct userdb db;
 
-	argc--;
-	argv++;
-	parse_app(argc, argv, &o, "app");
-	if (argc - optind != (lists ? 1 : 2))
-		usage("app");
-	tool_address(c, argv[optind], false, address);
-	name = span_str(lists ? NULL : argv[optind + 1]);
 	if (!lists && !secrets_is_name(name))
 		err_die(EXIT_NEVER,
 		    "%s: a name has 1 to %d of a-z 0-9 . _ -", name.p,
@@ -539,10 +540,8 @@ app(struct conf *c, int argc, char **argv)
 		credential_list(c, &db, address, o.json);
 	else if (strcmp(what, "add") == 0)
 		credential_add(c, &db, address, name, o.services, o.expires);
-	else if (strcmp(what, "del") == 0)
-		credential_remove(c, &db, address, name);
 	else
-		usage("app");
+		credential_remove(c, &db, address, name);
 	userdb_close(&db);
 	return 0;
 }

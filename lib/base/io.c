@@ -78,14 +78,12 @@ io_slurp(int dir, const char *name, struct buf *out)
 {
 	int fd = openat(dir, name,
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	int r, error;
+	int r;
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	r = slurp_fd(fd, out);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r == -1 ? -1 : 1;
 }
 

@@ -1,5 +1,6 @@
 /* Jails. */
 #include "base/calls.h"
+#include "base/io.h"
 #include "base/priv.h"
 
 #include <errno.h>
@@ -72,16 +73,14 @@ static int
 let_below(int ruleset, const char *path, uint64_t rights)
 {
 	struct landlock_path_beneath_attr a = { .allowed_access = rights };
-	int r, error;
+	int r;
 
 	a.parent_fd = open(path, O_PATH | O_CLOEXEC);
 	if (a.parent_fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	r = (int)syscall(SYS_landlock_add_rule, ruleset,
 	    LANDLOCK_RULE_PATH_BENEATH, &a, 0);
-	error = errno;
-	close(a.parent_fd);
-	errno = error;
+	io_close(a.parent_fd);
 	return r;
 }
 

@@ -298,14 +298,12 @@ state_write(const struct queue *q, const char *id, struct state *s,
     struct span lines)
 {
 	int fd = queue_file(q->state, id, true);
-	int r, error;
+	int r;
 
 	if (fd == -1)
 		return -1;
 	r = append(fd, s->length, lines);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	if (r == -1 || (s->length == 0 && durable_sync(q->state) == -1))
 		return -1;
 	s->length += lines.n;

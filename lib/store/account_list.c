@@ -361,7 +361,7 @@ int
 account_subscribe(const struct account *a, struct span name, bool on)
 {
 	char folder[MAILBOX_NAME * 3], canonical[MAILBOX_NAME];
-	int lock, r, error;
+	int lock, r;
 
 	if (account_folder(name, folder) == -1)
 		return -1;
@@ -373,8 +373,6 @@ account_subscribe(const struct account *a, struct span name, bool on)
 	if (lock == -1)
 		return -1;
 	r = change_subscription(a, canonical, on);
-	error = errno;
-	close(lock);
-	errno = error;
+	io_close(lock);
 	return r;
 }

@@ -126,7 +126,7 @@ read_all_changed(int dir, bool dots, struct kwlist *k)
 static int
 read_courier_keywords(int dir, struct kwlist *k)
 {
-	int fd = folder_open(dir, courier_keywords), r, error;
+	int fd = folder_open(dir, courier_keywords), r;
 	struct buf text;
 
 	if (fd == -1)
@@ -139,9 +139,7 @@ read_courier_keywords(int dir, struct kwlist *k)
 		r = read_all_changed(fd, true, k);
 	if (r != -1)
 		r = read_all_changed(fd, false, k);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r == -1 ? -1 : 0;
 }
 

@@ -1,5 +1,6 @@
 /* Flags, keywords and expunges of a session's own. */
 #include "base/durable.h"
+#include "base/io.h"
 #include "store/folder.h"
 #include "store/quota.h"
 #include "store/state.h"
@@ -292,14 +293,12 @@ mailbox_store(struct mailbox *m, const size_t *which, size_t n, enum flag_op op,
 static int
 unlink_unfinished(const struct mailbox *m, const char *name)
 {
-	int tmp = folder_open(m->state->dir, "tmp"), r, error;
+	int tmp = folder_open(m->state->dir, "tmp"), r;
 
 	if (tmp == -1)
 		return -1;
 	r = unlinkat(tmp, name, 0);
-	error = errno;
-	close(tmp);
-	errno = error;
+	io_close(tmp);
 	return r;
 }
 

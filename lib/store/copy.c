@@ -231,7 +231,7 @@ put_link(struct target *t, struct mailbox *m, size_t i, const char *name)
 {
 	uint64_t size;
 	struct stat st;
-	int fd, r = -1, error;
+	int fd, r = -1;
 
 	if (link_known(t, m, i, name))
 		return 0;
@@ -248,9 +248,7 @@ put_link(struct target *t, struct mailbox *m, size_t i, const char *name)
 		    errno != EDQUOT)
 			r = copy_file(t, fd, &st, name);
 	}
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r;
 }
 

@@ -75,7 +75,7 @@ static int
 look(struct mailbox *m, size_t i, struct stat *st)
 {
 	uint64_t size;
-	int fd, r, error;
+	int fd, r;
 
 	if (fstatat(read_dir_of(m, &m->msgs[i]), mailbox_file(m, i), st,
 		AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -85,9 +85,7 @@ look(struct mailbox *m, size_t i, struct stat *st)
 	if (fd == -1)
 		return -1;
 	r = fstat(fd, st);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r;
 }
 
@@ -126,7 +124,7 @@ int
 mailbox_measure(struct mailbox *m, size_t i)
 {
 	uint64_t size, wire;
-	int fd, r, error;
+	int fd, r;
 
 	if (mailbox_learn(m, i) == -1)
 		return -1;
@@ -136,9 +134,7 @@ mailbox_measure(struct mailbox *m, size_t i)
 	if (fd == -1)
 		return -1;
 	r = facts_count(fd, &size, &wire);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	if (r == 0)
 		mailbox_measured(m, i, wire);
 	return r;

@@ -270,7 +270,7 @@ index_load(struct mailbox *m)
 {
 	struct stat st;
 	int fd = folder_file(m->state->dir, INDEX_NAME, &st);
-	int r, error;
+	int r;
 
 	m->state->index_size = 0;
 	if (fd == -1)
@@ -279,9 +279,7 @@ index_load(struct mailbox *m)
 							   : -1;
 	r = load_fd(m, fd, (uint64_t)st.st_size);
 	m->state->index_size = (uint64_t)st.st_size;
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r == -1 ? -1 : 1;
 }
 

@@ -65,15 +65,12 @@ lock_account(int dir)
 {
 	int fd = openat(dir, counter,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	int error;
 
 	if (fd == -1)
 		return -1;
 	if (lock_take(fd, ACCOUNT_LOCK_MS) == 0)
 		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return -1;
 }
 
@@ -122,7 +119,7 @@ put_value(int dir, int fd, uint32_t value)
 uint32_t
 lock_uidvalidity(int account, uint32_t above)
 {
-	int fd = lock_account(account), error;
+	int fd = lock_account(account);
 	uint32_t value;
 
 	if (fd == -1)
@@ -134,23 +131,19 @@ lock_uidvalidity(int account, uint32_t above)
 		value = next_value(0, 0);
 	if (value > 0 && put_value(account, fd, value) == -1)
 		value = 0;
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return value;
 }
 
 int
 lock_uidvalidity_past(int account, uint32_t value)
 {
-	int fd = lock_account(account), error, r = 0;
+	int fd = lock_account(account), r = 0;
 
 	if (fd == -1)
 		return -1;
 	if (last_given(fd) < value)
 		r = put_value(account, fd, value);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r;
 }

@@ -151,14 +151,12 @@ static int
 sync_parent(int fd)
 {
 	int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r, error;
+	int r;
 
 	if (up == -1)
 		return errno == EACCES ? syncfs(fd) : -1;
 	r = durable_sync(up);
-	error = errno;
-	close(up);
-	errno = error;
+	io_close(up);
 	return r;
 }
 
@@ -184,7 +182,7 @@ make_subs(int fd, bool fresh)
 int
 maildir_create(int parent, const char *dir)
 {
-	int fresh = make_sub(parent, dir), fd, error, r;
+	int fresh = make_sub(parent, dir), fd, r;
 
 	if (fresh == -1)
 		return -1;
@@ -193,9 +191,7 @@ maildir_create(int parent, const char *dir)
 	if (fd == -1)
 		return -1;
 	r = make_subs(fd, fresh == 1);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r;
 }
 

@@ -291,16 +291,14 @@ count_sub(int folder, const char *sub, struct count *c)
 static int
 count_folder(int parent, const char *name, struct count *c)
 {
-	int fd = folder_open(parent, name), r, error;
+	int fd = folder_open(parent, name), r;
 
 	if (fd == -1)
 		return is_passed_over(errno) ? 0 : -1;
 	r = count_sub(fd, "new", c);
 	if (r == 0)
 		r = count_sub(fd, "cur", c);
-	error = errno;
-	close(fd);
-	errno = error;
+	io_close(fd);
 	return r;
 }
 
@@ -357,10 +355,7 @@ size_write(int maildir, const struct quota_usage *u)
 			durable_abort(&d);
 		errno = error;
 	}
-	error = errno;
-	if (tmp != -1)
-		close(tmp);
-	errno = error;
+	io_close(tmp);
 	return r;
 }
 
@@ -418,16 +413,13 @@ static int
 recount(const struct account *a, struct size_file *f)
 {
 	ino_t before = f->there ? f->inode : 0;
-	int lock = lock_account(a->dir), r, error;
+	int lock = lock_account(a->dir), r;
 
 	size_close(f);
 	r = size_load(a, f);
 	if (r == 0 && (!f->good || f->inode == before))
 		r = count_and_write(a, f);
-	error = errno;
-	if (lock != -1)
-		close(lock);
-	errno = error;
+	io_close(lock);
 	return r;
 }
 

@@ -1,4 +1,5 @@
 /* Message files: where they are now, and their bytes. */
+#include "base/io.h"
 #include "store/folder.h"
 #include "store/state.h"
 
@@ -65,15 +66,13 @@ open_message(const struct mailbox *m, size_t i, uint64_t *size)
 static int
 open_unfinished(const struct mailbox *m, size_t i, uint64_t *size)
 {
-	int tmp = folder_open(m->state->dir, "tmp"), fd, error;
+	int tmp = folder_open(m->state->dir, "tmp"), fd;
 	struct stat st;
 
 	if (tmp == -1)
 		return -1;
 	fd = folder_file(tmp, mailbox_file(m, i), &st);
-	error = errno;
-	close(tmp);
-	errno = error;
+	io_close(tmp);
 	if (fd != -1)
 		*size = (uint64_t)st.st_size;
 	return fd;
