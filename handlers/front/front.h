@@ -68,8 +68,10 @@ struct stamp {
 };
 
 /* A nursery's environment: freed memory is not kept by its size, so that what
- * its children have in use lies together (net/nursery.c). */
-#define FRONT_NURSERY_ENV "GLIBC_TUNABLES=glibc.malloc.tcache_count=0"
+ * its children have in use lies together (net/nursery.c); nor does the kernel
+ * write the processor's number into a page of theirs. */
+#define FRONT_NURSERY_ENV                                                      \
+	"GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.pthread.rseq=0"
 
 /* What a listener forks from processes that have loaded it once. */
 enum front_nursery {
