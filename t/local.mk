@@ -5,6 +5,9 @@ AM_TESTS_ENVIRONMENT = POSTERN_STAGE='$(abs_builddir)/stage'; \
 	POSTERN_BUILD='$(abs_builddir)'; POSTERN_SRC='$(abs_srcdir)'; \
 	export POSTERN_STAGE POSTERN_BUILD POSTERN_SRC;
 EXTRA_DIST += t/lib.sh t/run
+# For t/systemd.t.
+check_PROGRAMS += t/pam
+t_pam_SOURCES = t/pam.c
 include t/unit/local.mk
 include t/peers/local.mk
 include t/fuzz/local.mk

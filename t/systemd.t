@@ -50,6 +50,7 @@ queue_user 64003
 auth_delay_ms 50
 retry_min_s 1
 listen_idle_s 2
+route far.test 127.0.0.1:2526
 END
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
     -days 2 -subj /CN=mail.example.org -keyout "$tree/etc/postern/tls/key.pem" \
@@ -106,10 +107,10 @@ exposed() { # exposed UNIT TENTHS
 }
 exposed postern@imap.service 20
 exposed postern-submit@1.service 10
-# Other servers are reached from here; and one that systemd builds anew for
-# each connection.
-exposed postern-queue.service 26
-exposed postern-imap-each@1.service 53
+# Programs run as any user from here, and reach other servers; and one that
+# systemd builds anew for each connection.
+exposed postern-queue.service 25
+exposed postern-imap-each@1.service 32
 
 running() {
 	in_it ps -eo comm= | grep -cxE \
@@ -146,9 +147,11 @@ for port in (25, 2525, 587, 465):
     print("sent")
     s.quit()
 END
-is "$(in_it /usr/bin/python3 - <"$tmp/client" 2>&1 | tr '\n' ' ')" \
-    "OK OK OK +OK +OK sent sent sent sent " \
-    "IMAP, POP3 and SMTP, in clear, TLS and IPv6"
+served() { # served NAME
+	is "$(in_it /usr/bin/python3 - <"$tmp/client" 2>&1 | tr '\n' ' ')" \
+	    "OK OK OK +OK +OK sent sent sent sent " "$1"
+}
+served "IMAP, POP3 and SMTP, in clear, TLS and IPv6"
 arrived() { [ "$(ls "$mail/new" | wc -l)" = "$1" ]; }
 wait_for arrived 4; ok $? "what was sent has arrived"
 idle() { [ "$(running)" = 0 ]; }
@@ -197,6 +200,67 @@ printf 'Subject: mine\n\nx\n' | in_it setpriv --reuid 64200 --regid 64200 \
 ok $? "sendmail of somebody without rights"
 wait_for arrived 7; ok $? "and its mail arrives"
 wait_for idle
+
+# To another server, which refuses one of two.
+cat >"$tmp/sink" <<'END'
+import socketserver
+class Sink(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.wfile.write(b"220 far.test\r\n")
+        for line in self.rfile:
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                with open("/root/taken", "wb") as f:
+                    for line in iter(self.rfile.readline, b".\r\n"):
+                        f.write(line)
+            self.wfile.write(b"550 5.1.1 nobody\r\n" if b"<no@" in line
+                             else b"250 far.test\r\n")
+            if verb == b"QUIT":
+                break
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("127.0.0.1", 2526), Sink).serve_forever()
+END
+in_it /usr/bin/python3 - <"$tmp/sink" 2>"$tmp/sink.log" &
+sink() { in_it /usr/bin/python3 -c \
+    'import socket; socket.create_connection(("127.0.0.1", 2526))'; }
+wait_for sink
+printf 'Subject: far\n\nx\n' | in_it sendmail -f alice@example.org \
+    a@far.test no@far.test 2>/dev/null
+wait_for grep -q '^Subject: far' "$tree/root/taken"
+ok $? "mail for another server is there"
+wait_for arrived 8; ok $? "and a report of whom it refuses is here"
+wait_for idle
+
+# One instance for each connection; passwords are PAM's.
+all_sockets() { # all_sockets VERB SUFFIX
+	for s in imap imaps pop3 pop3s smtp submission submissions; do
+		echo "postern-$s$2.socket"
+	done | in_it xargs systemctl "$1"
+}
+all_sockets stop ""
+all_sockets start -each
+served "the same, one instance for each connection"
+# Who looks at new mail has taken what was there.
+wait_for arrived 4; ok $? "what was sent has arrived"
+install -m 755 "$POSTERN_BUILD/t/pam" "$tree$libexec/pam"
+printf 'auth required pam_unix.so\n' >"$tree/etc/pam.d/postern"
+echo "alice:$(openssl passwd -6 secret):64100:64100::/:/usr/sbin/nologin" \
+    >>"$tree/etc/passwd"
+echo "checkpassword pam" >>"$tree/etc/postern/postern.conf"
+mv "$tree/etc/postern/secrets.cdb" "$tree/root/"
+served "PAM as the judge of passwords, for each connection"
+all_sockets stop -each
+in_it systemctl stop 'postern@*' 2>/dev/null
+all_sockets start ""
+served "and for a service that listens"
+like "$(in_it /usr/bin/python3 -c 'import imaplib
+imaplib.IMAP4("127.0.0.1").login("alice", "Secret")' 2>&1)" \
+    AUTHENTICATIONFAILED "PAM says no"
+sed -i '/^checkpassword/d' "$tree/etc/postern/postern.conf"
+mv "$tree/root/secrets.cdb" "$tree/etc/postern/"
+in_it systemctl stop 'postern@*' 2>/dev/null
+wait_for arrived 4
 
 # A burst must not switch the socket off (T-DOS-3), and a stop leaves sessions
 # alone.
