@@ -171,11 +171,11 @@ fronts = []
 class Front:
     """A front that listens on a socket of ours."""
 
-    def __init__(self, site, service, **kw):
+    def __init__(self, site, service, backlog=100, **kw):
         self.site, self.service = site, service
         s = socket.socket()
         s.bind(("127.0.0.1", 0))
-        s.listen(100)
+        s.listen(backlog)
         self.address = s.getsockname()
         self.process = site.start(service, s, **kw)
         s.close()

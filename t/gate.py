@@ -1,66 +1,15 @@
-"""TLS under attack, and how it ends, on all services (T-TLS and T-DOS)."""
+"""TLS under attack, and how it ends, on all services (T-TLS)."""
 import ctypes
 import os
 import re
 import resource
 import socket
-import ssl
-import struct
-import subprocess
-import sys
 import time
 
-from frontlib import (FAKE, OWNER, PLAIN, ROOT, SANITIZED, Client, Front, Site,
-                      context, finish, login, ok, skip, wait_for)
-
-PEER = sys.argv[3]
-ALPN = {"imap": "imap", "imaps": "imap", "pop3": "pop3", "pop3s": "pop3",
-        "smtp": "smtp", "submission": "smtp", "submissions": "smtp"}
-# What asks for TLS, and what says that it comes.
-START = {"imap": ("a STARTTLS\r\n", "a OK"), "pop3": ("STLS\r\n", r"\+OK"),
-         "smtp": ("STARTTLS\r\n", "220 "),
-         "submission": ("STARTTLS\r\n", "220 ")}
-NOOP = {"imap": "z NOOP\r\n", "pop3": "CAPA\r\n", "smtp": "NOOP\r\n"}
-ANSWER = {"imap": "z OK", "pop3": r"\+OK", "smtp": "250 "}
-
-
-def begin(front):
-    """A connection on which the handshake comes next."""
-    s = socket.create_connection(front.address)
-    s.settimeout(15)
-    if front.service in START:
-        c = Client(s)
-        if ALPN[front.service] == "smtp":
-            c.ask("EHLO x\r\n", end="250 ")
-        text, good = START[front.service]
-        assert re.match(good, c.ask(text, end=good)), front.service
-    return s
-
-
-def encrypted(front, **kw):
-    """A client in TLS; its greeting was read."""
-    c = Client(begin(front), tls=True,
-               greeting=front.service not in START, **kw)
-    if ALPN[front.service] == "smtp":
-        c.ask("EHLO x\r\n", end="250 ")
-    return c
-
-
-def lives(front):
-    c = encrypted(front)
-    kind = ALPN[front.service]
-    got = c.ask(NOOP[kind], end=ANSWER[kind])
-    c.close()
-    return re.search(ANSWER[kind], got) is not None
-
-
-def s_client(front, *args, text=b""):
-    kind = START.get(front.service) and ALPN[front.service]
-    start = ["-starttls", kind] if kind else []
-    r = subprocess.run(
-        ["openssl", "s_client", "-connect", "%s:%d" % front.address,
-         *start, *args], input=text, capture_output=True, timeout=60)
-    return r.stdout.decode("latin-1") + r.stderr.decode("latin-1")
+from frontlib import (OWNER, PLAIN, SANITIZED, Client, Front, Site, finish,
+                      login, ok, skip, wait_for)
+from gatelib import (ALPN, NOOP, START, all_gone, begin, encrypted, ends, hello,
+                     lives, peer, push, record, s_client)
 
 
 def alpn(front):
@@ -135,39 +84,6 @@ def http(front):
     ok(got == "", front.service + ": HTTP gets no answer", got)
 
 
-def record(kind, payload, version=0x0303):
-    return struct.pack(">BHH", kind, version, len(payload)) + payload
-
-
-def hello():
-    inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
-    try:
-        context().wrap_bio(inward, outward).do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outward.read()
-
-
-def ends(s):
-    """Whether the server ends it soon, whatever it says."""
-    s.settimeout(10)
-    try:
-        while s.recv(65536):
-            pass
-    except socket.timeout:
-        return False
-    except OSError:
-        pass
-    return True
-
-
-def push(s, data):
-    try:
-        s.sendall(data)
-    except OSError:
-        pass
-
-
 def hostile(front):
     """T-TLS-8: handshakes that are none."""
     whole = hello()
@@ -194,18 +110,6 @@ def hostile(front):
     ok(got[:1] in (b"\x16", b"\x15"),
        front.service + ": one byte a record is a handshake, or none", got)
     s.close()
-
-
-def peer(front, *actions, old=False):
-    start = []
-    if front.service in START:
-        start = ["greet"]
-        if ALPN[front.service] == "smtp":
-            start += ["clear", "HELO x\r\n"]
-        start += ["clear", START[front.service][0]]
-    r = subprocess.run([PEER, str(front.address[1])] + old * ["12"] + start +
-                       ["shake", *actions], capture_output=True, timeout=60)
-    return r.stdout.decode("latin-1")
 
 
 def records(front):
@@ -240,16 +144,6 @@ def costs(site, service, attack):
     front.stop()
     wait_for(all_gone)
     return cpu() - before
-
-
-def all_gone():
-    """Those that a server leaves behind come to us."""
-    try:
-        while os.waitpid(-1, os.WNOHANG) != (0, 0):
-            pass
-    except ChildProcessError:
-        return True
-    return False
 
 
 def bounded(site, service):
@@ -458,123 +352,6 @@ def nodelay():
     p.wait(10)
 
 
-def slow(fronts):
-    """T-DOS-1: bytes that trickle do not move a deadline; begun for all,
-    looked at afterwards."""
-    sent = []
-    for front in fronts:
-        for stage in ("line", "handshake"):
-            # A line on port 25 has a minute: smtpd.py.
-            if front.service == "smtp" and stage == "line":
-                continue
-            if stage == "handshake":
-                s = begin(front)
-            elif front.service in START:
-                s = socket.create_connection(front.address)
-            else:
-                s = encrypted(front).sock
-            sent.append([front, stage, s, time.monotonic(), None])
-    end = time.monotonic() + 12
-    data = hello()
-    while time.monotonic() < end and any(x[4] is None for x in sent):
-        for n, x in enumerate(sent):
-            if x[4] is not None:
-                continue
-            i = int((time.monotonic() - x[3]) * 5)
-            try:
-                x[2].sendall(data[i:i + 1] if x[1] == "handshake" else b"x")
-                x[2].settimeout(0.02)
-                while x[2].recv(1000):
-                    pass
-                x[4] = time.monotonic() - x[3]
-            except (socket.timeout, ssl.SSLWantReadError):
-                pass
-            except OSError:
-                x[4] = time.monotonic() - x[3]
-        time.sleep(0.1)
-    for front, stage, s, _, took in sent:
-        ok(took is not None and 1 < took < 10,
-           "%s: a %s that trickles has its deadline" % (front.service, stage),
-           took)
-        s.close()
-
-
-def forks():
-    """T-DOS-4: where no process can be made front waits and tries again."""
-    if not ROOT or not os.path.exists(FAKE):
-        skip("no more processes", "not root, or no " + FAKE)
-        return
-    site = Site("forks", uid=64177)
-
-    def few():
-        resource.setrlimit(resource.RLIMIT_NPROC, (1, 100))
-
-    front = Front(site, "imap", preexec_fn=few)
-    began = time.monotonic()
-    clients = [socket.create_connection(front.address) for _ in range(20)]
-    ok(wait_for(lambda: len(front.logged("why=fork")) >= 2),
-       "fork fails, and is tried again")
-    with open("/proc/%d/stat" % front.process.pid) as f:
-        ticks = sum(int(n) for n in f.read().rpartition(")")[2].split()[11:13])
-    took = time.monotonic() - began
-    ok(len(front.logged("why=fork")) <= took + 1.5 and
-       ticks / os.sysconf("SC_CLK_TCK") <= 0.1 * took,
-       "once a second, and without spinning", ticks, took)
-    subprocess.run(
-        [FAKE, "-c", "import resource; resource.prlimit("
-         "%d, resource.RLIMIT_NPROC, (100, 100))" % front.process.pid],
-        check=True, user=site.uid, group=site.uid, extra_groups=[])
-
-    def served():
-        try:
-            return login(front.client()).startswith("a OK stub")
-        except OSError:
-            return False
-
-    ok(wait_for(served), "then it serves")
-    for s in clients:
-        s.close()
-    front.stop()
-
-
-def pss(root):
-    """KiB of all processes below this root, each page counted once."""
-    total = 0
-    for p in os.listdir("/proc"):
-        try:
-            with open("/proc/%s/cmdline" % p) as f:
-                if root not in f.read():
-                    continue
-            with open("/proc/%s/smaps_rollup" % p) as f:
-                total += int(re.search(r"\nPss:\s+(\d+)", f.read()).group(1))
-        except (OSError, AttributeError):
-            continue
-    return total
-
-
-def memory():
-    """T-DOS-5: what a connection can make us keep before its login."""
-    if SANITIZED or not ROOT:
-        skip("memory of connections", "a build with sanitizers" if SANITIZED
-             else "not root")
-        return
-    site = Site("memory", connections_per_source=100)
-    for service in ("imap", "pop3", "smtp"):
-        front = Front(site, service)
-        held = [front.client() for _ in range(40)]
-        base = pss(site.root)
-        for c in held:
-            c.send(b"x" * 16000)
-        wait_for(lambda: False, 0.5)
-        each = (pss(site.root) - base) / len(held)
-        ok(base > 0 and each <= 64,
-           "%s: at most 64 KiB for a line without end" % service, base, each)
-        print("# %s: %.1f KiB" % (service, each))
-        for c in held:
-            c.close()
-        front.stop()
-
-
 def main():
     site = Site("gate")
     for service in START.keys() | ALPN.keys():
@@ -603,13 +380,6 @@ def main():
     closing()
     cut_mail()
     nodelay()
-    quick = Site("quick", login_s=2, smtp_idle_s=2)
-    fronts = [Front(quick, s) for s in ALPN]
-    slow(fronts)
-    for front in fronts:
-        front.stop()
-    forks()
-    memory()
 
 
 try:

@@ -2,6 +2,7 @@
  * into its file. */
 #include "session.h"
 
+#include "base/io.h"
 #include "store/quota.h"
 #include "text/date.h"
 
@@ -85,31 +86,30 @@ drop(struct append *a)
 static int
 take_message(struct imap *s, struct append *a)
 {
-	uint64_t left = s->append_size, piece = 0;
+	uint64_t left = s->append_size;
+	int64_t start = io_now_ms();
 
 	while (left > 0) {
-		uint64_t n = left < SHOWN_PIECE ? left : SHOWN_PIECE;
+		size_t n = left < SHOWN_PIECE ? (size_t)left : SHOWN_PIECE;
 		struct span bytes;
+		int64_t slow = conf_data_deadline(
+		    s->conf, start, s->append_size - left);
 		int r;
 
 		/* A trickle ends here and does not hold the file open. */
-		if (piece == 0)
-			in_deadline(&s->in, PIECE_MS);
-		if (piece > 0 && piece < n)
-			n = piece;
-		else
-			piece = n;
-		r = session_some(s, (size_t)n, &bytes);
+		in_deadline(&s->in, APPEND_IDLE_MS);
+		if (slow < s->in.deadline_ms)
+			s->in.deadline_ms = slow;
+		r = session_some(s, n, &bytes);
 		if (r <= 0)
 			return r;
 		left -= bytes.n;
-		piece -= bytes.n;
 		if (a->dir != -1 && maildir_write(&a->draft, bytes) == -1) {
 			a->error = errno;
 			drop(a);
 		}
 	}
-	in_deadline(&s->in, LINE_MS);
+	session_hurry(s);
 	return 1;
 }
 

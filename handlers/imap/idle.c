@@ -106,6 +106,7 @@ cmd_idle(struct imap *s, struct parse *p)
 	r = watch_mailbox(s);
 	if (s->done)
 		return;
+	session_hurry(s);
 	if (r == 1)
 		r = session_line(s, &line);
 	if (r == 1 && span_is_nocase(line, "DONE"))

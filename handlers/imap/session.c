@@ -151,6 +151,11 @@ refuse_long_line(struct imap *s)
 		struct span all = piece;
 		size_t keep;
 
+		/* Who sends without a pause must come to an end, too. */
+		if (io_now_ms() > s->in.deadline_ms) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
 		piece = span_head(all, span_find(all, '\n'));
 		keep = piece.n < sizeof tail ? piece.n : sizeof tail;
 		memmove(tail, tail + keep, sizeof tail - keep);
@@ -185,7 +190,7 @@ session_end(struct imap *s, int r)
 
 	s->end = r == 0 ? "closed" : late ? "timeout" : "error";
 	if (late)
-		reply_bye(s, "nothing was heard for too long");
+		reply_bye(s, "you took too long");
 	s->done = true;
 }
 
@@ -299,7 +304,13 @@ read_rest(struct imap *s, struct span line)
 	}
 }
 
-/* The idle time runs until a command begins; then it has LINE_MS. */
+void
+session_hurry(struct imap *s)
+{
+	in_deadline(&s->in, (int64_t)s->conf->command_s * 1000);
+}
+
+/* The idle time runs until a command begins; then it has its own. */
 static int
 wait_for_command(struct imap *s)
 {
@@ -311,7 +322,7 @@ wait_for_command(struct imap *s)
 			return -1;
 		r = in_fill(&s->in);
 	}
-	in_deadline(&s->in, LINE_MS);
+	session_hurry(s);
 	return r;
 }
 

@@ -28,8 +28,7 @@ enum {
 	BAD_COMMANDS = 10,      /* in a row, then BYE */
 	ECHO_BYTES = 64,        /* of input that a reply may repeat */
 	TAG_BYTES = 64,
-	LINE_MS = 60 * 1000,       /* from a command's first byte to its end */
-	PIECE_MS = 10 * 60 * 1000, /* for each 64 KiB of an APPEND */
+	APPEND_IDLE_MS = 10 * 60 * 1000, /* silence in APPEND's message */
 	WRITE_MS = 10 * 60 * 1000,
 	SEARCH_CPU_MS = 30 * 1000, /* of one SEARCH, between keys */
 	QUIET_MS = 5 * 1000        /* then memory for large messages is freed */
@@ -66,6 +65,9 @@ void session_run(struct imap *s, const char *tag, const char *user);
 
 /* session.c: waits for input, with all output sent. 1, 0 at the end, -1. */
 int session_line(struct imap *s, struct span *line);
+
+/* A command has begun, or must end: it has so long from now. */
+void session_hurry(struct imap *s);
 
 /* The same for up to n bytes of a literal. */
 int session_some(struct imap *s, size_t n, struct span *bytes);

@@ -53,7 +53,7 @@ struct pop3 {
 	struct in in;
 	struct out out;
 	struct drop drop;
-	int64_t idle_ms;
+	int64_t idle_ms, command_ms;
 	uint32_t mechanisms; /* of enum conf_mechanism */
 	char uidl[UIDL_FORMAT];
 	struct uidls given; /* ids that another server gave, once read */
@@ -444,6 +444,19 @@ no_line(struct pop3 *p, int r)
 	return FAULT;
 }
 
+/* Silence may last long; a line that has begun may not. */
+static int
+wait_for_command(struct pop3 *p)
+{
+	int r = 1;
+
+	in_deadline(&p->in, p->idle_ms);
+	if (in_pending(&p->in).n == 0)
+		r = in_fill(&p->in);
+	in_deadline(&p->in, p->command_ms);
+	return r;
+}
+
 /* One line read and answered. */
 static enum verdict
 next(struct pop3 *p)
@@ -454,8 +467,9 @@ next(struct pop3 *p)
 	/* One write for the answers to all commands that came together. */
 	if (!in_has_line(&p->in) && out_flush(&p->out) == -1)
 		return FAULT;
-	in_deadline(&p->in, p->idle_ms);
-	r = in_line(&p->in, &line);
+	r = wait_for_command(p);
+	if (r == 1)
+		r = in_line(&p->in, &line);
 	if (r == 1)
 		return obey(p, line);
 	if (r == -1 && errno == EBADMSG)
@@ -576,6 +590,7 @@ read_conf(struct pop3 *p, const char *root)
 	if (conf_load(&conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	p->idle_ms = (int64_t)conf.pop3_idle_s * 1000;
+	p->command_ms = (int64_t)conf.command_s * 1000;
 	p->mechanisms = conf.mechanisms;
 	if (span_copy(span_str(conf.pop3_uidl), p->uidl, sizeof p->uidl) ==
 	    -1)

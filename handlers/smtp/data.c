@@ -211,13 +211,12 @@ measure(const struct smtp *s, struct body *b, struct span text)
 		b->hopeless = true;
 }
 
-/* Absolute, but it moves with what came: a kibibyte a second at least. */
+/* By the rate, and by silence. */
 static int64_t
 data_deadline(const struct smtp *s, const struct body *b)
 {
 	int64_t now = io_now_ms();
-	int64_t rate = b->start_ms + SMTP_DATA_MS +
-		       (int64_t)(b->wire / SMTP_DATA_RATE) * 1000;
+	int64_t rate = conf_data_deadline(&s->c.conf, b->start_ms, b->wire);
 	int64_t idle = now + (b->dirty ? SMTP_DIRTY_MS
 				       : (int64_t)s->c.conf.smtp_idle_s * 1000);
 

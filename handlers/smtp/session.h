@@ -19,9 +19,6 @@ enum {
 	SMTP_OVER_RCPT = 50,       /* recipients over the limit, then 421 */
 	SMTP_IDLE_COMMANDS = 1000, /* without a message, then 421 */
 	SMTP_LOG_LINES = 100,      /* about the refusals of one connection */
-	SMTP_LINE_MS = 60000,      /* from a command's first byte to its end */
-	SMTP_DATA_MS = 60000,      /* before the rate of DATA counts */
-	SMTP_DATA_RATE = 1024,     /* bytes a second, on average */
 	SMTP_DIRTY_MS = 2000,      /* silence after a bare CR, LF or NUL */
 	SMTP_TEXT_LINE = 65536,    /* a line of a message */
 	SMTP_QUEUE_MS = 300000     /* for enqueue's verdict */

@@ -95,6 +95,9 @@ struct conf {
 	uint64_t listen_idle_s; /* a listener from a supervisor leaves then */
 	uint64_t login_s;       /* for everything before the login */
 	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s;
+	uint64_t command_s;     /* from its first byte to its last */
+	uint64_t data_s;        /* of a message, before its rate counts */
+	uint64_t data_rate;     /* bytes a second that it must come at */
 	uint64_t auth_delay_ms; /* before a refusal is told */
 	uint64_t auth_tries;    /* of one connection */
 	uint64_t auth_free_tries; /* failures before delays; 0: no delays */
@@ -131,6 +134,14 @@ int conf_etc(const struct conf *c, const char *name, char out[PATH_MAX]);
 
 /* libexec + "/" + name: a program of ours. */
 int conf_program(const struct conf *c, const char *name, char out[PATH_MAX]);
+
+/*
+ * The monotonic time at which a message that began to come at start_ms is too
+ * slow, after so many bytes of it.  It moves with what came and not with when
+ * it came: bytes that trickle do not put it off.
+ */
+int64_t conf_data_deadline(
+    const struct conf *c, int64_t start_ms, uint64_t bytes);
 
 /* The route of a domain (without the smarthost): NULL if it has none. */
 const struct conf_route *conf_route(const struct conf *c, struct span domain);

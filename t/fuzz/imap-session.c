@@ -147,7 +147,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct wire w = { .left = span_of((const char *)data, size),
 		.out = buf_new(OUTPUT) };
-	struct conf conf = { .imap_idle_s = 1800, .message_size = 10000 };
+	struct conf conf = { .imap_idle_s = 1800,
+		.command_s = 60,
+		.data_s = 60,
+		.data_rate = 1024,
+		.message_size = 10000 };
 	const char *base = getenv("TMPDIR");
 	char box[256];
 
