@@ -116,6 +116,9 @@ lock_files(const struct jail *j, int *landlock)
 	    LANDLOCK_CREATE_RULESET_VERSION);
 	int ruleset, r = 0;
 
+	/* The first Landlock lets nobody move a file to another folder. */
+	if (abi == 1 && j->folder)
+		abi = 0;
 	*landlock = abi > 0 ? abi : 0;
 	if (abi <= 0)
 		return 0;

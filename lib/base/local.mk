@@ -11,3 +11,4 @@ t_unit_base_t_SOURCES = t/unit/base.c
 t_unit_base_t_LDADD = lib/libpostern.a
 t_unit_jail_t_SOURCES = t/unit/jail.c
 t_unit_jail_t_LDADD = lib/libpostern.a
+t_unit_jail_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syscall

@@ -2,12 +2,15 @@
  * Each jail, and each system call by its number: which ones end the process.
  * Prints the counts.
  */
+#include "base/durable.h"
 #include "base/jail.h"
 #include "tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -192,6 +195,74 @@ test_folders(struct tap *t)
 		      : "one folder to write, a second to read, no third");
 }
 
+/*
+ * For jail_enter (-Wl,--wrap=syscall): with LANDLOCK_1 in the environment the
+ * kernel is one of the first with Landlock, which let no file be moved to
+ * another folder.
+ */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+long
+__wrap_syscall(long number, ...)
+{
+	long a[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_landlock_create_ruleset &&
+	    a[2] == LANDLOCK_CREATE_RULESET_VERSION && getenv("LANDLOCK_1"))
+		return 1;
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* What is whole moves from tmp to cur. */
+static bool
+may_move(void)
+{
+	struct jail j = { .kind = JAIL_DELIVER, .folder = "." };
+	int status, landlock;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (jail_enter(&j, &landlock) == -1)
+			_exit(255);
+		_exit(durable_rename(AT_FDCWD, "tmp/x", AT_FDCWD, "cur/x"));
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) == -1)
+		abort();
+	return status == 0;
+}
+
+static void
+test_moves(struct tap *t)
+{
+	char here[] = "jail-XXXXXX";
+
+	if (mkdtemp(here) == NULL || chdir(here) == -1 ||
+	    mkdir("tmp", 0700) == -1 || mkdir("cur", 0700) == -1)
+		abort();
+	for (int old = 0; old < 2; old++) {
+		close(open("tmp/x", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+		if (old)
+			setenv("LANDLOCK_1", "", 1);
+		tap_ok(t, may_move(),
+		    old ? "files can be moved with Landlock 1"
+			: "files can be moved");
+	}
+	unsetenv("LANDLOCK_1");
+	unlink("tmp/x");
+	unlink("cur/x");
+	rmdir("tmp");
+	rmdir("cur");
+	if (chdir("..") == -1)
+		abort();
+	rmdir(here);
+}
+
 static void
 test_files(struct tap *t)
 {
@@ -214,6 +285,7 @@ test_files(struct tap *t)
 			   is_allowed(&j, SYS_bind);
 	}
 	test_folders(t);
+	test_moves(t);
 	tap_ok(t, !open, "who reads the network or secrets opens no file");
 	tap_ok(t, !sockets, "only remote makes sockets");
 }
