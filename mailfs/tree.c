@@ -307,12 +307,9 @@ take_changes(struct tree *t, uint32_t i)
 	if (add_entries(t, i) == -1)
 		return -1;
 	for (size_t k = 0; f->box->nchanged > 0 && k < f->box->n; k++) {
-		struct message *m = &f->box->msgs[k];
-
-		if (!m->changed)
+		if (!f->box->msgs[k].changed)
 			continue;
-		m->changed = false;
-		f->box->nchanged--;
+		mailbox_told(f->box, k);
 		if (k < before)
 			tell(t, TREE_FLAGS, i, k);
 	}

@@ -52,7 +52,7 @@ struct folder {
 struct where {
 	uint32_t folder;
 	size_t i;
-	struct message *m;
+	const struct message *m;
 	struct entry *e;
 };
 

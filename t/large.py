@@ -26,6 +26,7 @@ LINKS = 40000
 FEW = 1500  # more than the store looks at by itself
 M64 = (1 << 64) - 1
 PRIVATE_KB = 1024
+RESTING_KB = 64
 with open(os.environ["POSTERN_BUILD"] + "/config.h") as f:
     SANITIZED = "#define POSTERN_SANITIZE 1" in f.read()
 
@@ -154,14 +155,19 @@ def sharing():
     one.close()
 
 
-def folding():
-    """Another session expunges and compacts; those that are open go on."""
-    box = TMP + "/shared"
+def shared(name):
+    box = TMP + name
     make_folder(box)
     write_index(box, SHARED, SHARED)
     give(box)
     one, two = Imap(box), Imap(box)
     ok(selected(one) == SHARED and selected(two) == SHARED, "two sessions")
+    return box, one, two
+
+
+def folding():
+    """Another session expunges and compacts; those that are open go on."""
+    box, one, two = shared("/shared")
     two.send("STORE 5,9 +FLAGS.SILENT (\\Deleted)")
     status, lines = two.send("EXPUNGE")
     ok(lines == ["* 5 EXPUNGE", "* 8 EXPUNGE"], "two are expunged")
@@ -191,6 +197,60 @@ def folding():
            "%s shares the new snapshot (%d KiB)" % (who, own))
     for session in one, two, three:
         session.close()
+
+
+def mapped(session):
+    """KiB of the index that it has in memory."""
+    with open("/proc/%d/smaps" % session.child.pid) as maps:
+        return sum(int(n) for n in re.findall(
+            r"postern\.index\n(?:.*\n)*?Rss: +(\d+) kB", maps.read()))
+
+
+def flags(session, n):
+    return session.send("FETCH 1:%d (FLAGS)" % n)[1]
+
+
+def at_rest(session):
+    """Within five seconds without a command, and some patience."""
+    for _ in range(200):
+        kept = mapped(session)
+        if kept <= RESTING_KB:
+            break
+        time.sleep(0.1)
+    return kept
+
+
+def resting():
+    """Who waits lets the index go, but for its own changes."""
+    box, one, two = shared("/resting")
+    one.send("STORE 3,70 +FLAGS (\\Flagged)")
+    one.send("STORE %d +FLAGS (late)" % SHARED)
+    before = flags(one, SHARED)
+    kept = mapped(one)
+    one.child.stdin.write(b"i IDLE\r\n")
+    one.child.stdin.flush()
+    one.line()
+    after = at_rest(one)
+    ok(after <= RESTING_KB < kept,
+       "in IDLE, of the index: %d KiB, then %d" % (kept, after))
+    two.send("STORE 7 +FLAGS (\\Answered)")
+    said = [one.line()]
+    ok("* 7 FETCH" in said[0] and "Answered" in said[0], "it is told", said)
+    one.child.stdin.write(b"DONE\r\n")
+    one.child.stdin.flush()
+    while not one.line().startswith("i OK"):
+        pass
+    one.send("NOOP")
+    before[6] = before[6].replace("\\Seen", "\\Answered \\Seen")
+    ok(flags(one, SHARED) == before, "and keeps all that it knew")
+    two.send("NOOP")
+    ok(flags(two, SHARED) == before, "as the other one has it")
+    kept, after = mapped(two), at_rest(two)
+    ok(after <= RESTING_KB < kept,
+       "between commands: %d KiB, then %d" % (kept, after))
+    ok(flags(two, SHARED) == before, "and nothing is lost of it")
+    one.close()
+    two.close()
 
 
 def many_names(box):
@@ -342,6 +402,7 @@ def dates(session, which):
 os.chmod(TMP, 0o755)
 sharing()
 folding()
+resting()
 gaps()
 late()
 finish()

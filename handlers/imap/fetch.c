@@ -324,14 +324,9 @@ send_parsed(struct imap *s, struct fetching *f, enum fetch_kind kind, size_t i)
 static void
 send_flags(struct imap *s, size_t i)
 {
-	struct message *m = &s->box->msgs[i];
-
 	out_str(&s->out, "FLAGS ");
 	reply_message_flags(s, i);
-	if (m->changed) {
-		m->changed = false;
-		s->box->nchanged--;
-	}
+	mailbox_told(s->box, i);
 }
 
 /* RFC 8514 4.2 */

@@ -3,7 +3,6 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/rest.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +13,8 @@ enum {
 	LOOK_MS = 60 * 1000,
 	/* And where the kernel signals none (fs.inotify.max_user_instances,
 	 * fs.inotify.max_user_watches). */
-	LOOK_BLIND_MS = 3 * 1000
+	LOOK_BLIND_MS = 3 * 1000,
+	REST_MS = 2 * 1000 /* then memory goes back */
 };
 
 /* How long to wait for input or a change: 0 is too late. */
@@ -48,7 +48,11 @@ wait_for_either(struct imap *s, int watch)
 		errno = ETIMEDOUT;
 		return -1;
 	}
-	r = poll(fds, 2, (int)ms);
+	r = poll(fds, 2, (int)(ms < REST_MS ? ms : REST_MS));
+	if (r == 0 && ms > REST_MS) {
+		session_rest(s);
+		r = poll(fds, 2, (int)(ms - REST_MS));
+	}
 	if (r == -1)
 		return errno == EINTR ? 0 : -1;
 	return fds[0].revents != 0;
@@ -98,9 +102,6 @@ cmd_idle(struct imap *s, struct parse *p)
 		reply_bad(s, p->error);
 		return;
 	}
-	shown_close(&s->shown);
-	known_rest(&s->known);
-	rest();
 	out_str(&s->out, "+ idling\r\n");
 	in_deadline(&s->in, (int64_t)s->conf->imap_idle_s * 1000);
 	r = watch_mailbox(s);

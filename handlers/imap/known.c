@@ -69,12 +69,6 @@ known_rest(struct known *k)
 	cache_maker_free(&k->maker);
 }
 
-bool
-known_holds(const struct known *k)
-{
-	return k->cache.table.p || k->cache.window.p || k->maker.text.p;
-}
-
 struct span
 known_part(struct known *k, const struct message *m, enum cache_part part)
 {

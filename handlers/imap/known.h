@@ -26,9 +26,8 @@ void known_close(struct known *k, const struct mailbox *box);
 /* A command that asks for about n messages, and its end. */
 void known_begin(struct known *k, size_t n);
 void known_end(struct known *k);
-/* Frees memory while nobody asks; true if there is some. */
+/* Frees memory while nobody asks. */
 void known_rest(struct known *k);
-bool known_holds(const struct known *k);
 
 /* A part of what is known of m: .p is NULL where it is not.  Good until
  * another message is asked for. */

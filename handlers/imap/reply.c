@@ -185,7 +185,7 @@ reply_number(struct imap *s, const char *before, uint64_t n, const char *after)
 void
 reply_fetch_flags(struct imap *s, size_t i)
 {
-	struct message *m = &s->box->msgs[i];
+	const struct message *m = &s->box->msgs[i];
 
 	if (s->box->nkeywords != s->nkeywords)
 		reply_flags(s);
@@ -195,10 +195,7 @@ reply_fetch_flags(struct imap *s, size_t i)
 	out_str(&s->out, "FLAGS ");
 	reply_message_flags(s, i);
 	out_str(&s->out, ")\r\n");
-	if (m->changed) {
-		m->changed = false;
-		s->box->nchanged--;
-	}
+	mailbox_told(s->box, i);
 }
 
 void
@@ -219,10 +216,8 @@ tell_changed(struct imap *s)
 			continue;
 		if (i < s->exists && !m->msgs[i].gone)
 			reply_fetch_flags(s, i);
-		else {
-			m->msgs[i].changed = false;
-			m->nchanged--;
-		}
+		else
+			mailbox_told(m, i);
 	}
 }
 

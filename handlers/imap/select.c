@@ -29,10 +29,8 @@ static void
 tell_mailbox(struct imap *s)
 {
 	mailbox_forget(s->box);
-	for (size_t i = 0; i < s->box->n && s->box->nchanged > 0; i++) {
-		s->box->nchanged -= s->box->msgs[i].changed;
-		s->box->msgs[i].changed = false;
-	}
+	for (size_t i = 0; i < s->box->n && s->box->nchanged > 0; i++)
+		mailbox_told(s->box, i);
 	reply_flags(s);
 	reply_exists(s);
 	tell_first_unseen(s);

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "base/io.h"
+#include "base/rest.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -81,23 +82,28 @@ run_command(struct imap *s, struct parse *p)
 	}
 }
 
+void
+session_rest(struct imap *s)
+{
+	shown_close(&s->shown);
+	known_rest(&s->known);
+	if (s->box)
+		mailbox_rest(s->box);
+	rest();
+}
+
 /* All output goes out before the wait; memory goes when nobody asks. */
 static int
 wait_for_input(struct imap *s)
 {
+	int64_t soon = io_now_ms() + QUIET_MS;
+
 	if (out_flush(&s->out) == -1)
 		return -1;
 	io_ack_now(s->in.fd);
-	if (s->shown.large || known_holds(&s->known)) {
-		int64_t soon = io_now_ms() + QUIET_MS;
-
-		if (s->in.deadline_ms > soon &&
-		    io_wait(s->in.fd, POLLIN, soon) == -1 &&
-		    errno == ETIMEDOUT) {
-			shown_close(&s->shown);
-			known_rest(&s->known);
-		}
-	}
+	if (s->in.fd != -1 && s->in.deadline_ms > soon &&
+	    io_wait(s->in.fd, POLLIN, soon) == -1 && errno == ETIMEDOUT)
+		session_rest(s);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ enum {
 	APPEND_IDLE_MS = 10 * 60 * 1000, /* silence in APPEND's message */
 	WRITE_MS = 10 * 60 * 1000,
 	SEARCH_CPU_MS = 30 * 1000, /* of one SEARCH, between keys */
-	QUIET_MS = 5 * 1000        /* then memory for large messages is freed */
+	QUIET_MS = 5 * 1000        /* then memory goes back */
 };
 
 struct imap {
@@ -71,6 +71,8 @@ void session_hurry(struct imap *s);
 
 /* The same for up to n bytes of a literal. */
 int session_some(struct imap *s, size_t n, struct span *bytes);
+/* Gives memory back, while nobody asks. */
+void session_rest(struct imap *s);
 /* The input ended (0) or failed (-1, errno): so does the session. */
 void session_end(struct imap *s, int r);
 /* BAD for a line that cannot be obeyed.  What may follow it as a literal

@@ -14,8 +14,8 @@ enum {
 /* The free pages of the heap, and those of the stack below the caller's. */
 void rest(void);
 
-/* The whole pages within p[0, n), which hold zeroes from now on, as may what
- * else is there. */
+/* The whole pages within p[0, n), which hold zeroes from now on, or what the
+ * file has that is mapped there; as may what else is there. */
 void rest_forget(char *p, size_t n);
 
 #endif

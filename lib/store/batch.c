@@ -274,7 +274,7 @@ apply_flags(struct mailbox *m, int bits, struct span body, uint64_t modseq)
 		return 0;
 	flags = get16(body.p + 4) & FLAG_ALL;
 	if (bits & BIT_LATE)
-		m->msgs[i].late = m->state->late = true;
+		view_edit(m, i)->late = m->state->late = true;
 	else if (flags != m->msgs[i].flags &&
 	    maildir_rename(
 		span_str(mailbox_file(m, i)), 0, flags, name) == 0 &&

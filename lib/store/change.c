@@ -142,7 +142,7 @@ static void
 mark_changed(struct mailbox *m, size_t i)
 {
 	m->nchanged += !m->msgs[i].changed;
-	m->msgs[i].changed = true;
+	view_edit(m, i)->changed = true;
 }
 
 struct wish {

@@ -64,7 +64,7 @@ facts_saved(const struct stat *st, uint32_t most)
 }
 
 static void
-mark_learned(struct mailbox *m, struct message *msg)
+mark_learned(const struct mailbox *m, struct message *msg)
 {
 	m->state->nlearned += !msg->learned;
 	msg->learned = true;
@@ -92,14 +92,15 @@ look(struct mailbox *m, size_t i, struct stat *st)
 int
 mailbox_learn(struct mailbox *m, size_t i)
 {
-	struct message *msg = &m->msgs[i];
 	struct maildir_name name;
+	struct message *msg;
 	struct stat st;
 
-	if (!msg->vague)
+	if (!m->msgs[i].vague)
 		return 0;
 	if (look(m, i, &st) == -1)
 		return -1;
+	msg = view_edit(m, i);
 	msg->vague = false;
 	msg->date = st.st_mtime;
 	msg->size = facts_size((uint64_t)st.st_size);
@@ -114,10 +115,13 @@ mailbox_learn(struct mailbox *m, size_t i)
 void
 mailbox_measured(struct mailbox *m, size_t i, uint64_t wire)
 {
+	struct message *msg;
+
 	if (m->msgs[i].wire == wire)
 		return;
-	m->msgs[i].wire = wire;
-	mark_learned(m, &m->msgs[i]);
+	msg = view_edit(m, i);
+	msg->wire = wire;
+	mark_learned(m, msg);
 }
 
 int
@@ -143,16 +147,17 @@ mailbox_measure(struct mailbox *m, size_t i)
 int64_t
 mailbox_saved(struct mailbox *m, size_t i)
 {
-	struct message *msg = &m->msgs[i];
 	struct stat st;
 
 	if (mailbox_learn(m, i) == -1)
 		return 0;
-	if (msg->saved == 0 && look(m, i, &st) == 0) {
+	if (m->msgs[i].saved == 0 && look(m, i, &st) == 0) {
+		struct message *msg = view_edit(m, i);
+
 		msg->saved = facts_saved(&st, 0);
 		mark_learned(m, msg);
 	}
-	return msg->saved;
+	return m->msgs[i].saved;
 }
 
 void
@@ -171,7 +176,7 @@ facts_learn_all(struct mailbox *m)
 void
 facts_take(struct mailbox *m, size_t i, const struct message *facts)
 {
-	struct message *msg = &m->msgs[i];
+	struct message *msg = view_edit(m, i);
 
 	msg->vague = false;
 	msg->date = facts->date;
@@ -204,7 +209,7 @@ facts_kept(struct mailbox *m)
 {
 	for (size_t i = 0; m->state->nlearned > 0 && i < m->n; i++)
 		if (m->msgs[i].learned)
-			m->msgs[i].learned = false;
+			view_edit(m, i)->learned = false;
 	m->state->nlearned = 0;
 }
 

@@ -178,7 +178,7 @@ merge_message(
 	if (view_set_name(m, i, span_str(mailbox_file(other, k)),
 		fresh->in_new) == -1)
 		return -1;
-	m->msgs[i].late = fresh->late;
+	view_edit(m, i)->late = fresh->late;
 	m->state->late |= fresh->late;
 	/* After a repair one modseq may stand for two states. */
 	if (m->msgs[i].modseq != fresh->modseq ||

@@ -59,7 +59,7 @@ struct message {
 _Static_assert(sizeof(struct message) == 64, "a record of the index");
 
 struct mailbox {
-	struct message *msgs;
+	const struct message *msgs;
 	size_t n;
 	size_t nchanged, ngone, nrecent; /* how many have the mark */
 	uint32_t uidvalidity, uidnext;
@@ -112,6 +112,12 @@ int mailbox_watch(struct mailbox *m);
  * one's being told: a change in the clock tick of the last look shows only
  * later.  -1: it need not be. */
 int64_t mailbox_again_ms(const struct mailbox *m);
+
+/* The session told of the flags: no longer changed. */
+void mailbox_told(struct mailbox *m, size_t i);
+
+/* Gives back memory while nobody asks. */
+void mailbox_rest(struct mailbox *m);
 
 /* Drops the messages marked gone and renumbers the rest. */
 void mailbox_forget(struct mailbox *m);

@@ -35,7 +35,7 @@ read_names(struct mailbox *m, size_t i, bool *seen)
 
 	at = sightings(&s.moved, &n);
 	for (size_t k = 0; r == 0 && k < n; k++) {
-		struct message *msg = &m->msgs[at[k].i];
+		const struct message *msg = &m->msgs[at[k].i];
 
 		if (s.seen.p[at[k].i] == 2 &&
 		    read_exists(read_dir_of(m, msg),
@@ -43,7 +43,7 @@ read_names(struct mailbox *m, size_t i, bool *seen)
 			continue;
 		r = view_set_name(
 		    m, at[k].i, span_str(at[k].name), at[k].in_new);
-		msg->looked_up = true;
+		view_edit(m, at[k].i)->looked_up = true;
 	}
 	*seen = r == 0 && s.seen.p[i] != 0;
 	scan_free(&s);

@@ -40,8 +40,10 @@ count_again(struct mailbox *m, size_t i, int fd)
 	    lseek(fd, 0, SEEK_SET) == -1)
 		return;
 	if (m->msgs[i].size != facts_size(size)) {
-		m->msgs[i].size = facts_size(size);
-		m->msgs[i].wire = 0;
+		struct message *msg = view_edit(m, i);
+
+		msg->size = facts_size(size);
+		msg->wire = 0;
 	}
 	mailbox_measured(m, i, wire);
 }

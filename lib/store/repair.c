@@ -470,7 +470,7 @@ repair_renumber(struct mailbox *m)
 	m->uidvalidity = value;
 	m->uidnext = 1;
 	for (size_t i = 0; i < m->n; i++)
-		m->msgs[i].uid = m->uidnext++;
+		view_edit(m, i)->uid = m->uidnext++;
 	m->state->stale = true;
 	if (index_write(m) == -1)
 		return -1;

@@ -1,7 +1,10 @@
 /* Memory that grows where it is. */
 #include "store/space.h"
 
+#include "base/rest.h"
+
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,6 +12,7 @@
 
 enum {
 	STEP = 262144,
+	BIT = REST_PAGE, /* bytes that are ours or the file's together */
 	/* Addresses for what is added; they cost nothing. */
 	RESERVE = sizeof(void *) > 4 ? 268435456 : 4194304
 };
@@ -66,17 +70,18 @@ space_map(struct space *s, int fd, size_t size)
 {
 	if (reserve(s, size) == -1)
 		return -1;
+	s->usable = whole_pages(size);
 	if (mmap(s->p, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
-		0) == MAP_FAILED &&
-	    read_whole(s, fd, size) == -1) {
+		0) != MAP_FAILED)
+		s->file = s->usable;
+	else if (read_whole(s, fd, size) == -1) {
 		int error = errno;
 
 		space_free(s);
 		errno = error;
 		return -1;
 	}
-	s->usable = whole_pages(size);
 	return 0;
 }
 
@@ -117,10 +122,51 @@ space_need(struct space *s, size_t n)
 	return 0;
 }
 
+static void
+make_own(struct space *s)
+{
+	size_t n = s->file / BIT / 8 + 1;
+
+	s->own = buf_new(n);
+	memset(buf_room(&s->own, n), 0, n);
+	s->own.n = n;
+}
+
+static bool
+is_own(const struct space *s, size_t bit)
+{
+	return s->own.p && ((unsigned char)s->own.p[bit / 8] >> bit % 8 & 1);
+}
+
+void *
+space_edit(struct space *s, size_t at, size_t n)
+{
+	if (at < s->file && s->own.p == NULL)
+		make_own(s);
+	for (size_t i = at / BIT; i * BIT < at + n && i * BIT < s->file; i++)
+		s->own.p[i / 8] = (char)((unsigned char)s->own.p[i / 8] |
+		                         1U << i % 8);
+	return s->p + at;
+}
+
+void
+space_rest(struct space *s)
+{
+	size_t bits = s->file / BIT, from = 0;
+
+	for (size_t i = 0; i <= bits; i++) {
+		if (i < bits && !is_own(s, i))
+			continue;
+		rest_forget(s->p + from * BIT, (i - from) * BIT);
+		from = i + 1;
+	}
+}
+
 void
 space_free(struct space *s)
 {
 	if (s->p)
 		(void)munmap(s->p, s->reserved);
+	buf_free(&s->own);
 	*s = (struct space){ 0 };
 }

@@ -10,11 +10,15 @@
 #ifndef POSTERN_STORE_SPACE_H
 #define POSTERN_STORE_SPACE_H
 
+#include "base/buf.h"
+
 #include <stddef.h>
 
 struct space {
 	char *p;
 	size_t reserved, usable;
+	size_t file;    /* bytes at the front that are the file's, but for */
+	struct buf own; /* a bit for each page of them: changed by us */
 };
 
 /* An empty space becomes one that begins with the file's size bytes: 0, or
@@ -23,6 +27,11 @@ int space_map(struct space *s, int fd, size_t size);
 /* At least n bytes can be used, those that were not there are zeros: 0, or
  * -1 with errno.  The space may lie elsewhere then. */
 int space_need(struct space *s, size_t n);
+/* For who writes to the n bytes at this place: where they are. */
+void *space_edit(struct space *s, size_t at, size_t n);
+/* The pages of the file that were not changed are not ours to keep, until
+ * somebody reads them again. */
+void space_rest(struct space *s);
 void space_free(struct space *s);
 
 #endif

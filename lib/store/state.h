@@ -118,6 +118,8 @@ int view_add(struct mailbox *m, const struct message *msg, struct span name);
 /* The messages are those of the table. */
 void view_take_table(struct mailbox *m, size_t n);
 void view_clear(struct mailbox *m);
+/* For who changes it: what is not changed so is lost at a rest. */
+struct message *view_edit(struct mailbox *m, size_t i);
 void view_recent(struct mailbox *m, size_t i, bool recent);
 /* As mailbox_file, but not compared with the id. */
 const char *view_file(const struct mailbox *m, size_t i);

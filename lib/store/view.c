@@ -93,6 +93,30 @@ view_clear(struct mailbox *m)
 	m->n = m->ngone = m->nchanged = m->nrecent = 0;
 }
 
+struct message *
+view_edit(struct mailbox *m, size_t i)
+{
+	struct mailbox_state *s = m->state;
+
+	return space_edit(
+	    &s->table, s->first + i * sizeof *m->msgs, sizeof *m->msgs);
+}
+
+void
+mailbox_told(struct mailbox *m, size_t i)
+{
+	if (!m->msgs[i].changed)
+		return;
+	view_edit(m, i)->changed = false;
+	m->nchanged--;
+}
+
+void
+mailbox_rest(struct mailbox *m)
+{
+	space_rest(&m->state->table);
+}
+
 static void
 count_new(struct mailbox *m, const struct message *msg, bool in_new)
 {
@@ -129,7 +153,7 @@ view_recent(struct mailbox *m, size_t i, bool recent)
 	m->nrecent -= m->msgs[i].recent;
 	m->nrecent += recent;
 	if (m->msgs[i].recent != recent)
-		m->msgs[i].recent = recent;
+		view_edit(m, i)->recent = recent;
 }
 
 /* Names in the index have no checksum: nothing is believed of them. */
@@ -194,11 +218,12 @@ keep_name(struct space *to, size_t *used, struct span name)
 int
 view_set_name(struct mailbox *m, size_t i, struct span name, bool in_new)
 {
-	struct message *msg = &m->msgs[i];
 	size_t at = keep_name(&m->state->names, &m->state->names_used, name);
+	struct message *msg;
 
 	if (at == SIZE_MAX)
 		return -1;
+	msg = view_edit(m, i);
 	drop_name(m, msg);
 	touch(m, i);
 	msg->name = at;
@@ -218,19 +243,21 @@ view_add(struct mailbox *m, const struct message *msg, struct span name)
 {
 	struct mailbox_state *s = m->state;
 	bool in_new = msg->in_new;
+	struct message *to;
 
 	if (space_need(&s->table, s->first + (m->n + 1) * sizeof *msg) == -1)
 		return -1;
 	view_take_table(m, m->n + 1);
-	m->msgs[m->n - 1] = *msg;
+	to = view_edit(m, m->n - 1);
+	*to = *msg;
 	s->vague |= msg->vague;
 	s->unmeasured |= msg->wire == 0 && msg->size > 0;
-	m->msgs[m->n - 1].own_name = false;
-	m->msgs[m->n - 1].learned = false;
-	m->msgs[m->n - 1].recent = false;
-	m->msgs[m->n - 1].in_new = false;
+	to->own_name = false;
+	to->learned = false;
+	to->recent = false;
+	to->in_new = false;
 	if (view_set_name(m, m->n - 1, name, in_new) == 0) {
-		m->msgs[m->n - 1].late = msg->late;
+		to->late = msg->late;
 		s->late |= msg->late;
 		return 0;
 	}
@@ -242,7 +269,7 @@ void
 view_flags(struct mailbox *m, size_t i, unsigned flags, uint64_t keywords,
     uint64_t modseq)
 {
-	struct message *msg = &m->msgs[i];
+	struct message *msg = view_edit(m, i);
 
 	if (m->state->marks && !msg->changed &&
 	    (msg->flags != flags || msg->keywords != keywords)) {
@@ -265,7 +292,7 @@ view_gone(struct mailbox *m, size_t i, uint64_t modseq)
 	(void)buf_add(&m->state->vanished, &v, sizeof v);
 	count_new(m, &m->msgs[i], false);
 	touch(m, i);
-	m->msgs[i].gone = true;
+	view_edit(m, i)->gone = true;
 	m->ngone++;
 }
 
@@ -346,11 +373,12 @@ view_tidy(struct mailbox *m)
 	    space_need(&fresh, s->names_used - s->names_dead) == -1)
 		return;
 	for (size_t i = 0; i < m->n; i++) {
-		struct message *msg = &m->msgs[i];
+		struct message *msg;
 		size_t at;
 
-		if (!msg->own_name)
+		if (!m->msgs[i].own_name)
 			continue;
+		msg = view_edit(m, i);
 		at = keep_name(&fresh, &used, span_str(view_file(m, i)));
 		msg->name = at;
 		if (at == SIZE_MAX)
@@ -426,11 +454,11 @@ mailbox_forget(struct mailbox *m)
 	first = from;
 	for (size_t i = from; i-- > 0;)
 		if (!m->msgs[i].gone)
-			m->msgs[--first] = m->msgs[i];
+			*view_edit(m, --first) = m->msgs[i];
 	end = to;
 	for (size_t i = to; i < m->n; i++)
 		if (!m->msgs[i].gone)
-			m->msgs[end++] = m->msgs[i];
+			*view_edit(m, end++) = m->msgs[i];
 	s->loose += (from - first + end - to) * sizeof *m->msgs;
 	s->first += first * sizeof *m->msgs;
 	view_take_table(m, end - first);
@@ -460,5 +488,7 @@ view_sort(struct mailbox *m)
 	mailbox_forget(m);
 	m->state->seen = 0;
 	if (!is_sorted(m))
-		qsort(m->msgs, m->n, sizeof *m->msgs, by_uid);
+		qsort(space_edit(&m->state->table, m->state->first,
+			  m->n * sizeof *m->msgs),
+		    m->n, sizeof *m->msgs, by_uid);
 }
