@@ -69,9 +69,11 @@ struct stamp {
 
 /* A nursery's environment: freed memory is not kept by its size, so that what
  * its children have in use lies together (net/nursery.c); nor does the kernel
- * write the processor's number into a page of theirs. */
+ * write the processor's number into a page of theirs; and no child looks up
+ * again where a library's functions are. */
 #define FRONT_NURSERY_ENV                                                      \
-	"GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.pthread.rseq=0"
+	"GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.pthread.rseq=0",     \
+	    "LD_BIND_NOW=1"
 
 /* What a listener forks from processes that have loaded it once. */
 enum front_nursery {

@@ -88,6 +88,17 @@ settle(const struct nursery *n, int fds[ALL])
 	return 1;
 }
 
+/* fork() itself writes to pages that would be shared else. */
+static pid_t
+fork_plain(void)
+{
+#ifdef HAVE__FORK
+	return _Fork();
+#else
+	return fork();
+#endif
+}
+
 /* 1 or -1 in the child, 0 in the nursery. */
 static int
 bear(const struct nursery *n, int fds[ALL])
@@ -98,7 +109,7 @@ bear(const struct nursery *n, int fds[ALL])
 		return 0;
 	if (n->signer && (fds[SIGNER] = sign_register(FRAME_KEY_FD)) == -1)
 		return shutdown(FRAME_FD, SHUT_RD);
-	pid = fork();
+	pid = n->plain ? fork_plain() : fork();
 	/* Without a child front sees the channel closed, and helps itself. */
 	return pid == 0 ? settle(n, fds) : 0;
 }

@@ -36,6 +36,8 @@ struct nursery {
 	/* A key holder (net/sign.h) is on FRAME_KEY_FD, and each child gets
 	 * a socket of its own to it there. */
 	bool signer;
+	/* One thread, and no library that has to hear of a fork (GnuTLS has). */
+	bool plain;
 };
 
 /*

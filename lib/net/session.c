@@ -54,7 +54,8 @@ session_nursery(struct frame_session *s)
 		.least = 2,
 		.most = 2, /* the connection, the channel */
 		.channel = 1,
-		.place = { 0, 0, -1, -1, -1, -1, -1, -1 } };
+		.place = { 0, 0, -1, -1, -1, -1, -1, -1 },
+		.plain = true };
 	int r = jail_tighten(JAIL_SESSIONS);
 
 	if (r == 0)
