@@ -20,7 +20,8 @@ from frontlib import (OWNER, ROOT, TMP, Client, Front, Site, finish, fronts, log
 
 BUILD = os.environ["POSTERN_BUILD"]
 INJECTED = ["imapd", "pop3d", "imap-login", "pop3-login", "smtpd"]
-ALONE = ["checkpw", "deliver", "enqueue", "remote", "signer"]
+ALONE = ["bounce", "checkpw", "deliver", "enqueue", "qsend", "remote",
+         "signer"]
 OTHER = 64101 if ROOT else OWNER
 LEAST = 40  # probes of a session that are known to prove something
 PR_SET_CHILD_SUBREAPER = 36
@@ -72,8 +73,9 @@ class Aims:
         self.queued = write(self.queue + "/mess/probe", 64003)
         run(site.libexec + "/sendmail", "-r", site.root, "x@example.net",
             input=b"Subject: x\n\nx\n")
-        with open(max(glob.glob(self.queue + "/mess/*"), key=len),
-                  "rb") as f:
+        message = max(glob.glob(self.queue + "/mess/*"), key=len)
+        self.id = os.path.basename(message)
+        with open(message, "rb") as f:
             self.copy = write(site.root + "/copy", OWNER, f.read(), 0o644)
         for name, owner in (("alice", OWNER), ("bob", OTHER)):
             box = site.root + "/var/mail/example.org/" + name
@@ -372,9 +374,12 @@ def run_alone(site, a, victims):
             ("deliver", OWNER, ["alice@example.org", a.alice],
              files(a) + kernel(a) + [("inherited", lambda: str(OWNER))] +
              processes(a, victims[1], 1)),
-            ("enqueue", 64003, [],
-             kernel(a) + [p for p in files(a)
-                          if ROOT and a.queue not in p[1]()]),
+            ("enqueue", 64003, [], kernel(a) + files(a)),
+            ("bounce", 64003, [a.id], kernel(a) + files(a)),
+            ("qsend", 64003, [], kernel(a) + [
+                p for p in files(a) if a.queue not in p[1]() and
+                not p[1]().endswith("/users.cdb") and
+                (ROOT or "/secrets" not in p[1]())]),
             ("remote", 64001, ["example.org", "0"],
              [p for p in kernel(a) if p[0] not in network] + files(a) +
              [("families", lambda: "but-ip"),

@@ -3,8 +3,8 @@
  * is late.
  *
  * Reads:   the message ID in var/spool/postern and its state; postern.conf.
- * Writes:  one report, from the empty sender, through enqueue; one line to
- *          fd 1: `0 CLASS CODE TEXT'.
+ * Writes:  one report, from the empty sender, to the queue; one line to fd 1:
+ *          `0 CLASS CODE TEXT'.
  * Runs as: the owner of the queue.
  * Exits:   0 the report is in the queue; 100 never; 111 try later.
  */
@@ -13,23 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/conf.h"
 #include "base/err.h"
 #include "base/io.h"
-#include "base/proc.h"
-#include "queue/envelope.h"
-#include "queue/queue.h"
+#include "base/log.h"
+#include "queue/add.h"
 #include "queue/report.h"
 #include "queue/state.h"
-#include "queue/submit.h"
 
 enum {
-	ANSWER_MS = 600000,
-	BOUNDARY = 33 /* 128 bits in hex and a NUL */
+	BOUNDARY = 33, /* 128 bits in hex and a NUL */
+	ANSWER = 512
 };
 
 static const size_t MEMORY = (size_t)1 << 32;
@@ -39,9 +36,9 @@ struct bounce {
 	struct queue queue;
 	const char *id;
 	bool late;
-	int fd;
+	int fd, state_fd, trigger;
 	struct arena arena;
-	struct buf text, header, report, fields;
+	struct buf text, header, report;
 	struct envelope envelope;
 	struct state state;
 	int64_t start;
@@ -50,7 +47,7 @@ struct bounce {
 _Noreturn static void
 answer(const char *class, const char *code, const char *text, int status)
 {
-	char line[SUBMIT_ANSWER + 32];
+	char line[ANSWER];
 	int n = snprintf(line, sizeof line, "0 %s %s %s\n", class, code, text);
 
 	if (n > 0 && (size_t)n < sizeof line)
@@ -65,21 +62,31 @@ later(const char *what)
 	answer("temp", "4.3.0", what, EXIT_LATER);
 }
 
+/* All that is read. */
+static void
+open_files(struct bounce *b)
+{
+	if (queue_open(&b->conf, &b->queue) == -1)
+		later("queue");
+	b->fd = queue_file(b->queue.mess, b->id, false);
+	if (b->fd == -1)
+		later("message");
+	b->state_fd = state_open(&b->queue, b->id);
+	if (b->state_fd == -1 && errno != ENOENT)
+		later("state");
+	b->trigger = queue_trigger(&b->queue);
+}
+
 static void
 load(struct bounce *b)
 {
 	char *room;
 	ssize_t n;
 
-	if (queue_open(&b->conf, &b->queue) == -1)
-		later("queue");
-	b->fd = queue_file(b->queue.mess, b->id, false);
-	if (b->fd == -1 ||
-	    envelope_load(b->fd, &b->text, &b->arena, &b->envelope,
+	if (envelope_load(b->fd, &b->text, &b->arena, &b->envelope,
 		&b->start) == -1)
 		later("message");
-	if (state_load(&b->queue, b->id, &b->envelope, &b->arena,
-		&b->state) == -1)
+	if (state_read(b->state_fd, &b->envelope, &b->arena, &b->state) == -1)
 		later("state");
 	room = buf_room(&b->header, REPORT_HEADER);
 	if (room == NULL)
@@ -116,47 +123,35 @@ build(struct bounce *b)
 }
 
 static void
-start_enqueue(const struct bounce *b, int fd)
+log_accepted(const struct bounce *b, const struct envelope *e)
 {
-	char path[PATH_MAX];
-	const char *const argv[] = { "enqueue",
-		b->conf.root[0] ? "-r" : NULL, b->conf.root, NULL };
-	const char *const envp[] = { NULL };
-	const int fds[] = { fd, -1, 2 };
-	const struct proc p = { .path = path, .argv = argv, .envp = envp,
-		.fds = fds, .nfds = 3 };
+	struct log l;
 
-	if (conf_program(&b->conf, "enqueue", path) == -1 ||
-	    proc_spawn(&p) == -1)
-		later("enqueue");
+	log_start(&l, "accepted");
+	log_span(&l, "id", e->id);
+	log_str(&l, "of", b->id);
+	log_span(&l, "rcpt", e->rcpt[0]);
+	log_num(&l, "size", e->size);
+	log_end(&l);
 }
 
 static void
-submit(struct bounce *b)
+put_into_queue(struct bounce *b)
 {
 	struct span to = b->envelope.sender;
-	const struct envelope e = { .proto = SPAN("local"), .rcpt = &to,
-		.nrcpt = 1 };
-	char room[16384], text[SUBMIT_ANSWER];
-	struct submit s;
-	int pair[2];
-	char verdict;
+	struct envelope e = { .proto = SPAN("local"), .rcpt = &to, .nrcpt = 1 };
+	struct add a;
 
-	if (envelope_write(&e, &b->fields) == -1)
-		later("envelope");
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		later("socket");
-	start_enqueue(b, pair[1]);
-	close(pair[1]);
-	submit_begin(&s, pair[0], room, sizeof room, buf_span(&b->fields));
-	submit_body(&s, buf_span(&b->report));
-	verdict = submit_end(&s, text, io_now_ms() + ANSWER_MS);
-	if (verdict == 'K')
-		answer("ok", "2.0.0", text, 0);
-	err_warn("not accepted: %s", text);
-	if (verdict == 'D')
-		answer("perm", "5.0.0", text, EXIT_NEVER);
-	answer("temp", "4.3.0", text, EXIT_LATER);
+	if (add_begin(&a, &b->queue, b->trigger, &e) == -1)
+		later("create");
+	if (add_bytes(&a, buf_span(&b->report)) == -1) {
+		add_abort(&a);
+		later("write");
+	}
+	if (add_commit(&a) == -1)
+		later("commit");
+	log_accepted(b, &e);
+	answer("ok", "2.0.0", a.id, 0);
 }
 
 int
@@ -165,8 +160,7 @@ main(int argc, char **argv)
 	struct bounce b = { .arena = arena_new(MEMORY),
 		.text = buf_new(ENVELOPE_SIZE),
 		.header = buf_new(REPORT_HEADER),
-		.report = buf_new(REPORT_SIZE),
-		.fields = buf_new(ENVELOPE_SIZE) };
+		.report = buf_new(REPORT_SIZE) };
 	static const char usage[] = "usage: bounce [-r root] id [late]";
 	char error[CONF_ERROR];
 	const char *root = NULL;
@@ -190,11 +184,14 @@ main(int argc, char **argv)
 		err_die(EXIT_LATER, "%s", error);
 	if (geteuid() == 0)
 		err_die(EXIT_LATER, "must not run as root");
+	open_files(&b);
+	if (add_jail(&b.conf) == -1)
+		later("jail");
 	load(&b);
 	/* RFC 5321 4.5.5: never an answer to an answer. */
 	if (envelope_is_null(&b.envelope))
 		answer("perm", "5.0.0", "There is no sender to tell",
 		    EXIT_NEVER);
 	build(&b);
-	submit(&b);
+	put_into_queue(&b);
 }

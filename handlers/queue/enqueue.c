@@ -18,13 +18,10 @@
 #include <unistd.h>
 
 #include "base/conf.h"
-#include "base/durable.h"
 #include "base/err.h"
 #include "base/io.h"
-#include "base/jail.h"
 #include "base/log.h"
-#include "queue/envelope.h"
-#include "queue/queue.h"
+#include "queue/add.h"
 #include "queue/submit.h"
 #include "queue/trace.h"
 
@@ -39,16 +36,16 @@ struct enqueue {
 	struct queue queue;
 	struct in in;
 	struct submit_reader reader;
-	struct buf fields, head;
+	struct buf fields;
 	struct arena arena;
 	struct envelope envelope;
-	struct durable file;
+	struct add add;
 	struct trace trace;
 	struct trace_address *rcpt;
 	struct span user, peer; /* who sends, and from where */
 	char local[64];
-	uint64_t size, limit;
-	char id[QUEUE_ID];
+	uint64_t limit;
+	int trigger;
 };
 
 /* The one answer; the client may be gone, which changes nothing. */
@@ -68,7 +65,7 @@ later(struct enqueue *q, const char *what, int e)
 {
 	char text[256];
 
-	durable_abort(&q->file);
+	add_abort(&q->add);
 	log_error("not-queued", what, e);
 	snprintf(text, sizeof text, "%s: %s", what, strerror(e));
 	answer('Z', text, EXIT_LATER);
@@ -79,7 +76,7 @@ never(struct enqueue *q, const char *why)
 {
 	struct log l;
 
-	durable_abort(&q->file);
+	add_abort(&q->add);
 	log_start(&l, "refused");
 	log_str(&l, "why", why);
 	log_span(&l, "sender", q->envelope.sender);
@@ -94,7 +91,7 @@ bad_stream(struct enqueue *q)
 	if (errno == EBADMSG || errno == EMSGSIZE || errno == ENOBUFS)
 		never(q, "bad submission");
 	if (errno == EPIPE) {
-		durable_abort(&q->file);
+		add_abort(&q->add);
 		log_event("broken-off");
 		answer('Z', "incomplete", EXIT_LATER);
 	}
@@ -165,25 +162,14 @@ read_envelope(struct enqueue *q)
 	q->trace = trace_new(q->rcpt, e->nrcpt);
 }
 
-/* The head goes in front last: only then is the size known. */
 static void
 begin(struct enqueue *q)
 {
-	struct envelope *e = &q->envelope;
-	uint32_t usec;
-
-	if (queue_id(q->id) == -1)
-		later(q, "random numbers", errno);
-	e->id = span_str(q->id);
-	io_wall(&e->time, &usec);
-	e->size = 0;
-	if (envelope_write(e, &q->head) == -1)
+	if (add_begin(&q->add, &q->queue, q->trigger, &q->envelope) == 0)
+		return;
+	if (errno == EMSGSIZE)
 		never(q, "envelope too large");
-	if (durable_begin(&q->file, q->queue.tmp, q->id) == -1)
-		later(q, "create", errno);
-	if (lseek(q->file.fd, (off_t)(ENVELOPE_HEAD + q->head.n), SEEK_SET) ==
-	    -1)
-		later(q, "seek", errno);
+	later(q, "create", errno);
 }
 
 /*
@@ -212,32 +198,14 @@ copy_body(struct enqueue *q)
 		r = submit_read_body(&q->reader, &bytes);
 		if (r <= 0)
 			break;
-		q->size += bytes.n;
-		if (q->size > q->limit)
+		if (bytes.n > q->limit - q->envelope.size)
 			never(q, "message too large");
 		watch_trace(q, bytes);
-		if (io_write(q->file.fd, bytes.p, bytes.n) == -1)
+		if (add_bytes(&q->add, bytes) == -1)
 			later(q, "write", errno);
 	}
 	if (r == -1)
 		bad_stream(q);
-}
-
-static void
-put_head(struct enqueue *q)
-{
-	char head[ENVELOPE_HEAD];
-	size_t n = q->head.n;
-
-	buf_reset(&q->head);
-	q->envelope.size = q->size;
-	if (envelope_write(&q->envelope, &q->head) == -1 || q->head.n != n)
-		later(q, "envelope", EINVAL);
-	envelope_head(n, head);
-	if (lseek(q->file.fd, 0, SEEK_SET) == -1 ||
-	    io_write(q->file.fd, head, sizeof head) == -1 ||
-	    io_write(q->file.fd, q->head.p, q->head.n) == -1)
-		later(q, "write", errno);
 }
 
 static void
@@ -247,7 +215,7 @@ log_accepted(const struct enqueue *q)
 	struct log l;
 
 	log_start(&l, "accepted");
-	log_str(&l, "id", q->id);
+	log_span(&l, "id", e->id);
 	log_span(&l, "sender", e->sender);
 	log_span(&l, "rcpt", e->rcpt[0]);
 	log_num(&l, "rcpts", e->nrcpt);
@@ -257,19 +225,6 @@ log_accepted(const struct enqueue *q)
 	if (e->peer.n > 0)
 		log_span(&l, "peer", e->peer);
 	log_end(&l);
-}
-
-/* Everything below works in one folder. */
-static void
-enter_jail(struct enqueue *q)
-{
-	char path[PATH_MAX];
-	struct jail j = { .kind = JAIL_DELIVER, .folder = path };
-	int landlock;
-
-	if (conf_path(&q->conf, QUEUE_FOLDER, path) == -1 ||
-	    jail_enter(&j, &landlock) == -1)
-		later(q, "jail", errno);
 }
 
 static void
@@ -294,8 +249,10 @@ start(struct enqueue *q, int argc, char **argv)
 		later(q, "must not run as root", EPERM);
 	if (queue_open(&q->conf, &q->queue) == -1)
 		later(q, "queue", errno);
+	q->trigger = queue_trigger(&q->queue);
 	find_sender(q);
-	enter_jail(q);
+	if (add_jail(&q->conf) == -1)
+		later(q, "jail", errno);
 	q->limit = q->conf.message_size + TRACE_BYTES;
 }
 
@@ -305,8 +262,7 @@ main(int argc, char **argv)
 	char room[ROOM];
 	struct enqueue q = { .in = in_fd(0, room, sizeof room),
 		.fields = buf_new(ENVELOPE_SIZE),
-		.head = buf_new(ENVELOPE_SIZE),
-		.arena = arena_new(ENVELOPE_SIZE), .file.fd = -1 };
+		.arena = arena_new(ENVELOPE_SIZE), .add.file.fd = -1 };
 
 	err_program("enqueue");
 	signal(SIGPIPE, SIG_IGN);
@@ -317,10 +273,8 @@ main(int argc, char **argv)
 	read_envelope(&q);
 	begin(&q);
 	copy_body(&q);
-	put_head(&q);
-	if (durable_commit(&q.file, q.queue.mess, q.id) == -1)
+	if (add_commit(&q.add) == -1)
 		later(&q, "commit", errno);
-	queue_poke(&q.queue, q.id);
 	log_accepted(&q);
-	answer('K', q.id, 0);
+	answer('K', q.add.id, 0);
 }

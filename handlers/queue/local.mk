@@ -11,6 +11,7 @@ handlers_queue_qsend_LDADD = lib/libpostern.a $(CDB_LIBS)
 handlers_queue_deliver_SOURCES = %D%/deliver.c
 handlers_queue_deliver_LDADD = lib/libpostern.a
 handlers_queue_bounce_SOURCES = %D%/bounce.c
+handlers_queue_bounce_LDADD = lib/libpostern.a
 tools_sendmail_SOURCES = tools/sendmail.c
 TESTS += t/queue.t t/queue-root.t t/queue-remote.t
 EXTRA_DIST += t/queue.t t/queue-root.t t/queue-remote.t

@@ -19,6 +19,7 @@
 #include "base/durable.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/jail.h"
 #include "base/log.h"
 #include "qsend.h"
 
@@ -364,10 +365,23 @@ open_queue(struct qsend *q)
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (q->lock == -1 || flock(q->lock, LOCK_EX | LOCK_NB) == -1)
 		err_die_sys(EXIT_LATER, "lock");
-	q->trigger = openat(q->queue.dir, "trigger",
-	    O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	q->trigger = queue_trigger(&q->queue);
 	if (q->trigger == -1)
 		err_die_sys(EXIT_LATER, "trigger");
+}
+
+/* users.cdb is opened again and again, for it is replaced. */
+static void
+enter_jail(const struct qsend *q)
+{
+	char folder[PATH_MAX], etc[PATH_MAX];
+	struct jail j = { .kind = JAIL_QUEUE, .folder = folder, .also = etc };
+	int landlock;
+
+	if (conf_path(&q->conf, QUEUE_FOLDER, folder) == -1 ||
+	    conf_etc(&q->conf, ".", etc) == -1 ||
+	    jail_enter(&j, &landlock) == -1)
+		err_die_sys(EXIT_LATER, "jail");
 }
 
 static void
@@ -418,6 +432,7 @@ main(int argc, char **argv)
 	if (geteuid() == 0)
 		err_die(EXIT_LATER, "must not run as root");
 	open_queue(&q);
+	enter_jail(&q);
 	make_room(&q);
 	/* First the FIFO: what is told from now on is not in the scan. */
 	take_trigger(&q);

@@ -278,8 +278,7 @@ note_due(const struct qsend *q, const struct work *w, int64_t due)
 	const struct timespec t[2] = { { .tv_nsec = UTIME_OMIT },
 		{ .tv_sec = due } };
 
-	if (utimensat(q->queue.mess, id_of(q, w), t, AT_SYMLINK_NOFOLLOW) ==
-	    -1)
+	if (futimens(w->fd, t) == -1)
 		complain(q, w, "not-noted", "due", errno);
 }
 

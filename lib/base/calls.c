@@ -101,6 +101,15 @@ static const unsigned sessions_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 /* rt_sigaction: once the message is there, a fault is no failure. */
 static const unsigned deliver_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, SYS_rt_sigaction };
+/* A file that is new, whole, and told of. */
+#define CALLS_PUT \
+	SYS_fsync, SYS_linkat, SYS_mremap, SYS_openat, SYS_poll, \
+	    SYS_renameat2, SYS_unlinkat
+static const unsigned enqueue_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
+	CALLS_PUT };
+static const unsigned queue_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
+	CALLS_PUT, CALLS_FRAMES, SYS_fcntl, SYS_fdatasync, SYS_ftruncate,
+	SYS_getdents64, SYS_geteuid, SYS_pipe2, SYS_utimensat };
 static const unsigned view_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, CALLS_WATCH, SYS_timerfd_settime, SYS_writev };
 /* stdio asks whether it writes to a terminal, `check' who owns the files. */
@@ -142,14 +151,16 @@ static const struct rule nursery_rules[] = { RULES_NO_CODE,
 	{ SYS_clone, 0, NAMESPACES, 0, 0 } };
 /* The modules of iconv are mapped as they are.  No file that runs as its
  * owner; utimensat for open files only, as Landlock does not know it. */
+#define RULES_OPEN \
+	{ SYS_openat, 2, O_CREAT | TMPFILE, 3, S_ISUID | S_ISGID }, \
+	    { SYS_utimensat, 1, UINT32_MAX, 0, 0 }, \
+	    { SYS_utimensat, 1 | UPPER, UINT32_MAX, 0, 0 }
 #define FILE_RULES \
 	RULES_ALL, { SYS_mmap, 2, PROT_EXEC, 2, PROT_WRITE }, \
 	    { SYS_mmap, 2, PROT_EXEC, 3, MAP_ANONYMOUS | MAP_SHARED }, \
-	    { SYS_openat, 2, O_CREAT | TMPFILE, 3, S_ISUID | S_ISGID }, \
-	    { SYS_fchmod, 1, S_ISUID | S_ISGID, 0, 0 }, \
-	    { SYS_utimensat, 1, UINT32_MAX, 0, 0 }, \
-	    { SYS_utimensat, 1 | UPPER, UINT32_MAX, 0, 0 }
+	    RULES_OPEN, { SYS_fchmod, 1, S_ISUID | S_ISGID, 0, 0 }
 static const struct rule file_rules[] = { FILE_RULES };
+static const struct rule queue_rules[] = { RULES_NO_CODE, RULES_OPEN };
 /* ioctl for that question only. */
 static const struct rule tool_rules[] = { FILE_RULES,
 	{ SYS_ioctl, 1, ~(uint32_t)TCGETS, 0, 0 } };
@@ -172,6 +183,8 @@ static const struct list lists[] = {
 	[JAIL_SESSION] = LIST(session_calls, file_rules),
 	[JAIL_SESSIONS] = LIST(sessions_calls, sessions_rules),
 	[JAIL_DELIVER] = LIST(deliver_calls, file_rules),
+	[JAIL_ENQUEUE] = LIST(enqueue_calls, queue_rules),
+	[JAIL_QUEUE] = LIST(queue_calls, queue_rules),
 	[JAIL_VIEW] = LIST(view_calls, file_rules),
 	[JAIL_TOOL] = LIST(tool_calls, tool_rules),
 	[JAIL_REMOTE] = LIST(remote_calls, remote_rules),

@@ -49,8 +49,8 @@ io_read_full(int fd, void *p, size_t n)
 	return (ssize_t)got;
 }
 
-static int
-slurp_fd(int fd, struct buf *out)
+int
+io_slurp_fd(int fd, struct buf *out)
 {
 	struct stat st;
 
@@ -82,7 +82,7 @@ io_slurp(int dir, const char *name, struct buf *out)
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
-	r = slurp_fd(fd, out);
+	r = io_slurp_fd(fd, out);
 	io_close(fd);
 	return r == -1 ? -1 : 1;
 }

@@ -24,6 +24,8 @@ ssize_t io_read_full(int fd, void *p, size_t n);
  * EINVAL if it is not a regular file.
  */
 int io_slurp(int dir, const char *name, struct buf *out);
+/* The same from an open file: 0, or -1 with errno. */
+int io_slurp_fd(int fd, struct buf *out);
 
 /* Closes fd, unless it is -1; errno stays what it was. */
 void io_close(int fd);

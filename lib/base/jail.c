@@ -52,6 +52,9 @@ enum {
 	    LANDLOCK_ACCESS_FS_READ_DIR
 };
 
+/* From a later version: to move files between folders. */
+#define REFER (UINT64_C(1) << 13)
+
 static const uint64_t NEVER = LANDLOCK_ACCESS_FS_EXECUTE |
     LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
@@ -63,7 +66,7 @@ handled(int abi)
 	uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
 
 	if (abi >= 2)
-		all |= UINT64_C(1) << 13; /* REFER: between folders */
+		all |= REFER;
 	if (abi >= 3)
 		all |= UINT64_C(1) << 14; /* TRUNCATE */
 	return all;
@@ -84,12 +87,29 @@ let_below(int ruleset, const char *path, uint64_t rights)
 	return r;
 }
 
-/* A session reads its Maildir, and the modules and tables of iconv. */
+/* What is made elsewhere comes into the folder, or is taken back. */
+static const uint64_t PUT = LANDLOCK_ACCESS_FS_MAKE_REG |
+    LANDLOCK_ACCESS_FS_REMOVE_FILE | REFER;
+
+/* Whatever somebody has put into the queue is moved aside; the list of system
+ * calls has none that would make such a thing. */
+static const uint64_t BURY = LANDLOCK_ACCESS_FS_MAKE_SOCK |
+    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM;
+
+/* Programs that read mail read the modules and tables of iconv, too. */
 static int
-let_session(int ruleset, const char *folder, uint64_t all)
+let_folder(int ruleset, const struct jail *j, uint64_t all)
 {
-	if (let_below(ruleset, folder, all & ~NEVER) == -1)
+	uint64_t rights = all & ~NEVER;
+
+	if (j->kind == JAIL_ENQUEUE)
+		rights = PUT;
+	else if (j->kind == JAIL_QUEUE)
+		rights |= BURY;
+	if (let_below(ruleset, j->folder, rights) == -1)
 		return -1;
+	if (j->kind == JAIL_ENQUEUE || j->kind == JAIL_QUEUE)
+		return 0;
 	if (let_below(ruleset, "/usr/lib", LANDLOCK_READ) == -1 ||
 	    let_below(ruleset, "/lib", LANDLOCK_READ) == -1 ||
 	    let_below(ruleset, "/etc/ld.so.cache",
@@ -128,7 +148,7 @@ lock_files(const struct jail *j, int *landlock)
 	if (ruleset == -1)
 		return -1;
 	if (j->folder)
-		r = let_session(ruleset, j->folder, a.handled_access_fs);
+		r = let_folder(ruleset, j, a.handled_access_fs);
 	if (r == 0 && j->also)
 		r = let_also(ruleset, j, a.handled_access_fs);
 	if (r == 0)
@@ -182,6 +202,9 @@ static const struct limits limits[] = {
 	[JAIL_SESSIONS] = { 0, 0, 0 },
 	[JAIL_SESSION] = { 256, 8 * GIB, 16 * GIB },
 	[JAIL_DELIVER] = { 256, 8 * GIB, 16 * GIB },
+	[JAIL_ENQUEUE] = { 32, 8 * GIB, 16 * GIB },
+	/* A message and a report for each of a thousand workers. */
+	[JAIL_QUEUE] = { 4096, 32 * GIB, 16 * GIB },
 	[JAIL_VIEW] = { 0, 0, 16 * GIB },
 	[JAIL_TOOL] = { 0, 0, 0 },
 	[JAIL_REMOTE] = { 64, GIB, 0 },

@@ -23,7 +23,9 @@ enum jail_kind {
 	JAIL_NURSERY, /* forks children for JAIL_LOGIN or JAIL_SMTP */
 	JAIL_SESSION, /* imapd, pop3d: a connection, and one folder */
 	JAIL_SESSIONS, /* forks children for JAIL_SESSION, each as its owner */
-	JAIL_DELIVER, /* deliver, enqueue: one folder */
+	JAIL_DELIVER, /* deliver: one folder */
+	JAIL_ENQUEUE, /* enqueue, bounce: files are put into one folder, unread */
+	JAIL_QUEUE,   /* qsend: one folder, and a second */
 	JAIL_VIEW,    /* postern-mailfs: one folder, and /dev/fuse */
 	JAIL_TOOL,    /* postern-mailbox: one folder, and a second */
 	JAIL_REMOTE   /* remote: connects outwards */

@@ -230,20 +230,24 @@ queue_is_id(struct span name)
 	return true;
 }
 
+/* For both directions: it waits for no reader, and finds one that comes
+ * before there is something to tell. */
+int
+queue_trigger(const struct queue *q)
+{
+	return openat(q->dir, "trigger",
+	    O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+}
+
 void
-queue_poke(const struct queue *q, const char *id)
+queue_poke(int trigger, const char *id)
 {
 	char line[QUEUE_ID + 1];
 	int n = snprintf(line, sizeof line, "%s\n", id);
-	int fd = openat(q->dir, "trigger",
-	    O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd == -1)
-		return;
 	/* Full or without a reader: qsend's own scan finds the message. */
-	if (n == QUEUE_ID && write(fd, line, QUEUE_ID) == -1)
+	if (n == QUEUE_ID && write(trigger, line, QUEUE_ID) == -1)
 		errno = 0;
-	close(fd);
 }
 
 int

@@ -50,9 +50,13 @@ int queue_id(char out[QUEUE_ID]);
 /* Whether a file name can be an id: nothing else is ever opened. */
 bool queue_is_id(struct span name);
 
-/* Tells qsend of a new message.  That nobody is told is no error: qsend
- * looks into mess by itself from time to time. */
-void queue_poke(const struct queue *q, const char *id);
+/* Opens the trigger to write to, whether or not qsend runs: a descriptor, or
+ * -1 with errno. */
+int queue_trigger(const struct queue *q);
+/* Tells qsend of a new message.  That nobody is told, by a trigger of -1 or
+ * that is full, is no error: qsend looks into mess by itself from time to
+ * time. */
+void queue_poke(int trigger, const char *id);
 
 /*
  * Opens the file id in folder for reading (and appending with append, made

@@ -6,6 +6,7 @@
 #include "base/num.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -204,29 +205,45 @@ state_parse(struct state *s, struct arena *a, struct span text)
 	return true;
 }
 
-static int
-slurp(const struct queue *q, const char *id, struct buf *text)
+int
+state_open(const struct queue *q, const char *id)
 {
-	int r = io_slurp(q->state, id, text);
+	int fd = openat(q->state, id,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-	if (r == -1 && (errno == EFBIG || errno == EINVAL || errno == ELOOP))
+	if (fd == -1 && errno == ELOOP)
 		errno = EBADMSG;
-	return r == -1 ? -1 : 0;
+	return fd;
+}
+
+int
+state_read(int fd, const struct envelope *e, struct arena *a, struct state *s)
+{
+	struct buf text = buf_new(STATE_SIZE);
+	int r = -1;
+
+	if (fd != -1 && io_slurp_fd(fd, &text) == -1) {
+		if (errno == EFBIG || errno == EINVAL)
+			errno = EBADMSG;
+	} else if (state_begin(s, e, a) == 0) {
+		errno = EBADMSG;
+		if (state_parse(s, a, buf_span(&text)))
+			r = 0;
+	}
+	buf_free(&text);
+	return r;
 }
 
 int
 state_load(const struct queue *q, const char *id, const struct envelope *e,
     struct arena *a, struct state *s)
 {
-	struct buf text = buf_new(STATE_SIZE);
-	int r = -1;
+	int fd = state_open(q, id), r;
 
-	if (state_begin(s, e, a) == 0 && slurp(q, id, &text) == 0) {
-		errno = EBADMSG;
-		if (state_parse(s, a, buf_span(&text)))
-			r = 0;
-	}
-	buf_free(&text);
+	if (fd == -1 && errno != ENOENT)
+		return -1;
+	r = state_read(fd, e, a, s);
+	io_close(fd);
 	return r;
 }
 

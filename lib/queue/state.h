@@ -92,7 +92,14 @@ bool state_apply(struct state *s, struct arena *a, const struct outcome *o);
 /* Takes in a file's text.  False: damaged. */
 bool state_parse(struct state *s, struct arena *a, struct span text);
 
-/* The file's state: begin, read, parse.  0, or -1 with errno (EBADMSG). */
+/* The file of a message that has one: a descriptor; -1 with errno, ENOENT where
+ * nothing became of it yet. */
+int state_open(const struct queue *q, const char *id);
+/* Its state: begin, read, parse.  fd -1: there is no file.  0, or -1 with errno
+ * (EBADMSG). */
+int state_read(
+    int fd, const struct envelope *e, struct arena *a, struct state *s);
+/* All of that. */
 int state_load(const struct queue *q, const char *id,
     const struct envelope *e, struct arena *a, struct state *s);
 

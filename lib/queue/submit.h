@@ -1,7 +1,7 @@
 /*
  * Handing a message to enqueue, over one stream socket.
  *
- * The client (smtpd, sendmail, bounce) writes
+ * The client (smtpd, sendmail) writes
  *
  *   envelope   one netstring: the envelope fields of queue/envelope.h
  *   body       netstrings of 1..65536 bytes, the message with LF line ends

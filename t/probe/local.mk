@@ -25,7 +25,11 @@ t_probe_smtpd_LDFLAGS = $(probe_ldflags)
 # And with a probe as soon as they are in their jails.
 probe_entered = %D%/enter.c $(probe_probes)
 probe_enter_ldflags = $(AM_LDFLAGS) -Wl,--wrap=jail_enter
-check_PROGRAMS += %D%/checkpw %D%/deliver %D%/enqueue %D%/remote %D%/signer
+check_PROGRAMS += %D%/bounce %D%/checkpw %D%/deliver %D%/enqueue %D%/qsend \
+	%D%/remote %D%/signer
+t_probe_bounce_SOURCES = $(handlers_queue_bounce_SOURCES) $(probe_entered)
+t_probe_bounce_LDADD = $(handlers_queue_bounce_LDADD)
+t_probe_bounce_LDFLAGS = $(probe_enter_ldflags)
 t_probe_checkpw_SOURCES = $(handlers_front_checkpw_SOURCES) $(probe_entered)
 t_probe_checkpw_LDADD = $(handlers_front_checkpw_LDADD)
 t_probe_checkpw_LDFLAGS = $(probe_enter_ldflags)
@@ -35,6 +39,9 @@ t_probe_deliver_LDFLAGS = $(probe_enter_ldflags)
 t_probe_enqueue_SOURCES = $(handlers_queue_enqueue_SOURCES) $(probe_entered)
 t_probe_enqueue_LDADD = $(handlers_queue_enqueue_LDADD)
 t_probe_enqueue_LDFLAGS = $(probe_enter_ldflags)
+t_probe_qsend_SOURCES = $(handlers_queue_qsend_SOURCES) $(probe_entered)
+t_probe_qsend_LDADD = $(handlers_queue_qsend_LDADD)
+t_probe_qsend_LDFLAGS = $(probe_enter_ldflags)
 t_probe_remote_SOURCES = $(handlers_smtp_remote_SOURCES) $(probe_entered)
 t_probe_remote_LDADD = $(handlers_smtp_remote_LDADD)
 t_probe_remote_LDFLAGS = $(probe_enter_ldflags)
