@@ -480,10 +480,41 @@ def memory():
         front.stop()
 
 
+def recipients():
+    """T-DOS-5: what is kept of a message's envelope without a login."""
+    if SANITIZED or not ROOT:
+        skip("T-DOS-5 recipients", "a build with sanitizers" if SANITIZED
+             else "not root")
+        return
+    site = Site("recipients", recipients=10000)
+    spool(site)
+    front = Front(site, "smtp")
+    held = [logged_in(front) for _ in range(20)]
+    for c in held:
+        data(c, "a@b.example").ask(".\r\n", end=r"\d+ ")
+    base = settled(site.root)
+    taken = 0
+    for c in held:
+        c.ask("MAIL FROM:<a@b.example>\r\n", end="250")
+        c.send("".join("RCPT TO:<alice+%s%d@example.org>\r\n" %
+                       ("x" * 200, i) for i in range(180)))
+        got = [c.line()[:9] for i in range(180)]
+        taken += got.count("250 2.1.5")
+    each = (settled(site.root) - base) / len(held)
+    ok(100 < taken / len(held) < 160 and got[-1] == "452 4.5.3" and
+       each <= 64, "T-DOS-5 smtp: at most 64 KiB for recipients", taken, each,
+       got[-1])
+    print("# %.1f KiB for %d recipients" % (each, taken / len(held)))
+    for c in held:
+        c.close()
+    front.stop()
+
+
 def main():
     # PR_SET_CHILD_SUBREAPER: who is left behind is ours to reap.
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-    for part in (deadlines, crowd, storms, shortages, memory):
+    for part in (deadlines, crowd, storms, shortages, memory,
+                 recipients):
         start = time.monotonic()
         part()
         print("# %s: %.1f s" % (part.__name__, time.monotonic() - start))

@@ -186,7 +186,8 @@ smtp_mail(struct smtp *s, struct span arg)
 	memcpy(s->t.sender, sender, sizeof s->t.sender);
 	s->t.eight_bit = p.eight_bit;
 	/* Each recipient takes some more room in the envelope. */
-	s->t.rcpt = buf_new(ENVELOPE_SIZE / 2);
+	s->t.rcpt =
+	    buf_new(s->logged_in ? ENVELOPE_SIZE / 2 : SMTP_RCPT_BYTES);
 	s->stage = MAIL;
 	reply(s, "250 2.1.0 sender ok");
 	return GO_ON;

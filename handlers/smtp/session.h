@@ -16,6 +16,7 @@ enum {
 	SMTP_HELO = 256,
 	SMTP_ERRORS = 10,          /* then 421 */
 	SMTP_BAD_RCPT = 10,        /* unknown recipients, then 421 */
+	SMTP_RCPT_BYTES = 32767,   /* of a stranger's recipients */
 	SMTP_OVER_RCPT = 50,       /* recipients over the limit, then 421 */
 	SMTP_IDLE_COMMANDS = 1000, /* without a message, then 421 */
 	SMTP_LOG_LINES = 100,      /* about the refusals of one connection */
