@@ -73,17 +73,6 @@ def early(front, site):
        front.service + ": no 0-RTT", got[-1500:])
 
 
-def http(front):
-    """T-TLS-13: on each port, in TLS: the end, and no byte of it back."""
-    c = Client(begin(front), tls=True, greeting=False)
-    if front.service not in START:
-        c.line()
-    c.send("POST / HTTP/1.1\r\nHost: reflect.example\r\n\r\nEHLO a\r\n"
-           "MAIL FROM:<a@b.example>\r\n")
-    got = c.rest()
-    ok(got == "", front.service + ": HTTP gets no answer", got)
-
-
 def hostile(front):
     """T-TLS-8: handshakes that are none."""
     whole = hello()
@@ -184,7 +173,7 @@ def injection(front):
     """T-TLS-3, T-TLS-5: no command behind STLS is run, wherever it is cut."""
     text = {"pop3": b"STLS\r\nXQZW\r\nCAPA\r\n",
             "smtp": b"EHLO x\r\nSTARTTLS\r\nNOOP\r\n",
-            "imap": b"A STARTTLS\r\nXQZ NOOP\r\n"}[front.service]
+            "imap": b"A STARTTLS\r\nXQZ NOOP\r\n"}[ALPN[front.service]]
     ran = []
     for gap in (0, 0.02):
         for cut in range(1, len(text), 1 if gap == 0 else 5):
@@ -302,28 +291,6 @@ def closing():
     front.stop()
 
 
-def cut_mail():
-    """T-TLS-9, T-TLS-10: mail that was cut off is not taken."""
-    front = Front(Site("cuts"), "smtp")
-    start = []
-    for line in ("HELO x", "MAIL FROM:<a@b.example>",
-                 "RCPT TO:<alice@example.org>", "DATA"):
-        start += ["send", line + "\r\n", "line"]
-    for name, actions in (
-            ("the end of TCP in DATA", ["send", "Subject: x\r\n\r\nhalf",
-                                        "fin", "rest"]),
-            ("the end of TCP before the last byte",
-             ["send", "Subject: x\r\n\r\nwhole\r\n.\r", "fin", "rest"]),
-            ("close_notify in DATA", ["send", "Subject: x\r\n\r\nhalf",
-                                      "bye", "rest"])):
-        got = peer(front, *start, *actions)
-        ok(re.search(r"\n354 [^\n]*\n(421[^\n]*\n)?\[", got),
-           "not taken: " + name, got[-300:])
-    ok(wait_for(lambda: len(front.logged("truncated")) == 3),
-       "each is in the log")
-    front.stop()
-
-
 def nodelay():
     """In clear and in TLS: no answer waits for an acknowledgement."""
     look = ("#!/usr/bin/python3\nimport os, socket\n"
@@ -357,7 +324,6 @@ def main():
     for service in START.keys() | ALPN.keys():
         front = Front(site, service)
         alpn(front)
-        http(front)
         front.stop()
     for service in ("imaps", "pop3s", "submissions", "smtp"):
         front = Front(site, service)
@@ -365,20 +331,20 @@ def main():
         if service not in START:
             early(front, site)
         front.stop()
-    for service in ("imaps", "pop3", "smtp"):
+    for service in ("imaps", "pop3", "smtp", "submission"):
         front = Front(site, service)
         hostile(front)
         records(front)
         front.stop()
-    for service in () if SANITIZED else ("imaps", "pop3s", "smtp"):
+    for service in () if SANITIZED else ("imaps", "pop3s", "smtp",
+                                         "submissions"):
         bounded(site, service)
-    for service in ("imap", "pop3", "smtp"):
+    for service in START:
         front = Front(site, service)
         injection(front)
         front.stop()
     states(site)
     closing()
-    cut_mail()
     nodelay()
 
 

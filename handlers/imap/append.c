@@ -136,6 +136,16 @@ keep_message(struct imap *s, struct append *a)
 	reply_ok_code(s, span_of(code, o.n), "Appended");
 }
 
+/* The input ended before the command did. */
+static void
+break_off(struct imap *s, struct append *a, int r)
+{
+	drop(a);
+	session_end(s, r);
+	if (r == 0)
+		s->end = "truncated";
+}
+
 static void
 after_message(struct imap *s, struct append *a)
 {
@@ -143,7 +153,7 @@ after_message(struct imap *s, struct append *a)
 	int r = session_line(s, &line);
 
 	if (r == 0 || (r == -1 && errno != EBADMSG && errno != EMSGSIZE)) {
-		session_end(s, r);
+		break_off(s, a, r);
 	} else if (r == -1 || line.n > 0) {
 		drop(a);
 		/* Another message may follow: MULTIAPPEND is not offered. */
@@ -219,8 +229,6 @@ cmd_append(struct imap *s, struct parse *p)
 	r = take_message(s, &a);
 	if (r == 1)
 		after_message(s, &a);
-	else {
-		drop(&a);
-		session_end(s, r);
-	}
+	else
+		break_off(s, &a, r);
 }

@@ -3,6 +3,7 @@
  * 12: no more than TLS 1.2.
  *
  *   clear TEXT   sends before the handshake, and prints the line that answers
+ *   raw TEXT     sends past TLS
  *   greet        prints a line, before the handshake
  *   shake        the handshake
  *   send TEXT    within TLS
@@ -161,7 +162,7 @@ act(struct peer *p, const char *what, const char *text)
 		r = shutdown(p->fd, SHUT_WR);
 	else if (is(what, "rest"))
 		rest(p);
-	else if (is(what, "clear"))
+	else if (is(what, "clear") || is(what, "raw"))
 		r = write(p->fd, text, n) == (ssize_t)n ? 0 : -1;
 	else if (is(what, "send"))
 		r = (int)gnutls_record_send(p->session, text, n);
@@ -172,7 +173,7 @@ act(struct peer *p, const char *what, const char *text)
 	if (r < 0)
 		leave(what, r);
 	return is(what, "clear") || is(what, "send") || is(what, "tiny") ||
-	       is(what, "empty") || is(what, "update");
+	       is(what, "raw") || is(what, "empty") || is(what, "update");
 }
 
 int
