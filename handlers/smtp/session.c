@@ -129,6 +129,13 @@ wait_line(struct smtp *s)
 	return r;
 }
 
+/* Of a line that is not hopeless. */
+static size_t
+longest(const struct smtp *s)
+{
+	return auth_offered(s) ? SMTP_SASL : SMTP_HOPELESS;
+}
+
 enum verdict
 read_line(struct smtp *s, struct span *line)
 {
@@ -136,7 +143,7 @@ read_line(struct smtp *s, struct span *line)
 
 	if (r == 1)
 		r = in_line(&s->c.in, line);
-	if (r == 1 && line->n <= SMTP_HOPELESS)
+	if (r == 1 && line->n <= longest(s))
 		return GO_ON;
 	if (r == 0)
 		return GONE;

@@ -11,7 +11,7 @@ enum {
 	SMTP_COMMAND = 512,   /* a command line with its end, 4.5.3.1.4 */
 	SMTP_MAIL = 1100,     /* MAIL with the parameters of extensions */
 	SMTP_SASL = 12288,    /* RFC 4954 4 */
-	SMTP_HOPELESS = 8192, /* no command is so long: close */
+	SMTP_HOPELESS = 8192, /* no command but AUTH is so long: close */
 	SMTP_INPUT = 16384,   /* the reader's array */
 	SMTP_HELO = 256,
 	SMTP_ERRORS = 10,          /* then 421 */

@@ -135,7 +135,7 @@ parse_scram(struct span value, struct secret *out)
 	k->hash = h;
 	if (!num_parse(span_take(&value, ':'), SCRAM_ITERATIONS_MAX,
 		&k->iterations) ||
-	    k->iterations == 0)
+	    k->iterations < SCRAM_ITERATIONS_MIN)
 		return false;
 	k->nsalt = take_bytes(&value, k->salt, sizeof k->salt);
 	return k->nsalt > 0 && take_bytes(&value, k->stored, size) == size &&

@@ -25,6 +25,7 @@ enum {
 	SCRAM_NONCE_MADE = 18,  /* random bytes that are added to it */
 	SCRAM_MESSAGE = 1024,   /* longest message of a client */
 	SCRAM_BINDING = 64,     /* bytes of channel binding data */
+	SCRAM_ITERATIONS_MIN = 4096, /* RFC 7677 4 */
 	SCRAM_ITERATIONS_MAX = 10000000
 };
 
