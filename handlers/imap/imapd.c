@@ -104,13 +104,14 @@ log_session(const char *user, const char *end)
 static void
 serve(struct imap *s, const char *tag, bool terminal)
 {
-	struct buf in = buf_new(LINE_BYTES), out = buf_new(OUT_BYTES);
+	struct buf both = buf_new(OUT_BYTES + LINE_BYTES);
+	/* Not cleared: pages that no input reaches are never touched. */
+	char *room = buf_room(&both, OUT_BYTES + LINE_BYTES);
 	const char *user = getenv("USER");
 
-	/* Not cleared: pages that no input reaches are never touched. */
-	s->in = in_fd(0, buf_room(&in, LINE_BYTES), LINE_BYTES);
+	s->out = out_fd(1, room, OUT_BYTES);
+	s->in = in_fd(0, room + OUT_BYTES, LINE_BYTES);
 	s->in.lf_ok = terminal;
-	s->out = out_fd(1, buf_room(&out, OUT_BYTES), OUT_BYTES);
 	s->out.timeout_ms = WRITE_MS;
 	s->arena = arena_new(ARENA_BYTES);
 	s->command = buf_new(COMMAND_BYTES);
@@ -121,8 +122,7 @@ serve(struct imap *s, const char *tag, bool terminal)
 		log_session(user, s->end);
 	arena_free(&s->arena);
 	buf_free(&s->command);
-	buf_free(&in);
-	buf_free(&out);
+	buf_free(&both);
 }
 
 _Noreturn static void

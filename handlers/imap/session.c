@@ -82,6 +82,8 @@ run_command(struct imap *s, struct parse *p)
 	}
 }
 
+/* Nothing is left of the output when it waits, and often of the input, which
+ * lies behind it. */
 void
 session_rest(struct imap *s)
 {
@@ -89,6 +91,8 @@ session_rest(struct imap *s)
 	known_rest(&s->known);
 	if (s->box)
 		mailbox_rest(s->box);
+	if (s->in.start == s->in.end)
+		rest_forget(s->out.buf, OUT_BYTES + LINE_BYTES);
 	rest();
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 enum {
+	FIRST = 1024, /* most never need more */
 	BLOCK = 16384
 };
 
@@ -69,7 +70,8 @@ arena_release(struct arena *a, struct arena_mark mark)
 static void
 add_block(struct arena *a, size_t need)
 {
-	size_t size = need > BLOCK ? need : BLOCK;
+	size_t least = a->last ? BLOCK : a->cap < FIRST ? a->cap : FIRST;
+	size_t size = need > least ? need : least;
 	struct arena_block *b = malloc(sizeof *b + size);
 
 	if (b == NULL)

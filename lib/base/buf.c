@@ -54,6 +54,8 @@ buf_room(struct buf *b, size_t n)
 		return b->p + b->n;
 	while (size < need)
 		size = size > SIZE_MAX / 2 ? need : size * 2;
+	if (size > b->cap)
+		size = b->cap + 1;
 	p = realloc(b->p, size);
 	if (p == NULL)
 		err_nomem();

@@ -226,7 +226,10 @@ merge_head(struct mailbox *m, struct mailbox *fresh)
 	m->uidnext = fresh->uidnext;
 	m->highestmodseq = fresh->highestmodseq;
 	m->nkeywords = fresh->nkeywords;
-	memcpy(m->keyword, fresh->keyword, sizeof m->keyword);
+	buf_reset(&s->keywords);
+	(void)buf_add(&s->keywords, fresh->keyword,
+	    fresh->nkeywords * sizeof *fresh->keyword);
+	m->keyword = (void *)s->keywords.p;
 	s->journal = f->journal;
 	f->journal = journal;
 	s->writable = f->writable;

@@ -65,7 +65,7 @@ struct mailbox {
 	uint32_t uidvalidity, uidnext;
 	uint64_t highestmodseq;
 	char mailbox_id[17]; /* RFC 8474, 16 hex digits */
-	char keyword[MAILBOX_KEYWORDS][MAILBOX_KEYWORD];
+	char (*keyword)[MAILBOX_KEYWORD];
 	size_t nkeywords;
 	bool read_only; /* EXAMINE and mailfs: nothing on disk is touched
 	                   but for giving out UIDs, and for what was learned

@@ -87,6 +87,7 @@ struct mailbox_state {
 	struct space table;
 	size_t first;
 	size_t file_names, file_names_size; /* in table */
+	struct buf keywords; /* where mailbox.keyword is */
 	struct buf vanished; /* struct vanished */
 	uint64_t vanished_floor;
 	struct space names; /* of messages that have own_name */

@@ -40,6 +40,7 @@ view_make(int account, int folder, bool light)
 		.again_ms = -1,
 		.light = light };
 	w->s.vanished = buf_new(SIZE_MAX / 2);
+	w->s.keywords = buf_new((size_t)MAILBOX_KEYWORDS * MAILBOX_KEYWORD);
 	return &w->m;
 }
 
@@ -65,6 +66,7 @@ view_free(struct mailbox *m)
 	space_free(&s->table);
 	space_free(&s->names);
 	buf_free(&s->vanished);
+	buf_free(&s->keywords);
 	arena_free(&home);
 }
 
@@ -296,13 +298,27 @@ view_gone(struct mailbox *m, size_t i, uint64_t modseq)
 	m->ngone++;
 }
 
+/* The last one, still without a name. */
+static char *
+add_keyword(struct mailbox *m)
+{
+	struct buf *b = &m->state->keywords;
+
+	b->n = m->nkeywords * sizeof *m->keyword;
+	(void)buf_room(b, sizeof *m->keyword); /* that many there can be */
+	m->keyword = (void *)b->p;
+	return m->keyword[m->nkeywords++];
+}
+
 /* The names of keywords that only a lost index knew. */
 static void
 name_lost_keywords(struct mailbox *m, size_t slots)
 {
-	for (; m->nkeywords < slots; m->nkeywords++)
-		snprintf(m->keyword[m->nkeywords], MAILBOX_KEYWORD, "lost-%zu",
-		    m->nkeywords);
+	while (m->nkeywords < slots) {
+		size_t i = m->nkeywords;
+
+		snprintf(add_keyword(m), MAILBOX_KEYWORD, "lost-%zu", i);
+	}
 }
 
 int
@@ -311,13 +327,13 @@ view_keyword(struct mailbox *m, size_t slot, struct span name)
 	if (m->state->repairing && slot < MAILBOX_KEYWORDS)
 		name_lost_keywords(m, slot);
 	if (slot >= MAILBOX_KEYWORDS || slot > m->nkeywords || name.n == 0 ||
-	    span_copy(name, m->keyword[slot], MAILBOX_KEYWORD) == -1) {
+	    name.n >= MAILBOX_KEYWORD || span_find(name, '\0') < name.n) {
 		errno = EBADMSG;
 		return -1;
 	}
 	if (slot == m->nkeywords)
-		m->nkeywords++;
-	return 0;
+		(void)add_keyword(m);
+	return span_copy(name, m->keyword[slot], MAILBOX_KEYWORD);
 }
 
 size_t
