@@ -20,7 +20,7 @@ from frontlib import (OWNER, ROOT, TMP, Client, Front, Site, finish, fronts, log
 
 BUILD = os.environ["POSTERN_BUILD"]
 INJECTED = ["imapd", "pop3d", "imap-login", "pop3-login", "smtpd"]
-ALONE = ["bounce", "checkpw", "deliver", "enqueue", "qsend", "remote",
+ALONE = ["adopt", "bounce", "checkpw", "deliver", "enqueue", "qsend", "remote",
          "signer"]
 OTHER = 64101 if ROOT else OWNER
 LEAST = 40  # probes of a session that are known to prove something
@@ -295,7 +295,7 @@ def alone(program, args, uid, stdin, text):
     said = p.stdout.decode()
     refused = re.search(r"^PROBE \S+ no: ", said, re.M) or (
         p.returncode == -signal.SIGSYS) or (
-        text == "dump" and p.returncode == -signal.SIGSEGV)
+        b"did not come to its end" in p.stderr) or (        text == "dump" and p.returncode == -signal.SIGSEGV)
     return won(said), bool(refused), (said, p.returncode, p.stderr)
 
 
@@ -380,6 +380,8 @@ def run_alone(site, a, victims):
                 p for p in files(a) if a.queue not in p[1]() and
                 not p[1]().endswith("/users.cdb") and
                 (ROOT or "/secrets" not in p[1]())]),
+            ("adopt", OWNER, [a.alice], kernel(a) + [
+                p for p in files(a) if p[0] != "huge-file"]),
             ("remote", 64001, ["example.org", "0"],
              [p for p in kernel(a) if p[0] not in network] + files(a) +
              [("families", lambda: "but-ip"),

@@ -5,7 +5,7 @@
  *          etc/postern/postern.conf and users where a user is named
  * Writes:  journals and indexes of all their mailboxes; names of folders
  *          with --rename; nothing with -n; a report on standard output
- * Runs as: the owner of the mail; as root, becomes the owner of each
+ * Runs as: the owner of the mail, jailed; as root, becomes the owner of each
  * Exits:   0 all is kept; 1 something is not, the report says what and why;
  *          100 misuse, or not a Maildir; 111 a fault that may pass
  */
@@ -14,6 +14,7 @@
 #include "owner.h"
 
 #include "base/err.h"
+#include "base/jail.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,6 +111,21 @@ adopt_account(struct job *j)
 	return j->code;
 }
 
+/* What was not asked to change anything cannot. */
+static void
+enter_jail(const struct job *j)
+{
+	struct jail jail = { .kind = JAIL_TOOL };
+	int landlock;
+
+	if (j->dry)
+		jail.also = j->path;
+	else
+		jail.folder = j->path;
+	if (jail_enter(&jail, &landlock) == -1)
+		err_die_sys(EXIT_LATER, "cannot enter the jail");
+}
+
 /* The descriptor of a folder that need not be a Maildir. */
 static int
 run(void *ctx)
@@ -125,6 +141,7 @@ run(void *ctx)
 		err_warn_sys("%s", j->path);
 		return errno == ENOENT ? EXIT_NEVER : EXIT_LATER;
 	}
+	enter_jail(j);
 	code = adopt_account(j);
 	account_close(&j->a);
 	return code;
@@ -134,6 +151,7 @@ static int
 run_as_owner(const struct target *t, struct job *j)
 {
 	struct stat st;
+	int code;
 
 	if (t->has_uid && stat(t->path, &st) == 0 && st.st_uid != t->uid) {
 		err_warn("%s belongs to uid %lu, and the user's uid is %lu: "
@@ -141,7 +159,11 @@ run_as_owner(const struct target *t, struct job *j)
 		    t->path, (unsigned long)st.st_uid, (unsigned long)t->uid);
 		return EXIT_NEVER;
 	}
-	return owner_run(t->path, run, j);
+	code = owner_run_apart(t->path, run, j);
+	if (code >= 0 && code <= EXIT_LATER)
+		return code;
+	err_warn("%s: it did not come to its end", t->path);
+	return EXIT_LATER;
 }
 
 static int

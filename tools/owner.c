@@ -21,13 +21,14 @@ group_of(const struct stat *st)
 	return st->st_gid ? st->st_gid : (gid_t)st->st_uid;
 }
 
+/* st NULL: as whoever we are. */
 static int
 run_child(
     const struct stat *st, const char *folder, int (*run)(void *ctx), void *ctx)
 {
 	int code;
 
-	if (priv_become(st->st_uid, group_of(st), false) == -1)
+	if (st && priv_become(st->st_uid, group_of(st), false) == -1)
 		err_die_sys(EXIT_LATER, "become the owner of %s", folder);
 	code = run(ctx);
 	if (fflush(stdout) == EOF)
@@ -35,11 +36,33 @@ run_child(
 	return code;
 }
 
+static int
+run_apart(
+    const struct stat *st, const char *folder, int (*run)(void *ctx), void *ctx)
+{
+	pid_t pid;
+
+	/* What is in the buffer would be written twice. */
+	if (fflush(stdout) == EOF || (pid = fork()) == -1) {
+		err_warn_sys("%s", folder);
+		return EXIT_LATER;
+	}
+	if (pid == 0)
+		_exit(run_child(st, folder, run, ctx));
+	return proc_wait(pid);
+}
+
+int
+owner_run_apart(const char *folder, int (*run)(void *ctx), void *ctx)
+{
+	return geteuid() == 0 ? owner_run(folder, run, ctx)
+			      : run_apart(NULL, folder, run, ctx);
+}
+
 int
 owner_run(const char *folder, int (*run)(void *ctx), void *ctx)
 {
 	struct stat st;
-	pid_t pid;
 
 	if (geteuid() != 0)
 		return run(ctx);
@@ -52,12 +75,5 @@ owner_run(const char *folder, int (*run)(void *ctx), void *ctx)
 		    folder);
 		return EXIT_NEVER;
 	}
-	/* What is in the buffer would be written twice. */
-	if (fflush(stdout) == EOF || (pid = fork()) == -1) {
-		err_warn_sys("%s", folder);
-		return EXIT_LATER;
-	}
-	if (pid == 0)
-		_exit(run_child(&st, folder, run, ctx));
-	return proc_wait(pid);
+	return run_apart(&st, folder, run, ctx);
 }

@@ -10,4 +10,8 @@
  */
 int owner_run(const char *folder, int (*run)(void *ctx), void *ctx);
 
+/* The same, in a process of its own whoever we are: for what enters a jail, and
+ * is not all that is to be done. */
+int owner_run_apart(const char *folder, int (*run)(void *ctx), void *ctx);
+
 #endif

@@ -206,7 +206,7 @@ static const struct limits limits[] = {
 	/* A message and a report for each of a thousand workers. */
 	[JAIL_QUEUE] = { 4096, 32 * GIB, 16 * GIB },
 	[JAIL_VIEW] = { 0, 0, 16 * GIB },
-	[JAIL_TOOL] = { 0, 0, 0 },
+	[JAIL_TOOL] = { 4096, 64 * GIB, 0 },
 	[JAIL_REMOTE] = { 64, GIB, 0 },
 };
 

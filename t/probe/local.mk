@@ -25,8 +25,11 @@ t_probe_smtpd_LDFLAGS = $(probe_ldflags)
 # And with a probe as soon as they are in their jails.
 probe_entered = %D%/enter.c $(probe_probes)
 probe_enter_ldflags = $(AM_LDFLAGS) -Wl,--wrap=jail_enter
-check_PROGRAMS += %D%/bounce %D%/checkpw %D%/deliver %D%/enqueue %D%/qsend \
+check_PROGRAMS += %D%/adopt %D%/bounce %D%/checkpw %D%/deliver %D%/enqueue %D%/qsend \
 	%D%/remote %D%/signer
+t_probe_adopt_SOURCES = $(tools_postern_adopt_SOURCES) $(probe_entered)
+t_probe_adopt_LDADD = $(tools_postern_adopt_LDADD)
+t_probe_adopt_LDFLAGS = $(probe_enter_ldflags)
 t_probe_bounce_SOURCES = $(handlers_queue_bounce_SOURCES) $(probe_entered)
 t_probe_bounce_LDADD = $(handlers_queue_bounce_LDADD)
 t_probe_bounce_LDFLAGS = $(probe_enter_ldflags)

@@ -46,7 +46,7 @@ static const struct jailed jails[] = {
 	{ "enqueue and bounce", JAIL_ENQUEUE, JAIL_ENQUEUE, 25 },
 	{ "qsend", JAIL_QUEUE, JAIL_QUEUE, 34 },
 	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 44 },
-	{ "postern-mailbox", JAIL_TOOL, JAIL_TOOL, 42 },
+	{ "postern-mailbox, postern-adopt", JAIL_TOOL, JAIL_TOOL, 42 },
 	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
 };
 
