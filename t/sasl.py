@@ -504,6 +504,11 @@ def test_classic():
         got = [w.verdict(w.begin("PLAIN", "\0alice\0" + word)) for word in
                ("later", "misused", "killed")]
         ok(got == ["later"] * 3, p + ": its faults are not refusals", got)
+    site.program("other", "#!/bin/sh\nexec \"$@\"\n")
+    w = server.wire("imap")
+    got = [w.verdict(w.begin("PLAIN", "\0alice\0" + word)) for word in
+           ("", "x")]
+    ok(got == ["no", "yes"], "it is not asked about an empty password", got)
     site.program("other", "#!/bin/sh\nexit 0\n")
     w = server.wire("imap")
     got = w.verdict(w.begin("PLAIN", b"\0nobody\0x"))

@@ -42,8 +42,7 @@ sasl_plain_parse(struct span message, struct sasl_plain *out)
 		return false;
 	out->authcid = span_take(&message, '\0');
 	out->password = message;
-	return out->authcid.n > 0 && message.n > 0 &&
-	    span_find(message, '\0') == message.n;
+	return out->authcid.n > 0 && span_find(message, '\0') == message.n;
 }
 
 int

@@ -41,7 +41,8 @@ struct sasl_plain {
 	struct span authzid, authcid, password;
 };
 
-/* False: not a PLAIN message, or an empty name or password. */
+/* False: not a PLAIN message, or an empty name.  An empty password is refused
+ * like any that is wrong, and in the same time. */
 bool sasl_plain_parse(struct span message, struct sasl_plain *out);
 
 /* The message of a user name and password (LOGIN, USER and PASS). */
