@@ -44,7 +44,7 @@ def injected(front):
         got = c.rest()
         ok(got is not None and re.match(REFUSED[kind], got.replace("\r", "")),
            "%s %s: refused: %s behind STARTTLS" % (
-               row, front.service, text[:8].split("\r")[0]), got)
+               row, front.service, text.split("\r")[0]), got)
     row = INJECT[kind][0][0]
     c = Client(begin(front), greeting=False)
     c.tls()

@@ -120,16 +120,37 @@ find_one() {
 	skip "under $1" "it is not installed"
 	return 1
 }
+# Inetds end a service that is asked for often, 256 times a minute or 50 a
+# second if they are not told otherwise (T-DOS-3).
+burst() { # NAME BY OPTION...
+	name=$1 by=$2
+	shift 2
+	port=$((port + 1))
+	"$by" "$@" -- imaps
+	python3 -c '
+import socket, sys
+for i in range(600):
+    socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()' "$port"
+	# The last of them may still have the places of this address.
+	said=$(get "$alice" "imaps://localhost:$port/") ||
+		said=$(sleep 1; get "$alice" "imaps://localhost:$port/")
+	is $? 0 "T-DOS-3 $name: 600 connections, then a login"
+	kill "$supervisor"
+	wait "$supervisor" 2>/dev/null
+}
 if [ "$(id -u)" != 0 ]; then
 	skip "under inetd, xinetd and tcpserver" "not root"
 else
 	if find_one inetd; then
 		use "inetd wait" no by_inetd wait
 		use "inetd nowait" no by_inetd nowait
+		burst "inetd wait" by_inetd wait.10000
+		burst "inetd nowait" by_inetd nowait.10000
 	fi
 	if find_one xinetd; then
 		use "xinetd wait=yes" no by_xinetd yes
 		use "xinetd wait=no" no by_xinetd no
+		burst "xinetd wait=no" by_xinetd no
 	fi
 	if find_one tcpserver; then
 		use tcpserver no by_tcpserver
