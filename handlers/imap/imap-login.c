@@ -12,12 +12,10 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/num.h"
-#include "base/rest.h"
 #include "net/exchange.h"
 #include "net/login.h"
 
 #include <errno.h>
-#include <stdalign.h>
 
 enum {
 	USER = 256 /* bytes of a user name */
@@ -31,10 +29,10 @@ enum verdict {
 };
 
 struct imap {
-	struct login l;
 	int session; /* the socket to relay to, or -1 */
 	struct span tag;
 	char tag_text[FRAME_TAG];
+	struct login l; /* last: net/conn.h */
 };
 
 /* A string of the client's, copied because a literal moves the line. */
@@ -483,7 +481,7 @@ next(struct imap *s)
 int
 main(int argc, char *argv[])
 {
-	alignas(REST_PAGE) struct imap s = { .session = -1 };
+	struct imap s = { .session = -1 };
 	enum verdict v = GO_ON;
 	int code;
 

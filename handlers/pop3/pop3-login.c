@@ -12,12 +12,10 @@
  */
 #include "base/err.h"
 #include "base/io.h"
-#include "base/rest.h"
 #include "net/exchange.h"
 #include "net/login.h"
 
 #include <errno.h>
-#include <stdalign.h>
 
 enum {
 	USER = 256 /* bytes of a user name */
@@ -31,10 +29,10 @@ enum verdict {
 };
 
 struct pop3 {
-	struct login l;
 	int session;  /* the socket to relay to, or -1 */
 	size_t nuser; /* 0: no USER yet */
 	char user[USER];
+	struct login l; /* last: net/conn.h */
 };
 
 static const struct span no_tag = SPAN("");
@@ -283,7 +281,7 @@ next(struct pop3 *s)
 int
 main(int argc, char *argv[])
 {
-	alignas(REST_PAGE) struct pop3 s = { .session = -1 };
+	struct pop3 s = { .session = -1 };
 	enum verdict v = GO_ON;
 	int code;
 

@@ -12,11 +12,24 @@ enum {
 	NEAR = 1024     /* of it, for the calls below */
 };
 
+/* From p to where a page begins. */
+static size_t
+to_page(const char *p, size_t page)
+{
+	return (page - (uintptr_t)p % page) % page;
+}
+
+char *
+rest_page(char *p)
+{
+	return p + to_page(p, REST_PAGE);
+}
+
 void
 rest_forget(char *p, size_t n)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t skip = (page - (uintptr_t)p % page) % page;
+	size_t skip = to_page(p, page);
 
 	if (n >= skip + page)
 		(void)madvise(p + skip, (n - skip) / page * page,

@@ -18,4 +18,8 @@ void rest(void);
  * file has that is mapped there; as may what else is there. */
 void rest_forget(char *p, size_t n);
 
+/* Where the first page begins in an array that has REST_PAGE more bytes than
+ * are needed. */
+char *rest_page(char *p);
+
 #endif

@@ -187,7 +187,7 @@ conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
 	const char *root;
 
 	*c = (struct conn){ .in = in_fd(0, buf, size) };
-	c->out = out_fd(1, c->out_buf, sizeof c->out_buf);
+	c->out = out_fd(1, rest_page(c->out_buf), CONN_OUT);
 	c->out.timeout_ms = CONN_WRITE_MS;
 	signal(SIGPIPE, SIG_IGN);
 	if (priv_effect(false) == -1)
@@ -276,7 +276,8 @@ conn_proxy(struct conn *c)
 int
 conn_tls(struct conn *c, int64_t deadline_ms)
 {
-	in_discard(&c->in);
+	if (!c->service->tls)
+		in_discard(&c->in); /* what came in clear */
 	c->tls = tls_accept(c->server, 0, c->service->protocol, deadline_ms);
 	/* There is one handshake, and nothing to sign after it. */
 	if (c->signer)

@@ -15,6 +15,7 @@
 #include "base/in.h"
 #include "base/jail.h"
 #include "base/out.h"
+#include "base/rest.h"
 #include "net/frame.h"
 #include "net/service.h"
 #include "net/tls.h"
@@ -28,11 +29,9 @@ enum {
 	CONN_PROXY_MS = 10000 /* a proxy must have sent its header by then */
 };
 
-/* What can be given back while nothing moves comes first, and then what is
- * the same for all children of a nursery. */
+/* Last comes what is the same for all children of a nursery, and then what
+ * can be given back while nothing moves. */
 struct conn {
-	char out_buf[CONN_OUT];
-	struct conf conf;
 	const struct service *service;
 	const char *peer;
 	bool clear_login;          /* -c */
@@ -46,6 +45,8 @@ struct conn {
 	struct in in;              /* fd 0, or TLS */
 	struct out out;            /* fd 1, or TLS */
 	uint64_t tries;            /* logins that failed */
+	struct conf conf;
+	char out_buf[CONN_OUT + REST_PAGE];
 };
 
 /*

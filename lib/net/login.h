@@ -14,14 +14,13 @@ enum {
 	LOGIN_PASSWORD = 512
 };
 
-/* Best aligned to REST_PAGE (base/rest.h). */
 struct login {
-	char line[LOGIN_LINE];
-	struct conn c;
 	int64_t deadline_ms; /* for everything before the login */
 	unsigned errors;     /* bad commands */
 	unsigned lines;
 	bool fresh;          /* no line yet, in clear or in TLS */
+	struct conn c;
+	char line[LOGIN_LINE]; /* behind c.out_buf: relay.c */
 };
 
 /*

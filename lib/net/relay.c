@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,7 +29,6 @@ struct relay {
 	int session;
 	struct flow up, down; /* from the client, to the client */
 	int64_t moved_ms;     /* when something last went down */
-	bool rests;           /* what can be has been given back */
 	bool broken;
 };
 
@@ -97,12 +97,11 @@ is_empty(const struct flow *f)
 }
 
 static void
-take_a_rest(struct relay *r)
+take_a_rest(const struct relay *r)
 {
-	rest_forget(r->up.p, CHUNK);
-	rest_forget(r->down.p, CHUNK);
+	/* One lies not far behind the other. */
+	rest_forget(r->down.p, (size_t)(r->up.p - r->down.p) + CHUNK);
 	rest();
-	r->rests = true;
 }
 
 /* Tells the session that the client has said its last. */
@@ -139,13 +138,14 @@ wait_for_work(struct relay *r)
 			p[i].fd = -1;
 	if (p[0].events & POLLIN)
 		io_ack_now(p[0].fd);
-	n = poll(p, 2, waiting ? STALL_MS : r->rests ? -1 : REST_MS);
+	n = poll(p, 2, waiting ? STALL_MS : REST_MS);
+	/* Even to look for more would take memory again. */
+	if (n == 0 && !waiting && is_empty(&r->up)) {
+		take_a_rest(r);
+		n = poll(p, 2, -1);
+	}
 	if (n == -1 && errno != EINTR)
 		return false;
-	if (n != 0)
-		r->rests = false;
-	else if (!waiting && is_empty(&r->up))
-		take_a_rest(r);
 	return !waiting || io_now_ms() - r->moved_ms < STALL_MS;
 }
 
@@ -169,12 +169,16 @@ login_relay(struct login *l, int session)
 	struct relay r = { .c = &l->c,
 		.session = session,
 		.moved_ms = io_now_ms(),
-		.down = { .p = l->c.out_buf } };
+		.down = { .p = l->c.out.buf } };
 
 	/* The reader's array serves on; its bytes are the session's.  The
 	 * writer's does, too: it was flushed before the login. */
 	_Static_assert((int)LOGIN_LINE >= (int)CHUNK, "the array holds a record");
 	_Static_assert((int)CONN_OUT >= (int)CHUNK, "this one, too");
+	_Static_assert(offsetof(struct login, line) ==
+			   offsetof(struct login, c.out_buf) +
+			       sizeof l->c.out_buf,
+	    "and nothing is in between");
 	r.up = (struct flow){
 		.p = l->line, .at = l->c.in.start, .n = l->c.in.end
 	};

@@ -202,11 +202,14 @@ tls_server_new(int cert_fd, const struct tls_key *key)
 	if (s == NULL)
 		return NULL;
 	s->arena = a;
-	if (gnutls_priority_init(&s->priority, PRIORITY, NULL) >= 0) {
-		if (tls_server_add(s, cert_fd, key) == 0)
+	if (tls_server_add(s, cert_fd, key) == 0) {
+		/* Each connection counts itself there: best behind all that
+		 * connections only read. */
+		if (gnutls_priority_init(&s->priority, PRIORITY, NULL) >= 0)
 			return s;
+		gnutls_certificate_free_credentials(s->sites[0].cred);
+	} else {
 		error = errno;
-		gnutls_priority_deinit(s->priority);
 	}
 	a = s->arena;
 	arena_free(&a);

@@ -18,7 +18,6 @@
 #define PRIORITY_CLIENT PRIORITY ":+DHE-RSA:+GROUP-FFDHE2048:+GROUP-FFDHE3072"
 
 enum {
-	MEMORY = 4096,             /* each of our structs is smaller */
 	HANDSHAKE_MESSAGE = 65536, /* bytes of one message of a handshake */
 	WARNINGS = 16,             /* warning alerts of one connection */
 	BARREN = 262144 /* bytes of handshakes and of records that are empty */
@@ -70,7 +69,7 @@ prepare(gnutls_certificate_credentials_t *cred, gnutls_priority_t *priority,
 struct tls_client *
 tls_client_new(bool verify)
 {
-	struct arena a = arena_new(MEMORY);
+	struct arena a = arena_new(sizeof(struct tls_client));
 	struct tls_client *c = arena_alloc(&a, 1, sizeof *c);
 
 	if (c == NULL ||
@@ -172,7 +171,7 @@ static struct tls *
 new_tls(int fd, unsigned flags, gnutls_certificate_credentials_t cred,
     gnutls_priority_t priority)
 {
-	struct arena a = arena_new(MEMORY);
+	struct arena a = arena_new(sizeof(struct tls));
 	struct tls *t = arena_alloc(&a, 1, sizeof *t);
 	int one = 1;
 
