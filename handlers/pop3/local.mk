@@ -1,7 +1,8 @@
 # handlers/pop3
 pkglibexec_PROGRAMS += handlers/pop3/pop3d
 handlers_pop3_pop3d_SOURCES = %D%/pop3d.c %D%/command.c %D%/command.h \
-	%D%/drop.c %D%/drop.h %D%/uidl.c %D%/uidl.h %D%/wire.c %D%/wire.h
+	%D%/drop.c %D%/drop.h %D%/pop3d.h %D%/uidl.c %D%/uidl.h %D%/verbs.c \
+	%D%/wire.c %D%/wire.h
 handlers_pop3_pop3d_LDADD = lib/libpostern.a
 dist_man_MANS += %D%/pop3d.8
 TESTS += t/pop3d.t
