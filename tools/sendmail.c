@@ -30,6 +30,7 @@
 #include "queue/envelope.h"
 #include "queue/queue.h"
 #include "queue/submit.h"
+#include "sendmail-incoming.h"
 #include "text/date.h"
 
 enum {
@@ -41,156 +42,15 @@ enum {
 struct sendmail {
 	struct conf conf;
 	const char *root, *from, *name; /* as given */
-	bool from_header, ignore_dots;
+	bool from_header;
 	char user[64];
 	struct arena arena;
-	struct buf header, rest; /* rest: body bytes read with the header */
 	struct buf sender, fields;
 	struct span *rcpt;
 	size_t nrcpt;
-	/* Reading the message. */
-	bool eof, after_cr, after_dot, line_begins;
+	struct incoming message;
 	struct submit submit;
 };
-
-/* ---- reading: any line end becomes LF, a lone dot ends (no -i) ---- */
-
-/* The bytes in as they will be sent, into out; out holds 2n + 2 bytes. */
-static size_t
-convert(struct sendmail *s, const char *in, size_t n, char *out)
-{
-	size_t m = 0;
-
-	for (size_t i = 0; i < n && !s->eof; i++) {
-		char c = in[i];
-
-		if (c == '\0' || (c == '\n' && s->after_cr)) {
-			s->after_cr = false;
-			continue;
-		}
-		s->after_cr = c == '\r';
-		if (c == '\r')
-			c = '\n';
-		if (s->after_dot) {
-			s->after_dot = false;
-			if (c == '\n') {
-				s->eof = true;
-				break;
-			}
-			out[m++] = '.';
-		} else if (s->line_begins && c == '.' && !s->ignore_dots) {
-			s->after_dot = true;
-			s->line_begins = false;
-			continue;
-		}
-		s->line_begins = c == '\n';
-		out[m++] = c;
-	}
-	return m;
-}
-
-/* The next bytes of the message: 0 at its end. */
-static size_t
-read_some(struct sendmail *s, char out[2 * ROOM + 2])
-{
-	char in[ROOM];
-	size_t m = 0;
-
-	while (m == 0 && !s->eof) {
-		ssize_t n = read(0, in, sizeof in);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			err_die_sys(EX_IOERR, "read the message");
-		if (n == 0) {
-			s->eof = true;
-			if (s->after_dot)
-				out[m++] = '.';
-			break;
-		}
-		m = convert(s, in, (size_t)n, out);
-	}
-	return m;
-}
-
-static bool
-is_field(struct span line)
-{
-	size_t colon = span_find(line, ':');
-
-	if (colon == 0 || colon == line.n)
-		return false;
-	for (size_t i = 0; i < colon; i++)
-		if (line.p[i] < 0x21 || line.p[i] > 0x7e)
-			return false;
-	return true;
-}
-
-static bool
-goes_on(struct span line)
-{
-	return line.p[0] == ' ' || line.p[0] == '\t';
-}
-
-/*
- * How much of text is header, from offset `done' on; *over when the header
- * ends there.  A line that can be no field ends it like an empty one.
- */
-static size_t
-scan_header(struct span text, size_t done, bool *over)
-{
-	for (;;) {
-		struct span line = span_skip(text, done);
-		size_t n = span_find(line, '\n');
-
-		if (n == line.n)
-			return done;
-		line = span_head(line, n);
-		if (n == 0 || !(is_field(line) || (goes_on(line) && done > 0)))
-			break;
-		done += n + 1;
-	}
-	*over = true;
-	return done;
-}
-
-/* mbox's first line is none of ours. */
-static size_t
-skip_from_line(struct span text)
-{
-	return span_starts(text, "From ") ? span_find(text, '\n') + 1 : 0;
-}
-
-static void
-read_header(struct sendmail *s)
-{
-	char out[2 * ROOM + 2];
-	struct span text;
-	size_t done = 0, from = 0, n;
-	bool over = false;
-
-	s->line_begins = true;
-	while (!over && (n = read_some(s, out)) > 0) {
-		if (buf_add(&s->header, out, n) == -1)
-			err_die(EX_DATAERR, "the header is too large");
-		from = skip_from_line(buf_span(&s->header));
-		text = span_skip(buf_span(&s->header), from);
-		done = scan_header(text, done, &over);
-	}
-	text = span_skip(buf_span(&s->header), from);
-	/* A last line without its end. */
-	if (!over && text.n > done && is_field(span_skip(text, done)) &&
-	    buf_add_byte(&s->header, '\n') == 0)
-		done = s->header.n - from;
-	text = span_skip(buf_span(&s->header), from);
-	n = span_at(text, done) == '\n' ? 1 : 0;
-	if (buf_add_span(&s->rest, span_skip(text, done + n)) == -1)
-		err_die(EX_DATAERR, "the message is too large");
-	memmove(s->header.p ? s->header.p : out,
-	    text.p ? text.p : out, done);
-	s->header.n = done;
-}
 
 /* ---- addresses ---- */
 
@@ -320,7 +180,7 @@ names_rcpts(struct span name, bool resent)
 static void
 add_from_header(struct sendmail *s)
 {
-	struct span rest = buf_span(&s->header);
+	struct span rest = buf_span(&s->message.header);
 	struct header_field f;
 	bool resent = header_get(rest, "resent-to", &f) ||
 	    header_get(rest, "resent-cc", &f) ||
@@ -358,7 +218,7 @@ find_sender(struct sendmail *s)
 static void
 add_missing(struct sendmail *s, struct buf *out)
 {
-	struct span header = buf_span(&s->header);
+	struct span header = buf_span(&s->message.header);
 	struct header_field f;
 	char date[DATE_TEXT], id[QUEUE_ID];
 	uint32_t usec;
@@ -397,10 +257,10 @@ add_missing(struct sendmail *s, struct buf *out)
 static void
 send_message(struct sendmail *s)
 {
-	struct span rest = buf_span(&s->header);
+	struct span rest = buf_span(&s->message.header);
 	struct buf added = buf_new(HEADER_SIZE);
 	struct header_field f;
-	char out[2 * ROOM + 2];
+	char out[INCOMING_ROOM];
 	size_t n;
 
 	add_missing(s, &added);
@@ -413,10 +273,10 @@ send_message(struct sendmail *s)
 			span_is_nocase(f.name, "resent-bcc")))
 			submit_body(&s->submit, f.whole);
 	submit_body(&s->submit, span_of("\n", 1));
-	submit_body(&s->submit, buf_span(&s->rest));
-	while ((n = read_some(s, out)) > 0)
+	submit_body(&s->submit, buf_span(&s->message.rest));
+	while ((n = incoming_some(&s->message, out)) > 0)
 		submit_body(&s->submit, span_of(out, n));
-	if (!s->line_begins)
+	if (!s->message.line_begins)
 		submit_body(&s->submit, span_of("\n", 1));
 	buf_free(&added);
 }
@@ -522,7 +382,7 @@ static void
 letter_option(struct sendmail *s, int option, const char *value)
 {
 	if (option == 'o' && strcmp(value, "i") == 0)
-		s->ignore_dots = true;
+		s->message.ignore_dots = true;
 	if (option == 'b' && strcmp(value, "m") != 0)
 		err_die(EX_USAGE, "-b%s is not there", value);
 }
@@ -543,7 +403,7 @@ options(struct sendmail *s, int argc, char **argv)
 			s->from = optarg;
 			break;
 		case 'i':
-			s->ignore_dots = true;
+			s->message.ignore_dots = true;
 			break;
 		case 'b':
 		case 'o':
@@ -586,7 +446,8 @@ int
 main(int argc, char **argv)
 {
 	struct sendmail s = { .arena = arena_new(HEADER_SIZE * 16),
-		.header = buf_new(HEADER_SIZE), .rest = buf_new(HEADER_SIZE),
+		.message = { .header = buf_new(HEADER_SIZE),
+			.rest = buf_new(HEADER_SIZE) },
 		.sender = buf_new(ENVELOPE_FIELD),
 		.fields = buf_new(ENVELOPE_SIZE) };
 	char error[CONF_ERROR];
@@ -603,7 +464,7 @@ main(int argc, char **argv)
 	find_sender(&s);
 	for (int i = optind; i < argc; i++)
 		add_list(&s, span_str(argv[i]));
-	read_header(&s);
+	incoming_header(&s.message);
 	if (s.from_header)
 		add_from_header(&s);
 	if (s.nrcpt == 0)

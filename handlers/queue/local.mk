@@ -12,7 +12,8 @@ handlers_queue_deliver_SOURCES = %D%/deliver.c
 handlers_queue_deliver_LDADD = lib/libpostern.a
 handlers_queue_bounce_SOURCES = %D%/bounce.c
 handlers_queue_bounce_LDADD = lib/libpostern.a
-tools_sendmail_SOURCES = tools/sendmail.c
+tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail-incoming.c \
+	tools/sendmail-incoming.h
 TESTS += t/queue.t t/queue-root.t t/queue-remote.t
 EXTRA_DIST += t/queue.t t/queue-root.t t/queue-remote.t
 dist_man_MANS += %D%/enqueue.8 %D%/qspawn.8 %D%/qsend.8 %D%/deliver.8 \
