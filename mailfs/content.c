@@ -5,6 +5,7 @@
 #include "mail/header.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -131,18 +132,24 @@ slurp(int fd, uint64_t size, struct buf *out)
 	return 0;
 }
 
+static int
+open_message(struct fs *fs, uint64_t id, uint64_t *size)
+{
+	struct where w;
+
+	if (tree_find(&fs->tree, id, &w) == 1)
+		return mailbox_read(
+		    tree_folder(&fs->tree, w.folder)->box, w.i, size);
+	errno = ENOENT;
+	return -1;
+}
+
 int
 content_message(struct fs *fs, uint64_t id, struct buf *out)
 {
-	struct where w;
 	uint64_t size;
-	int fd, r;
+	int fd = open_message(fs, id, &size), r;
 
-	if (tree_find(&fs->tree, id, &w) == 0) {
-		errno = ENOENT;
-		return -1;
-	}
-	fd = mailbox_read(tree_folder(&fs->tree, w.folder)->box, w.i, &size);
 	if (fd == -1)
 		return -1;
 	r = slurp(fd, size, out);
@@ -150,26 +157,91 @@ content_message(struct fs *fs, uint64_t id, struct buf *out)
 	return r;
 }
 
-static int
-make_part(const struct node *n, struct span message, struct buf *out)
+static void
+forget_parsed(struct parsed *p)
 {
-	struct show v;
-	const struct mime_part *p;
-	int r = show_open(&v, message);
+	if (p->id != 0)
+		show_close(&p->show);
+	buf_free(&p->bytes);
+	*p = (struct parsed){ 0 };
+}
 
-	p = r == 0 ? show_part(&v, n->part) : NULL;
+/* From its file, which is never changed (STORE), but may be another's. */
+static int
+load_parsed(struct parsed *p, int fd, uint64_t id, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (p->id == id && p->inode == st.st_ino && p->device == st.st_dev &&
+	    p->bytes.n == size)
+		return 0;
+	forget_parsed(p);
+	*p = (struct parsed){ .bytes = buf_new(FS_MESSAGE),
+		.device = st.st_dev,
+		.inode = st.st_ino };
+	return slurp(fd, size, &p->bytes);
+}
+
+int
+content_show(struct fs *fs, uint64_t id, struct show **out)
+{
+	struct parsed *p = &fs->parsed;
+	uint64_t size;
+	int fd = open_message(fs, id, &size), r;
+
+	if (fd == -1)
+		return -1;
+	r = load_parsed(p, fd, id, size);
+	io_close(fd);
+	if (r == -1)
+		return -1;
+	content_guard(fs, id, CONTENT_SHOW);
+	*out = &p->show;
+	if (p->id == id)
+		return 0;
+	p->id = id;
+	if (show_open(&p->show, buf_span(&p->bytes)) == 0)
+		return 0;
+	r = errno;
+	content_shown(fs);
+	forget_parsed(p);
+	errno = r;
+	return -1;
+}
+
+void
+content_shown(struct fs *fs)
+{
+	struct parsed *p = &fs->parsed;
+
+	content_unguard(fs);
+	if (p->bytes.n + p->show.arena.used > FS_PARSED)
+		forget_parsed(p);
+}
+
+static int
+make_part(struct fs *fs, const struct node *n, struct buf *out)
+{
+	const struct mime_part *p;
+	struct show *v;
+	int r = -1;
+
+	if (content_show(fs, n->id, &v) == -1)
+		return -1;
+	p = show_part(v, n->part);
 	if (p == NULL) {
 		errno = ENOENT;
-		r = -1;
 	} else if (n->kind == NODE_FILE) {
-		r = show_file(&v, p, (enum show_file)n->file, out);
+		r = show_file(v, p, (enum show_file)n->file, out);
 	} else {
-		struct span body = span_skip(message, (size_t)p->body.at);
+		struct span body = span_skip(v->message, (size_t)p->body.at);
 
 		r = mime_decode(
 		    span_head(body, (size_t)p->body.n), p->encoding, out);
 	}
-	show_close(&v);
+	content_shown(fs);
 	return r;
 }
 
@@ -182,10 +254,7 @@ make_from(const struct node *n, struct span message, struct buf *out)
 		names_id(n->id, path + 5);
 		return show_text(message, span_str(path), out);
 	}
-	if (n->kind == NODE_HEADER)
-		return show_header(
-		    span_head(message, header_length(message)), out);
-	return make_part(n, message, out);
+	return show_header(span_head(message, header_length(message)), out);
 }
 
 /*
@@ -196,9 +265,13 @@ static int
 make(struct fs *fs, const struct node *n, struct buf *out)
 {
 	struct buf message = buf_new(FS_MESSAGE);
-	int r = content_message(fs, n->id, &message);
+	bool bad = content_is_bad(fs, n->id, CONTENT_SHOW);
+	int r;
 
-	if (r == 0 && content_is_bad(fs, n->id, CONTENT_SHOW)) {
+	if (!bad && n->kind != NODE_TEXT && n->kind != NODE_HEADER)
+		return make_part(fs, n, out);
+	r = content_message(fs, n->id, &message);
+	if (r == 0 && bad) {
 		r = show_plain(buf_span(&message), out);
 	} else if (r == 0) {
 		content_guard(fs, n->id, CONTENT_SHOW);

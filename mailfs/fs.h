@@ -20,6 +20,7 @@ enum {
 	FS_CACHE = 16777216,    /* bytes of contents kept when not in use */
 	FS_PINNED = 268435456,  /* bytes of contents of open files */
 	FS_CONTENTS = 256,
+	FS_PARSED = 4194304, /* bytes of a parsed message that is kept */
 	FS_OPEN = 4096,
 	FS_BAD = 64,           /* messages that ended a daemon */
 	FS_HUNG_S = 20,        /* for one message; then the daemon ends */
@@ -53,6 +54,16 @@ struct content {
 	uint64_t used; /* when, to find the oldest */
 };
 
+/* The message that was looked into last, parsed, for whoever lists its folder
+ * asks for each name. */
+struct parsed {
+	uint64_t id; /* 0: none */
+	dev_t device;
+	ino_t inode;
+	struct buf bytes;
+	struct show show;
+};
+
 struct open_file {
 	bool used;
 	uint64_t node;
@@ -65,6 +76,7 @@ struct fs {
 	struct node_table nodes;
 	struct content contents[FS_CONTENTS];
 	size_t cached, pinned; /* bytes */
+	struct parsed parsed;
 	uint64_t clock;
 	struct open_file files[FS_OPEN];
 	struct shared *shared;
@@ -86,6 +98,12 @@ struct content *content_get(struct fs *fs, const struct node *n);
 void content_unpin(struct fs *fs, struct content *c);
 /* The whole message: 0, or -1 with errno. */
 int content_message(struct fs *fs, uint64_t id, struct buf *out);
+/*
+ * Its parts, guarded as what is shown until content_shown: 0, or -1 with errno
+ * and nothing to do.
+ */
+int content_show(struct fs *fs, uint64_t id, struct show **out);
+void content_shown(struct fs *fs);
 /* Before and after bytes of others are looked at; naming a message and
  * showing it are guarded apart, so that its name stays when it can. */
 enum content_use { CONTENT_SHOW, CONTENT_NAME };

@@ -191,28 +191,21 @@ add_files(struct list *l, const struct node *dir)
 static int
 list_message(struct fs *fs, struct list *l, const struct node *dir)
 {
-	struct buf bytes = buf_new(FS_MESSAGE);
-	struct show v;
-	int r;
+	struct show *v;
 
 	add_dots(l, dir);
 	if (dir->kind != NODE_ATTACH)
 		add_files(l, dir);
 	if (l->full || content_is_bad(fs, dir->id, CONTENT_SHOW))
 		return 0;
-	r = content_message(fs, dir->id, &bytes);
-	if (r == 0) {
-		content_guard(fs, dir->id, CONTENT_SHOW);
-		r = show_open(&v, buf_span(&bytes));
-		if (r == 0 && dir->kind == NODE_ATTACH)
-			add_attachments(l, dir, &v);
-		else if (r == 0)
-			add_parts(l, dir, &v);
-		show_close(&v);
-		content_unguard(fs);
-	}
-	buf_free(&bytes);
-	return r;
+	if (content_show(fs, dir->id, &v) == -1)
+		return -1;
+	if (dir->kind == NODE_ATTACH)
+		add_attachments(l, dir, v);
+	else
+		add_parts(l, dir, v);
+	content_shown(fs);
+	return 0;
 }
 
 void

@@ -256,8 +256,7 @@ static int
 in_message(
     struct fs *fs, const struct node *dir, struct span name, struct node *out)
 {
-	struct buf bytes = buf_new(FS_MESSAGE);
-	struct show v;
+	struct show *v;
 	int r;
 
 	*out = (struct node){ .id = dir->id, .part = dir->part };
@@ -265,16 +264,10 @@ in_message(
 		return 1;
 	if (content_is_bad(fs, dir->id, CONTENT_SHOW))
 		return 0;
-	r = content_message(fs, dir->id, &bytes);
-	if (r == 0) {
-		content_guard(fs, dir->id, CONTENT_SHOW);
-		r = show_open(&v, buf_span(&bytes));
-		if (r == 0)
-			r = in_view(dir, &v, name, out);
-		show_close(&v);
-		content_unguard(fs);
-	}
-	buf_free(&bytes);
+	if (content_show(fs, dir->id, &v) == -1)
+		return -1;
+	r = in_view(dir, v, name, out);
+	content_shown(fs);
 	return r;
 }
 

@@ -395,5 +395,10 @@ show_file(const struct show *v, const struct mime_part *p, enum show_file f,
 size_t
 show_attachments(struct show *v, struct attach **list)
 {
-	return attach_list(v->message, v->root, &v->arena, list);
+	if (!v->listed)
+		v->nattached = attach_list(
+		    v->message, v->root, &v->arena, &v->attached);
+	v->listed = true;
+	*list = v->attached;
+	return v->nattached;
 }

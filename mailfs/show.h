@@ -51,6 +51,9 @@ struct show {
 	struct span message;
 	struct arena arena;
 	struct mime_part *root;
+	struct attach *attached; /* once they were asked for */
+	size_t nattached;
+	bool listed;
 };
 
 /* 0, or -1 with errno; show_close in both cases. */
@@ -79,7 +82,7 @@ int show_text(struct span message, struct span parts, struct buf *out);
 int show_plain(struct span message, struct buf *out);
 
 /* The attachments, named as the text view names them (mail/attach.h); the
- * part's place is its number. */
+ * part's place is its number; they stay until show_close. */
 size_t show_attachments(struct show *v, struct attach **list);
 
 #endif

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""postern-mailfs lists the same with and without postern.cache."""
+"""postern-mailfs lists the same with and without postern.cache, and reads each
+message once for all that is in its folder."""
+import contextlib
 import glob
 import os
 import shutil
@@ -20,15 +22,25 @@ mount = os.path.join(tmp, "mnt")
 log = os.path.join(tmp, "strace")
 
 
-def listing(box, before=()):
-    """{path: size} of all messages, their texts read to the end."""
+@contextlib.contextmanager
+def mounted(box, before=()):
     p = subprocess.Popen([*before, program, "-f", box, mount])
-    found, wrong, seen = {}, [], 0
     end = time.monotonic() + 20
     while not os.path.ismount(mount) and time.monotonic() < end:
         assert p.poll() is None, "it does not mount"
         time.sleep(0.01)
     try:
+        yield
+    finally:
+        subprocess.run(["umount" if os.getuid() == 0 else "fusermount3",
+                        *["-u"] * (os.getuid() != 0), mount])
+        p.wait(20)
+
+
+def listing(box, before=()):
+    """{path: size} of all messages, their texts read to the end."""
+    found, wrong, seen = {}, [], 0
+    with mounted(box, before):
         inbox = os.path.join(mount, "INBOX")
         names = sorted(os.listdir(inbox))
         found = {n: os.stat(os.path.join(inbox, n)).st_size for n in names
@@ -40,10 +52,6 @@ def listing(box, before=()):
             with open(os.path.join(inbox, n), "rb") as f:
                 if len(f.read()) != found[n]:
                     wrong.append(n)
-    finally:
-        subprocess.run(["umount" if os.getuid() == 0 else "fusermount3",
-                        *["-u"] * (os.getuid() != 0), mount])
-        p.wait(20)
     same(wrong, [], "each is as long as it says")
     return found, seen
 
@@ -83,4 +91,45 @@ def test_listing():
     same(listing(box)[0], with_it, "and with a damaged one")
 
 
-run(test_listing)
+def test_folder():
+    """All of a message's folder, two by turns, and what takes its place."""
+    box = maildir("parts")
+    text = wire(b"Subject: %s\n\nx%s\n")
+    names = []
+    for i, subject in enumerate((b"one", b"two")):
+        name = os.path.join(box, "cur", "170000000%d.M1P1.h:2," % i)
+        with open(name, "wb") as f:
+            f.write(text % (subject, b"y" * (1000 + i)))
+        names.append(name)
+    size = os.path.getsize(names[0])
+    with mounted(box, ("strace", "-f", "-o", log, "-e", "trace=read")
+                 if shutil.which("strace") else ()):
+        inbox = os.path.join(mount, ".msg", "INBOX")
+        one, two = (os.path.join(inbox, n) for n in sorted(os.listdir(inbox)))
+        files = [f for f in os.listdir(one)
+                 if os.path.isfile(os.path.join(one, f))]
+        for f in files:
+            os.stat(os.path.join(one, f))
+        if os.path.exists(log):
+            with open(log) as f:
+                seen = sum(x.endswith("= %d\n" % size) for x in f)
+            ok(seen <= 2 < 20 < len(files),
+               "a message is not read again for each name", seen, len(files))
+            os.unlink(log)
+        got = []
+        for f in "subject", "rawbody", "size":
+            for d in one, two:
+                with open(os.path.join(d, f)) as g:
+                    got.append(g.read().strip()[:3])
+        same(got, ["one", "two", "xyy", "xyy", str(size)[:3],
+                   str(size + 1)[:3]], "each says its own")
+        os.unlink(names[0])
+        # The kernel may know it for a second more.
+        end = time.monotonic() + 10
+        while os.path.exists(os.path.join(one, "date")):
+            assert time.monotonic() < end, "it does not go"
+            time.sleep(0.05)
+        ok(os.path.exists(os.path.join(two, "date")), "and goes with it")
+
+
+run(test_listing, test_folder)
