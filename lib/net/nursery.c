@@ -1,6 +1,7 @@
 /* The nursery. */
 #include "net/nursery.h"
 
+#include "base/buf.h"
 #include "base/io.h"
 #include "net/sign.h"
 
@@ -20,7 +21,9 @@ enum {
 	SIGNER = NURSERY_FDS, /* a socket of ours */
 	ALL,
 	ABOVE = 16, /* all places */
-	GAP = 4096 /* bytes: larger ones are left open */
+	GAP = 4096, /* bytes: larger ones are left open */
+	ROOM = 122880, /* less than malloc would map by itself */
+	KEEP = 262144
 };
 
 static int
@@ -134,13 +137,15 @@ take(const struct nursery *n, bool *gone)
 /*
  * What children allocate comes to lie behind what is shared, not in the gaps
  * of it: a page is copied for whoever writes to it.  (front has set tunables,
- * so that malloc keeps no freed memory by its size.)
+ * so that malloc keeps no freed memory by its size.)  There is room for what
+ * most children need, so that the heap ends where it did (base/rest.c).
  */
 static void
 close_gaps(void)
 {
 #ifndef POSTERN_SANITIZE
 	uintptr_t end = (uintptr_t)sbrk(0) - mallinfo2().keepcost;
+	struct buf room = buf_new(ROOM);
 
 	(void)mallopt(M_MXFAST, 0);
 	for (size_t n = GAP; n > 0; n -= 16) {
@@ -151,6 +156,9 @@ close_gaps(void)
 		while (p && (uintptr_t)p < end);
 		free(p);
 	}
+	(void)mallopt(M_TRIM_THRESHOLD, KEEP);
+	(void)buf_room(&room, ROOM);
+	buf_free(&room);
 #endif
 }
 

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -444,6 +445,42 @@ test_rest(struct tap *t)
 	free(p);
 }
 
+/* The free end of the heap has no pages any more, and stays the heap's. */
+static void
+test_rest_heap(struct tap *t)
+{
+#ifndef POSTERN_SANITIZE
+	enum { BLOCKS = 64, SIZE = 8192 };
+	char *p[BLOCKS], *end;
+	size_t there = 0, lost = 0;
+
+	(void)mallopt(M_TRIM_THRESHOLD, 4 * BLOCKS * SIZE);
+	for (size_t i = 0; i < BLOCKS; i++) {
+		p[i] = malloc(SIZE);
+		memset(p[i], 'x', SIZE);
+	}
+	for (size_t i = 8; i < BLOCKS; i++)
+		free(p[i]);
+	end = sbrk(0);
+	rest();
+	for (size_t i = 9; i < BLOCKS; i++) {
+		unsigned char in = 0;
+
+		there += mincore(rest_page(p[i]), REST_PAGE, &in) == -1 || in;
+	}
+	for (size_t i = 0; i < 8; i++) {
+		lost += p[i][0] != 'x' ||
+			memcmp(p[i], p[i] + 1, SIZE - 1) != 0;
+		free(p[i]);
+	}
+	ok(t, there == 0 && lost == 0 && end == sbrk(0),
+	    "rest: the end of the heap goes, and what is before it stays");
+	p[0] = malloc(BLOCKS * SIZE / 2);
+	memset(p[0], 'y', BLOCKS * SIZE / 2);
+	free(p[0]);
+#endif
+}
+
 int
 main(void)
 {
@@ -464,6 +501,7 @@ main(void)
 	test_write_deadline(&t);
 	test_proc(&t);
 	test_rest(&t);
+	test_rest_heap(&t);
 	test_conf(&t, tmp);
 	test_jail(&t, tmp);
 	printf("1..%d\n", t.n);
