@@ -425,6 +425,7 @@ def test_hostile():
          "ask(frame(AUTH, data=GOOD))"),
         ("tls that is neither", "imap", "ask(frame(AUTH, 2, GOOD))"),
         ("ENQUEUE of imap", "imap", "ask(frame(ENQUEUE, tag=b''))"),
+        ("a tag of pop3", "pop3", "ask(frame(AUTH, data=GOOD))"),
         ("AUTH of smtp", "smtp",
          "ask(frame(AUTH, 1, GOOD, tag=b''))"),
         ("ENQUEUE before AUTH of submission", "submission",
@@ -458,7 +459,7 @@ def test_hostile():
     ]
     site = Site("hostile", auth_delay_ms=0)
     for name, service, text in cases:
-        for p in ("imap-login", "smtpd"):
+        for p in ("imap-login", "pop3-login", "smtpd"):
             site.program(p, fake(text))
         front = Front(site, service)
         got = front.client(greeting=False).rest()
