@@ -21,6 +21,13 @@ LONG = 40  # of all others
 RATE = 5000  # connections a second
 
 
+def serves(front, source="127.0.0.1"):
+    try:
+        return lives(front, source)
+    except (AssertionError, OSError):
+        return False
+
+
 # --- T-DOS-1 -----------------------------------------------------------------
 
 def trickle(sock, bytes_, most=14):
@@ -279,6 +286,37 @@ def is_over(sock):
         sock.settimeout(15)
 
 
+# --- T-DOS-2 -----------------------------------------------------------------
+
+def idle_crowd():
+    """All places are taken by who says nothing: others come in all the same."""
+    site = Site("idle", connections=100, connections_per_source=6,
+                auth_delay_ms=0)
+    for service in ("imap", "pop3", "smtp", "submission"):
+        front = Front(site, service, backlog=4096)
+        held = [socket.create_connection(
+            front.address, source_address=("127.1.%d.1" % (i % 20), 0))
+            for i in range(200)]
+        took = []
+        for i in range(30):
+            start = time.monotonic()
+            try:
+                logged_in(front, source="127.2.%d.1" % i).close()
+                took.append(time.monotonic() - start)
+            except (AssertionError, OSError):
+                took.append(99)
+        ok(max(took) <= 0.5 or SANITIZED and max(took) < 5,
+           "T-DOS-2 %s: 200 idle ones, and all others are served" % service,
+           took)
+        start = time.monotonic()
+        for s in held:
+            s.close()
+        ok(wait_for(lambda: serves(front, "127.1.0.1"), 5) and
+           time.monotonic() - start < 5,
+           "T-DOS-2 %s: as before once they are gone" % service)
+        front.stop()
+
+
 # --- T-DOS-3 -----------------------------------------------------------------
 
 def storm(front, n):
@@ -317,14 +355,7 @@ def storms():
            "T-DOS-3 %s: %d connections, then a session" %
            (service, n), took,
            after)
-
-        def served():
-            try:
-                return lives(front)
-            except (AssertionError, OSError):
-                return False
-
-        ok(wait_for(served, 5) and front.stop() == 0,
+        ok(wait_for(lambda: serves(front), 5) and front.stop() == 0,
            "T-DOS-3 %s: who did it is served again" % service)
 
 
@@ -385,13 +416,7 @@ def shortage(site, name, why, what, soft):
 
 
 def recovers(front, name):
-    def served():
-        try:
-            return lives(front)
-        except (AssertionError, OSError):
-            return False
-
-    ok(wait_for(served), "T-DOS-4 %s: %s, then it serves" %
+    ok(wait_for(lambda: serves(front)), "T-DOS-4 %s: %s, then it serves" %
        (front.service, name))
     ok(front.stop() == 0, "T-DOS-4 %s: %s, and it ends when told" %
        (front.service, name))
@@ -513,7 +538,7 @@ def recipients():
 def main():
     # PR_SET_CHILD_SUBREAPER: who is left behind is ours to reap.
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-    for part in (deadlines, crowd, storms, shortages, memory,
+    for part in (deadlines, crowd, idle_crowd, storms, shortages, memory,
                  recipients):
         start = time.monotonic()
         part()

@@ -8,10 +8,10 @@ EXTRA_DIST += t/lib.sh t/run
 # For t/systemd.t.
 check_PROGRAMS += t/pam
 t_pam_SOURCES = t/pam.c
-TESTS += t/gate-auth.t t/gate-dos.t t/gate-tls.t
+TESTS += t/gate-auth.t t/gate-dos.t t/gate-tls.t t/rows.t
 EXTRA_DIST += t/gatelib.py t/sasllib.py t/gate-auth.t t/gate-auth.py \
 	t/gate-dos.t t/gate-dos.py \
-	t/gate-tls.t t/gate-tls.py
+	t/gate-tls.t t/gate-tls.py t/rows t/rows.py t/rows.t
 include t/unit/local.mk
 include t/peers/local.mk
 include t/fuzz/local.mk
