@@ -20,5 +20,5 @@ t_fuzz_imap_session_SOURCES = t/fuzz/imap-session.c t/fuzz/driver.c \
 	$(imapd_session)
 EXTRA_DIST += t/fuzz/seeds/imap-command t/fuzz/seeds/imap-session \
 	t/idle.py t/idle.t t/imapd.py t/imapd.t t/imapd-py.t t/imapd-many.t t/imapd-cache.t \
-	t/search.py t/search.t
-TESTS += t/idle.t t/imapd.t t/imapd-py.t t/imapd-many.t t/imapd-cache.t t/search.t
+	t/quiet.py t/quiet.t t/search.py t/search.t
+TESTS += t/idle.t t/quiet.t t/imapd.t t/imapd-py.t t/imapd-many.t t/imapd-cache.t t/search.t
