@@ -6,6 +6,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 
 from frontlib import PLAIN, STAGE, Client, context
 
@@ -114,21 +115,6 @@ def all_gone():
     return False
 
 
-def pss(root):
-    """KiB of all processes below this root, each page counted once."""
-    total = 0
-    for p in os.listdir("/proc"):
-        try:
-            with open("/proc/%s/cmdline" % p) as f:
-                if root not in f.read():
-                    continue
-            with open("/proc/%s/smaps_rollup" % p) as f:
-                total += int(re.search(r"\nPss:\s+(\d+)", f.read()).group(1))
-        except (OSError, AttributeError):
-            continue
-    return total
-
-
 def processes(root):
     """What runs below this root, whoever it was started by."""
     found = []
@@ -140,6 +126,43 @@ def processes(root):
         except OSError:
             continue
     return found
+
+
+def smaps(root, *kinds):
+    """KiB of each process below this root."""
+    got = {}
+    for p in processes(root):
+        try:
+            with open("/proc/%d/smaps_rollup" % p) as f:
+                text = f.read()
+        except OSError:
+            continue
+        got[p] = sum(int(n) for kind, n in re.findall(
+            r"(?m)^(\w+):\s+(\d+) kB", text) if kind in kinds)
+    return got
+
+
+def pss(root):
+    """KiB of them all, each page counted once."""
+    return sum(smaps(root, "Pss").values())
+
+
+def private(root):
+    """KiB that each has for itself, once that stays."""
+    before, now = {}, smaps(root, "Private_Clean", "Private_Dirty")
+    end = time.monotonic() + 5
+    while (now.keys() != before.keys() or any(
+            abs(now[p] - before[p]) > 8 for p in now)) and \
+            time.monotonic() < end:
+        time.sleep(0.1)
+        before, now = now, smaps(root, "Private_Clean", "Private_Dirty")
+    return now
+
+
+def more(root, before):
+    """KiB that those of before have for themselves since then."""
+    now = private(root)
+    return sum(now[p] - n for p, n in before.items() if p in now)
 
 
 def ticks(root):
