@@ -83,7 +83,7 @@ run_command(struct imap *s, struct parse *p)
 }
 
 /* Nothing is left of the output when it waits, and often of the input, which
- * lies behind it. */
+ * lies behind it (imapd.c). */
 void
 session_rest(struct imap *s)
 {
@@ -91,7 +91,7 @@ session_rest(struct imap *s)
 	known_rest(&s->known);
 	if (s->box)
 		mailbox_rest(s->box);
-	if (s->in.start == s->in.end)
+	if (s->in.start == s->in.end && s->in.buf == s->out.buf + OUT_BYTES)
 		rest_forget(s->out.buf, OUT_BYTES + LINE_BYTES);
 	rest();
 }
