@@ -69,7 +69,7 @@ be_daemon(const struct guard *g)
 	close_all(g);
 	raise_limit();
 	if (k->by_root && fs->uid != 0 &&
-	    priv_become(fs->uid, fs->gid, false) == -1)
+	    priv_become(fs->uid, fs->gid) == -1)
 		err_die_sys(EXIT_LATER, "become %lu", (unsigned long)fs->uid);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
 	    jail_enter(&j, &landlock) == -1)

@@ -3,7 +3,6 @@ import imaplib
 import os
 import poplib
 import re
-import resource
 import shutil
 import signal
 import socket
@@ -12,8 +11,8 @@ import subprocess
 import time
 
 from frontlib import (FAKE, OWNER, PLAIN, ROOT, SANITIZED, STAGE, TMP, USERS,
-                      Client, Front, Site, context, finish, login, logs, ok,
-                      skip, wait_for)
+                      Client, Front, Site, arguments, children, context, finish,
+                      login, logs, ok, skip, wait_for)
 
 # --- sockets -----------------------------------------------------------------
 
@@ -214,9 +213,7 @@ def test_signals():
         good += c.greeting.startswith("* OK")
         c.ask("a LOGOUT\r\n", end="a OK")
         c.close()
-        wait_for(lambda: subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(front.process.pid)],
-            stdout=subprocess.DEVNULL).returncode, 3)
+        wait_for(lambda: not children(front.porter()), 3)
     ok(good == 6, "places are free again where children were ignored", good)
     ok(login(front.client()).startswith("a OK stub"), "and logins work")
     ok(front.stop() == 0, "and SIGTERM is heard")
@@ -224,10 +221,8 @@ def test_signals():
 
 def test_no_descriptors(site):
     """T-DOS-4: where nothing can be accepted front waits, and does not spin."""
-    def few():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (7, 7))
-
-    front = Front(site, "imap", preexec_fn=few)
+    front = Front(site, "imap")
+    front.limit("NOFILE", 8, 8)
     begin = time.monotonic()
     clients = [socket.create_connection(front.address) for _ in range(20)]
     ok(wait_for(lambda: len(front.logged("why=accept")) >= 2),
@@ -235,17 +230,12 @@ def test_no_descriptors(site):
     lines = len(front.logged("why=accept"))
     ok(lines <= time.monotonic() - begin + 1.5, "at most once a second",
        lines)
-    with open("/proc/%d/stat" % front.process.pid) as f:
+    with open("/proc/%d/stat" % front.porter()) as f:
         ticks = sum(int(n) for n in f.read().split()[13:15])
     ok(ticks < 50, "without burning the processor", ticks)
     ok(front.stop() == 0, "and still hears SIGTERM")
     for c in clients:
         c.close()
-
-
-def children(pid):
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-        return [int(n) for n in f.read().split()]
 
 
 def test_rights(site):
@@ -262,17 +252,26 @@ def test_rights(site):
     def four(n):
         return "\t".join([str(n)] * 4)
 
-    listener = front.process.pid
-    # A stub is no nursery of sessions: it ends at once.
-    wait_for(lambda: len(children(listener)) == 4)
-    signer, nursery, checkers, monitor = sorted(children(listener))
+    starter, porter = front.process.pid, front.porter()
+    wait_for(lambda: len(children(starter)) == 5 and children(porter))
+    link = children(porter)[0]
+    by_name = {os.path.basename(arguments(p)[0]).decode(): p
+               for p in children(starter)}
+    nursery, checkers = by_name["imap-login"], by_name["checkpw"]
     child = children(nursery)[0]
-    caps = sum(1 << n for n in (5, 6, 7, 18))
-    for name, pid in (("listener", listener), ("front", monitor)):
+    caps = sum(1 << n for n in (6, 7, 18))
+    s = status(starter)
+    ok(s["Uid"] == four(0) and int(s["CapEff"], 16) == 0 and
+       int(s["CapPrm"], 16) == caps and s["NoNewPrivs"] == "1",
+       "front: root with three capabilities, none in effect", s)
+    for name, pid in (("porter", porter), ("its child", link)):
         s = status(pid)
-        ok(s["Uid"] == four(0) and int(s["CapEff"], 16) == 0 and
-           int(s["CapPrm"], 16) == caps and s["NoNewPrivs"] == "1",
-           name + ": root with four capabilities, none in effect", s)
+        ok(s["Uid"] == four(64005) and s["Groups"].strip() == "" and
+           int(s["CapPrm"], 16) == int(s["CapAmb"], 16) == 0 and
+           s["NoNewPrivs"] == "1" and s["Seccomp"] == "2" and
+           os.readlink("/proc/%d/root" % pid) ==
+           site.root + "/run/postern/empty",
+           name + ": porter_user, no capability, filtered, no files", s)
     s = status(child)
     ok(s["Uid"] == four(64001) and s["Gid"] == four(64001) and
        s["Groups"].strip() == "" and int(s["CapPrm"], 16) == 0 and
@@ -291,20 +290,21 @@ def test_rights(site):
        s["Seccomp"] == "2" and os.readlink("/proc/%d/root" % checkers) ==
        site.root + "/run/postern/empty",
        "checkpw's nursery: auth_user, jailed", s)
-    for pid in (listener, monitor):
-        with open("/proc/%d/maps" % pid) as f:
-            libs = set(re.findall(r"/(lib[\w-]+)", f.read()))
-        ok(libs == {"libc"}, "no library runs with rights but libc", libs)
+    with open("/proc/%d/maps" % starter) as f:
+        libs = set(re.findall(r"/(lib[\w-]+)", f.read()))
+    ok(libs <= {"libc"}, "no library runs with rights but libc", libs)
     ok(os.readlink("/proc/%d/root" % child) == site.root +
        "/run/postern/empty", "with an empty root folder",
        os.readlink("/proc/%d/root" % child))
     fds = sorted(int(n) for n in os.listdir("/proc/%d/fd" % child))
     ok(fds == [0, 1, 2, 3], "and no descriptor of a file", fds)
     ok(login(c).startswith("a OK stub"), "login")
-    s = status(monitor)
+    ok(wait_for(lambda: not children(porter)), "the porter is done with it")
+    session = children(by_name["imapd"])[0]
+    s = status(session)
     ok(s["Uid"] == four(OWNER) and s["Gid"] == four(OWNER) and
        int(s["CapPrm"], 16) == 0 and int(s["CapAmb"], 16) == 0,
-       "front has become the session, and is nobody else's", s)
+       "the session is its owner, and nobody else", s)
     ok(s["Groups"].strip() == "", "without groups", s["Groups"])
     fds = sorted(int(n) for n in os.listdir("/proc/%d/fd" % child))
     ok(len(fds) == 4, "the relay has its two ends and the log", fds)
@@ -321,7 +321,7 @@ def test_order():
     trace = front.site.root + "/trace"
     p = subprocess.Popen(
         ["strace", "-f", "-qq", "-o", trace, "-e",
-         "trace=execve,chroot,capset,pread64,read", "-p",
+         "trace=execve,chroot,capset,setresuid,pread64,read", "-p",
          str(front.process.pid)], stderr=subprocess.PIPE)
     wait_for(lambda: re.search(r"TracerPid:\t[1-9]", open(
         "/proc/%d/status" % front.process.pid).read()))
@@ -336,9 +336,9 @@ def test_order():
     for program in ("imap-login", "signer"):
         pid = [line.split()[0] for line in lines
                if "/%s\", [" % program in line][0]
-        seen = [line.split(None, 1)[1] for line in lines
-                if line.startswith(pid + " ")]
-        seen = seen[[n for n, line in enumerate(seen)
+        all_of = [line.split(None, 1)[1] for line in lines
+                  if line.startswith(pid + " ")]
+        seen = all_of[[n for n, line in enumerate(all_of)
                      if line.startswith("execve(")][-1]:]
         key = [n for n, line in enumerate(seen)
                if '"-----BEGIN' in line]
@@ -346,13 +346,19 @@ def test_order():
                if line.startswith("chroot(")]
         none = [n for n, line in enumerate(seen) if line.startswith("capset(")
                 and "permitted=0" in line]
-        rest = [n for n, line in enumerate(seen) if line.startswith("capset(")
-                and "effective=0" in line]
         conf = [n for n, line in enumerate(seen) if "mail.example.org" in line]
-        ok(key and out and none and rest and conf and
-           rest[0] < conf[0] < out[0] < none[0] < key[0],
-           program + ": the configuration without a capability in effect, "
-           "PEM with none", seen[-30:])
+        ok(key and none and not out and (conf or program == "signer") and
+           none[0] < key[0],
+           program + ": PEM is read once no capability can come back",
+           seen[-30:])
+        ok(any(line.startswith("setresuid(") for line in all_of) and
+           not any("permitted=1<<CAP" in line for line in seen),
+           program + ": it never has one", all_of[-30:])
+    mover = [line for line in lines if "chroot(" in line]
+    ok(mover and all(line.split(None, 1)[1].startswith("chroot(\"%s\"" %
+                     (front.site.root + "/run/postern/empty"))
+                     for line in mover),
+       "another process moves their root", mover)
 
 
 # --- a login program that was taken over ----------------------------------
@@ -476,9 +482,9 @@ def test_hostile():
     front = Front(site, "imap")
     got = [front.client(greeting=False).rest() for _ in range(3)]
     ok(got == [""] * 3 and wait_for(
-        lambda: len(children(front.process.pid)) <= 2, 15),
+        lambda: not children(front.porter()), 15),
        "one that dies in the middle of a request leaves nothing", got,
-       children(front.process.pid))
+       children(front.porter()))
     front.stop()
     site.program("imap-login", fake(
         "s = ask(frame(AUTH, data=GOOD))\nos.write(1, b'%d' % s[0])"))
@@ -488,35 +494,78 @@ def test_hostile():
        "stub" not in (c.rest() or ""),
        "a program that will not leave gets no session beside it")
     front.stop()
-    # checkpw says more than it may.
+    test_verdicts()
+    test_door()
+
+
+CHECKPW = """#!%s
+import array, socket, struct, sys, time
+if "-n" in sys.argv:
+    sys.exit(111)
+s = socket.socket(fileno=0)
+s.recv(2000)
+def verdict(status, n, user, name=b""):
+    return struct.pack("=II320s32s16s768s", status, n, user, name, b"", b"")
+def session(uid, gid, folder, tag=b"a"):
+    return struct.pack("=III4xQQQQQ64s64s320s64s2048s", uid, gid, 31, 60,
+                       60, 1024, 60, 1000,
+                       b"", tag, b"alice", b"", folder)
+%s
+"""
+
+
+def test_verdicts():
+    """checkpw says more than it may."""
     for name, verdict in (
-            ("root", "2, 0, 0, 0, b'alice', b'', b'%s/m'"),
-            ("uid -1", "2, 0xffffffff, 9999, 0, b'alice', b'', b'%s/m'"),
-            ("another folder", "2, %d, %d, 0, b'alice', b'', b'/etc'" %
-             (OWNER, OWNER)),
-            ("a way out", "2, %d, %d, 0, b'alice', b'', b'%%s/m/../../x'" %
-             (OWNER, OWNER)),
-            ("no name", "2, %d, %d, 0, b'', b'', b'%%s/m'" % (OWNER, OWNER)),
-            ("no NUL", "2, %d, %d, 0, b'a' * 320, b'', b'%%s/m'" %
-             (OWNER, OWNER)),
-            ("a credential without NUL",
-             "2, %d, %d, 0, b'alice', b'a' * 32, b'%%s/m'" % (OWNER, OWNER)),
-            ("a message past its end",
-             "3, 0, 0, 769, b'alice', b'', b'%s/m'"),
-            ("an unknown status", "4, %d, %d, 0, b'alice', b'', b'%%s/m'" %
-             (OWNER, OWNER))):
+            ("no name", "2, 0, b''"),
+            ("no NUL", "2, 0, b'a' * 320"),
+            ("a credential without NUL", "2, 0, b'alice', b'a' * 32"),
+            ("a message past its end", "3, 769, b'alice'"),
+            ("an unknown status", "4, 0, b'alice'")):
         site = Site("verdict" + name.replace(" ", ""))
-        site.program("checkpw", "#!%s\nimport socket, struct\n"
-                     "s = socket.socket(fileno=0)\ns.recv(2000)\n"
-                     "def verdict(status, uid, gid, n, user, name, folder):\n"
-                     "    return struct.pack('=IIII320s32s16s768s2048s', "
-                     "status, uid, gid, n, user, name, b'', b'', folder)\n"
-                     "s.send(verdict(%s))\n" %
-                     (FAKE, verdict.replace("%s", site.root)))
+        site.program("checkpw", CHECKPW % (
+            FAKE, "s.send(verdict(%s))" % verdict))
         front = Front(site, "imap")
         got = login(front.client())
         ok(got.startswith("a NO [UNAVAILABLE]"),
            "a verdict that is not believed: " + name, got)
+        front.stop()
+
+
+def test_door():
+    """And what it passes through the door."""
+    if SANITIZED:
+        skip("what comes through the door", "no jails in this build")
+        return
+    site = Site("door", stubs=False)
+    mail = site.root.encode() + b"/var/mail/example.org/alice"
+    cases = [("an owner's", "session(%d, %d, %r)" % (OWNER, OWNER, mail))]
+    if ROOT:
+        cases += [("root's", "session(0, 0, %r)" % mail),
+                  ("root's group's", "session(%d, 0, %r)" % (OWNER, mail)),
+                  ("a user's of the system", "session(5, 5, %r)" % mail),
+                  ("uid -1", "session(0xffffffff, 9999, %r)" % mail)]
+    else:
+        cases += [("another's", "session(%d, %d, %r)" % (
+            OWNER + 1, OWNER + 1, mail))]
+    cases += [("a relative path", "session(%d, %d, b'x')" % (OWNER, OWNER)),
+              ("a path without NUL", "session(%d, %d, b'/' * 2048)" % (
+                  OWNER, OWNER)),
+              ("no tag", "session(%d, %d, %r, b'')" % (OWNER, OWNER, mail)),
+              ("a short packet", "b'x'")]
+    for name, packet in cases:
+        site.program("checkpw", CHECKPW % (FAKE, (
+            "s.send(verdict(2, 0, b'alice'))\n"
+            "q, fds, flags, who = socket.recv_fds(s, 4096, 2)\n"
+            "socket.send_fds(socket.socket(fileno=7), [%s], fds)\n"
+            "time.sleep(2)\n" % packet)))
+        front = Front(site, "imap")
+        c = front.client()
+        c.send('a LOGIN alice "secret word"\r\n')
+        got = c.line()
+        ok(got.startswith("a OK") == (name == "an owner's"),
+           "through the door: " + name, got)
+        c.close()
         front.stop()
 
 
@@ -525,8 +574,9 @@ def test_enqueue():
         skip("enqueue", "no " + FAKE)
         return
     enqueue = ("#!/bin/sh\nPATH=/usr/bin:/bin\nread -r line\n"
-               "echo \"$line uid=$(id -u) user=${SUBMIT_USER-none} "
-               "peer=$SUBMIT_PEER root=$POSTERN_ROOT\"\n")
+               "[ \"$1\" = -r ] && [ \"$3\" = -- ] || exit 1\n"
+               "echo \"$line uid=$(id -u) user=${5-none} "
+               "peer=$4 root=$2\"\n")
     program = fake(
         "os.write(1, b'%d\\n' % ask(frame(AUTH, 1, GOOD, b''))[0])\n"
         "for i in range(3):\n"

@@ -20,7 +20,7 @@ SANITIZED = "asan" in subprocess.run(
     ["ldd", STAGE + "/front"], capture_output=True, text=True).stdout
 OWNER = 64100 if ROOT else os.geteuid()
 USERS = {"net_user": 64001, "auth_user": 64002, "queue_user": 64003,
-         "key_user": 64004}
+         "key_user": 64004, "porter_user": 64005}
 FAKE = "/usr/bin/python3"  # what another uid can run, too
 PLAIN = base64.b64encode(b"\0alice\0secret word").decode()
 count = failures = 0
@@ -55,8 +55,8 @@ def wait_for(test, seconds=10):
 
 STUB = r"""#!/bin/sh
 PATH=/usr/bin:/bin
-printf '%%s OK stub uid=%%s gid=%%s groups=%%s maildir=%%s user=%%s root=%%s\r\n' \
-    "$AUTH_TAG" "$(id -u)" "$(id -g)" "$(id -G)" "$1" "$USER" "$POSTERN_ROOT"
+printf '%%s OK stub uid=%%s gid=%%s groups=%%s maildir=%%s user=%%s\r\n' \
+    "$AUTH_TAG" "$(id -u)" "$(id -g)" "$(id -G)" "$1" "$USER"
 while IFS= read -r line; do
 	case $line in
 	*SEND*) head -c 3000000 /dev/zero; exit 0;;
@@ -80,6 +80,7 @@ def programs_folder():
         os.mkdir(folder)
         for p in os.listdir(STAGE):
             shutil.copy(STAGE + "/" + p, folder)
+        shutil.copy(STAGE + "/../t/unit/stub-session", folder)
     return folder
 
 
@@ -130,6 +131,9 @@ class Site:
         path = self.libexec + "/" + name
         if os.path.lexists(path):
             os.unlink(path)
+        if name in ("imapd", "pop3d"):
+            shutil.copy(programs_folder() + "/stub-session", path)
+            path += ".sh"
         with open(path, "w") as f:
             f.write(text)
         os.chmod(path, 0o755)
@@ -168,6 +172,22 @@ class Site:
 fronts = []
 
 
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(n) for n in f.read().split()]
+    except OSError:
+        return []
+
+
+def arguments(pid):
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            return f.read().split(b"\0")
+    except OSError:
+        return [b""]
+
+
 class Front:
     """A front that listens on a socket of ours."""
 
@@ -187,6 +207,30 @@ class Front:
 
     def logged(self, pattern):
         return self.site.logged(pattern, self.service)
+
+    def porter(self):
+        """The process that accepts."""
+        found = []
+
+        def look():
+            found[:] = [p for p in children(self.process.pid)
+                        if arguments(p)[0].endswith(b"/porter") and
+                        b"-P" not in arguments(p)]
+            return found
+
+        wait_for(look)
+        return found[0]
+
+    def limit(self, what, n, most):
+        """The porter's RLIMIT_what: by its own user, who always may."""
+        pid = self.porter()
+        st = os.stat("/proc/%d" % pid)
+        extra = {"user": st.st_uid, "group": st.st_gid,
+                 "extra_groups": []} if ROOT else {}
+        subprocess.run(
+            [FAKE, "-c", "import resource; resource.prlimit("
+             "%d, resource.RLIMIT_%s, (%d, %d))" % (pid, what, n, most)],
+            check=True, **extra)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

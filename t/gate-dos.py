@@ -376,11 +376,17 @@ def limit(site, what, soft):
             " (r[1] if n < 0 else min(n, r[1]), r[1]))\n"
             "    except (ProcessLookupError, PermissionError):\n"
             "        pass\n")
-    who = {} if site.uid is None else {
-        "user": site.uid, "group": site.uid, "extra_groups": []}
-    subprocess.run([FAKE, "-c", text, str(what)] + [
-        "%d,%d" % (p, soft(p) if soft else -1)
-        for p in processes(site.root)], check=True, **who)
+    mine = {}
+    for p in processes(site.root):
+        # Its own user always may.
+        mine.setdefault(os.stat("/proc/%d" % p).st_uid if ROOT else None,
+                        []).append(p)
+    for uid, list_ in mine.items():
+        who = {} if uid is None else {
+            "user": uid, "group": uid, "extra_groups": []}
+        subprocess.run([FAKE, "-c", text, str(what)] + [
+            "%d,%d" % (p, soft(p) if soft else -1) for p in list_],
+            check=True, **who)
 
 
 def next_descriptor(pid):

@@ -51,7 +51,7 @@ def test_delays(site):
     os.mkdir(path)
     got = attempt(front, "127.0.0.4", password="secret word")[0]
     ok(got.startswith("a OK stub"), "without one logins go on", got)
-    ok(wait_for(lambda: front.logged("no-guard ")), "and the log says it")
+    ok(wait_for(lambda: front.logged("unreadable .*guard")), "and the log says it")
     os.rmdir(path)
     front.stop()
 
@@ -167,10 +167,10 @@ def test_fail2ban(site):
     with open(log, "w") as f:
         for line in lines:
             f.write(time.strftime("%b %d %H:%M:%S mail ") + line)
-        f.write(time.strftime("%b %d %H:%M:%S mail front[1]: ") +
+        f.write(time.strftime("%b %d %H:%M:%S mail porter[1]: ") +
                 "login-unavailable service=imaps peer=2001:db8::7 "
                 "user=a@example.org tls=1 mechanism=SCRAM-SHA-256 why=limit\n")
-        f.write(time.strftime("%b %d %H:%M:%S mail front[1]: ") +
+        f.write(time.strftime("%b %d %H:%M:%S mail porter[1]: ") +
                 "login-unavailable service=imaps peer=192.0.2.5 user=a "
                 "tls=1 mechanism=PLAIN\n")
     r = subprocess.run(["fail2ban-regex", "--out", "ip", log,

@@ -17,7 +17,7 @@ allowed() { # PROGRAM: an extended pattern of what it may link besides libc
 	imap-login|pop3-login|smtpd|remote) echo 'gnutls|cdb|resolv' ;;
 	signer) echo gnutls ;;
 	checkpw) echo 'gnutls|crypt|cdb' ;;
-	front) echo 'cdb' ;;
+	porter) echo cdb ;;
 	imapd|pop3d) echo unistring ;;
 	mailfs|postern-mailfs) echo 'fuse3|unistring' ;;
 	enqueue|qspawn|qsend|deliver|bounce|sendmail) echo cdb ;;

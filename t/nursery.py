@@ -8,24 +8,9 @@ import ssl
 import subprocess
 import time
 
-from frontlib import (OWNER, ROOT, SANITIZED, STAGE, Client, Front, Site, context, finish,
-                      login, ok, skip, wait_for)
-
-
-def children(pid):
-    try:
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-            return [int(n) for n in f.read().split()]
-    except OSError:
-        return []
-
-
-def arguments(pid):
-    try:
-        with open("/proc/%d/cmdline" % pid, "rb") as f:
-            return f.read().split(b"\0")
-    except OSError:
-        return []
+from frontlib import (OWNER, ROOT, SANITIZED, STAGE, Client, Front, Site,
+                      arguments, children, context, finish, login, ok, skip,
+                      wait_for)
 
 
 def nursery(front, of=b"-login"):
@@ -368,6 +353,7 @@ def test_key():
         forms = secret, secret[::-1]
         for name, pid, there in (("the key holder", signer[0], True),
                                  ("front", front.process.pid, False),
+                                 ("the porter", front.porter(), False),
                                  ("the nursery", mine, False),
                                  ("its child", children(mine)[0], False)):
             data = memory(pid)
@@ -518,9 +504,8 @@ def test_sessions():
        "two logins")
     first = nursery(front, b"/imapd")
     one, two = sessions_of(first, 2)
-    ok(wait_for(lambda: not any(arguments(p)[0].endswith(b"/front")
-                                for p in children(front.process.pid))),
-       "no process of front's stays with them")
+    ok(wait_for(lambda: not children(front.porter())),
+       "no process of the porter's stays with them")
     if ROOT and not SANITIZED:
         s = status(first)
         ok(int(s["CapPrm"], 16) == 1 << 6 | 1 << 7 and

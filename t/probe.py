@@ -20,8 +20,8 @@ from frontlib import (OWNER, ROOT, TMP, Client, Front, Site, finish, fronts, log
 
 BUILD = os.environ["POSTERN_BUILD"]
 INJECTED = ["imapd", "pop3d", "imap-login", "pop3-login", "smtpd"]
-ALONE = ["adopt", "bounce", "checkpw", "deliver", "enqueue", "qsend", "remote",
-         "signer"]
+ALONE = ["adopt", "bounce", "checkpw", "deliver", "enqueue", "porter", "qsend",
+         "remote", "signer"]
 OTHER = 64101 if ROOT else OWNER
 LEAST = 40  # probes of a session that are known to prove something
 PR_SET_CHILD_SUBREAPER = 36
@@ -254,6 +254,7 @@ def enter_pop3(c):
 def attack(site, service, enter, text):
     """(it succeeded, the end is a refusal, what was seen)"""
     p, c = connected(site, service)
+    told = os.path.getsize(site.log)
     if enter and not enter(c):
         return False, False, "no login"
     c.send("PROBE " + text + "\r\n")
@@ -262,6 +263,9 @@ def attack(site, service, enter, text):
     status = p.wait(10)
     ends = [-status] if status < 0 else []
     ends += [os.WTERMSIG(s) for s in reaped() if os.WIFSIGNALED(s)]
+    with open(site.log) as f:
+        f.seek(told)
+        ends += [int(n) for n in re.findall(r"by signal (\d+)", f.read())]
     refused = bool(re.search(r"^PROBE \S+ no: ", said, re.M))
     killed = signal.SIGSYS in ends or (text == "dump" and
                                        signal.SIGSEGV in ends)
@@ -388,9 +392,12 @@ def run_alone(site, a, victims):
               ("inherited", lambda: "none")] +
              processes(a, victims[0], 1)),
             ("checkpw", 64002, ["imap", "192.0.2.1"], kernel(a) + files(a)),
-            ("signer", 64004, [], kernel(a) + files(a))):
+            ("porter", 64005, ["imap"], [
+                p for p in kernel(a) if p[0] != "socketpair"] + files(a)),
+            ("signer", 64004, None, kernel(a) + files(a))):
         run_all(a, name, lambda text: alone(
-            site.root + "/alone/" + name, root + args, uid, a.copy, text),
+            site.root + "/alone/" + name, [] if args is None else root + args,
+            uid, a.copy, text),
             probes)
 
 

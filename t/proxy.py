@@ -273,7 +273,8 @@ def test_received():
     os.chmod(folder, 0o777)
     site = Site("received", proxy_from=PROXY, programs=[(
         "enqueue", "#!/bin/sh\nPATH=/usr/bin:/bin\n"
-        "echo \"$SUBMIT_PEER\" >%s/peer\n"
+        "while [ \"$1\" != -- ]; do shift; done\n"
+        "echo \"$2\" >%s/peer\n"
         "sed -n '/Received/{p;q}' >%s/trace\n" % (folder, folder))])
     front = Front(site, "smtp")
 

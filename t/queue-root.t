@@ -85,8 +85,8 @@ is "$(cat "$tmp/said/remote" | tr '\t' ' ' | sed 's/ *$//')" \
 	"Uid: $net_user $net_user $net_user $net_user
 Gid: $net_user $net_user $net_user $net_user
 Groups:
-CapEff: 0000000000040000
-CapAmb: 0000000000040000" "remote is net_user and may only chroot"
+CapEff: 0000000000000000
+CapAmb: 0000000000000000" "remote is net_user and has no capability"
 # Whoever starts it with all rights need not trust it with them.
 cat >"$tmp/libexec/remote" <<END
 #!/bin/sh

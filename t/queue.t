@@ -179,8 +179,8 @@ stranger() { # HEADER RCPT...: mail from bob@example.test, as he says
 import os, socket, subprocess, sys
 ns = lambda s: b"%d:%s," % (len(s), s.encode())
 a, b = socket.socketpair()
-p = subprocess.Popen(["enqueue"], stdin=b, stderr=subprocess.DEVNULL,
-    env=dict(os.environ, SUBMIT_PEER="192.0.2.1"))
+p = subprocess.Popen(["enqueue", "192.0.2.1"], stdin=b,
+    stderr=subprocess.DEVNULL)
 a.sendall(ns("sender 16:bob@example.test,\n" + "".join("rcpt %d:%s,\n" %
     (len(r), r) for r in sys.argv[2:])) +
     ns(sys.argv[1] + "\nSubject: stranger\n\nx\n") + b"0:,")
@@ -612,8 +612,8 @@ cases = [
 ]
 for name, data, want in cases:
     a, b = socket.socketpair()
-    p = subprocess.Popen(["enqueue"], stdin=b, stderr=subprocess.DEVNULL,
-        env=dict(os.environ, SUBMIT_USER="me", SUBMIT_PEER="bad\npeer"))
+    p = subprocess.Popen(["enqueue", "bad\npeer", "me"], stdin=b,
+        stderr=subprocess.DEVNULL)
     b.close()
     try:
         a.sendall(data)

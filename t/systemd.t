@@ -46,6 +46,7 @@ domain example.org
 net_user 64001
 auth_user 64002
 key_user 64004
+porter_user 64005
 queue_user 64003
 auth_delay_ms 50
 retry_min_s 1

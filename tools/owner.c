@@ -28,7 +28,7 @@ run_child(
 {
 	int code;
 
-	if (st && priv_become(st->st_uid, group_of(st), false) == -1)
+	if (st && priv_become(st->st_uid, group_of(st)) == -1)
 		err_die_sys(EXIT_LATER, "become the owner of %s", folder);
 	code = run(ctx);
 	if (fflush(stdout) == EOF)

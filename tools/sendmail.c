@@ -303,16 +303,19 @@ may_enqueue(const struct sendmail *s, uid_t *uid, gid_t *gid)
 static pid_t
 start_enqueue(struct sendmail *s, int fd, uid_t uid, gid_t gid)
 {
-	char path[PATH_MAX], user[96];
-	const char *argv[] = { "enqueue", "-r", s->conf.root, NULL };
-	const char *envp[] = { user, "SUBMIT_PEER=local", NULL };
+	char path[PATH_MAX];
+	const char *argv[] = { "enqueue", "--", "local", s->user, NULL, NULL,
+		NULL };
+	const char *const envp[] = { NULL };
 	const int fds[] = { fd, -1, 2 };
 	struct proc p = { .path = path, .argv = argv, .envp = envp,
 		.fds = fds, .nfds = 3, .uid = uid, .gid = gid };
 
-	if (s->conf.root[0] == '\0')
-		argv[1] = NULL;
-	snprintf(user, sizeof user, "SUBMIT_USER=%s", s->user);
+	if (s->conf.root[0] != '\0') {
+		memmove(argv + 3, argv + 1, 3 * sizeof *argv);
+		argv[1] = "-r";
+		argv[2] = s->conf.root;
+	}
 	if (conf_program(&s->conf, "enqueue", path) == -1)
 		return -1;
 	return proc_spawn(&p);

@@ -2,9 +2,10 @@
  * checkpw: one attempt to log in; or, with -n, a nursery (net/nursery.h)
  * with a child for each.
  *
- * Reads:   fd 0 the requests of one exchange (net/frame.h), fd 3
- *          secrets.cdb, fd 4 users.cdb, postern.conf
- * Writes:  fd 0 a verdict on each; fd 5 counters of failed logins
+ * Reads:   fd 0 the requests of one exchange (net/frame.h), fd 4
+ *          secrets.cdb, fd 5 users.cdb, postern.conf
+ * Writes:  fd 0 a verdict on each; fd 6 counters of failed logins; fd 7 whose
+ *          session begins
  * Runs as: postern.conf's auth_user, jailed before it reads a request; where
  *          postern.conf says checkpassword, a child outside of the jail runs
  *          that program
@@ -22,10 +23,10 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/jail.h"
-#include "base/priv.h"
 #include "net/frame.h"
 #include "net/nursery.h"
 #include "net/service.h"
+#include "store/quota.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,23 +40,23 @@ struct attempt {
 	const struct service *service;
 	const char *peer;
 	uint64_t workers; /* passwords hashed at a time */
+	uid_t self;
 	struct guard guard;
 	struct classic classic;
 	char key[USERS_ADDRESS]; /* who it is meant to be */
 	struct secrets secrets;
 	struct frame_request q;
 	struct frame_verdict v;
+	struct frame_session session; /* what it may come to */
 };
 
 static void
-enter_jail(const struct conf *c, enum jail_kind kind)
+enter_jail(enum jail_kind kind)
 {
-	char empty[PATH_MAX];
-	struct jail jail = { .kind = kind, .empty = empty };
+	struct jail jail = { .kind = kind, .leaves = true };
 	int landlock;
 
-	if (conf_path(c, "run/postern/empty", empty) == -1 ||
-	    jail_enter(&jail, &landlock) == -1)
+	if (jail_enter(&jail, &landlock) == -1)
 		err_die_sys(EXIT_LATER, "jail");
 }
 
@@ -66,11 +67,24 @@ refuse(struct attempt *a, const char *why)
 	return FRAME_REJECT;
 }
 
+/* Not one of the system's users. */
+static bool
+is_owner(const struct attempt *a)
+{
+	const struct frame_session *s = &a->session;
+
+	return a->service->session == NULL ||
+	       s->uid == a->self || /* a server of one uid */
+	       (s->uid >= a->conf.uid_min && s->uid != 0 && s->gid != 0);
+}
+
 /* The proved user's mailbox; aliases have none. */
 static enum frame_status
 find_mailbox(struct attempt *a)
 {
 	struct frame_verdict *v = &a->v;
+	struct frame_session *s = &a->session;
+	struct quota_limits limits = { .known = true };
 	struct users_record u;
 	char maildir[PATH_MAX];
 	enum users_kind kind =
@@ -81,14 +95,15 @@ find_mailbox(struct attempt *a)
 	if (kind != USERS_MAILBOX)
 		return refuse(a, "mailbox");
 	if (users_maildir(&a->conf, &u, maildir) == -1 ||
-	    span_copy(span_str(maildir), v->maildir, sizeof v->maildir) == -1 ||
-	    span_copy(span_str(a->key), v->user, sizeof v->user) == -1)
+	    span_copy(span_str(maildir), s->maildir, sizeof s->maildir) == -1 ||
+	    span_copy(span_str(a->key), s->user, sizeof s->user) == -1)
 		return FRAME_TEMPFAIL;
-	v->uid = u.uid;
-	v->gid = u.gid;
-	v->quota_known =
-	    users_quota(&a->conf, &u, &v->quota_bytes, &v->quota_count);
-	return FRAME_OK;
+	memcpy(v->user, s->user, sizeof v->user);
+	s->uid = u.uid;
+	s->gid = u.gid;
+	if (users_quota(&a->conf, &u, &limits.bytes, &limits.count))
+		quota_text(&limits, s->quota);
+	return is_owner(a) ? FRAME_OK : FRAME_TEMPFAIL;
 }
 
 /* May this credential, which is proved, be used here and now? */
@@ -236,6 +251,42 @@ check_external(struct attempt *a)
 	status = allow(a, &c);
 	explicit_bzero(&c, sizeof c);
 	return status;
+}
+
+/* The settings that its session needs. */
+static void
+describe(struct attempt *a)
+{
+	const struct conf *c = &a->conf;
+	struct frame_session *s = &a->session;
+	bool pop3 = a->service->kind == SERVICE_POP3;
+
+	s->mechanisms = c->mechanisms;
+	s->idle_s = pop3 ? c->pop3_idle_s : c->imap_idle_s;
+	s->message_size = c->message_size;
+	s->pace = c->pace;
+	if (span_copy(span_str(c->pop3_uidl), s->uidl, sizeof s->uidl) == -1)
+		err_die(EXIT_LATER, "pop3_uidl: too long");
+	if (pop3)
+		memcpy(s->tag, "+OK", sizeof "+OK");
+}
+
+/* Through the door, past who asked. */
+static void
+begin_session(struct attempt *a)
+{
+	struct frame_request q;
+	int fds[2];
+	ssize_t n = io_recv(0, &q, sizeof q, fds, 2);
+
+	if (n == 0)
+		return; /* the client has gone meanwhile */
+	if (n != (ssize_t)sizeof q || q.type != FRAME_BEGIN || fds[1] == -1)
+		err_die(EXIT_LATER, "not a request");
+	describe(a);
+	if (io_send(FRAME_DOOR_FD, &a->session, sizeof a->session, fds, 2) ==
+	    -1)
+		err_die_sys(EXIT_LATER, "session");
 }
 
 static void
@@ -398,17 +449,19 @@ usage(void)
 
 /* False in the nursery, when it is done. */
 static bool
-be_born(const struct conf *c, struct frame_attempt *passed)
+be_born(struct frame_attempt *passed)
 {
 	const struct nursery n = { .packet = passed,
 		.size = sizeof *passed,
-		.least = 3,
-		.most = 4,
+		.least = 1,
+		.most = 1,
 		.channel = 0,
-		.place = { 0, -1, -1, 1, 2, 3, -1, -1 } };
+		.place = { 0, -1, -1, -1, -1, -1, -1, -1 },
+		.kept = 1u << FRAME_SECRETS_FD | 1u << FRAME_MAILBOXES_FD |
+			1u << FRAME_GUARD_FD | 1u << FRAME_DOOR_FD };
 	int r;
 
-	enter_jail(c, JAIL_NURSERY);
+	enter_jail(JAIL_NURSERY);
 	r = nursery_run(&n);
 	if (r == -1 || (r == 1 && jail_tighten(JAIL_SECRET) == -1))
 		err_die_sys(EXIT_LATER, "nursery");
@@ -427,8 +480,6 @@ main(int argc, char *argv[])
 	int option;
 
 	err_program("checkpw");
-	if (priv_effect(false) == -1)
-		err_die_sys(EXIT_LATER, "capabilities");
 	while ((option = getopt(argc, argv, "nr:")) != -1)
 		if (option == 'r')
 			root = optarg;
@@ -445,6 +496,7 @@ main(int argc, char *argv[])
 	if (conf_load(&a.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	a.workers = count_workers(&a.conf);
+	a.self = geteuid();
 	/* It is started before the jail, for one attempt. */
 	if (a.conf.checkpassword && nursery)
 		err_die(EXIT_NEVER, "checkpassword has no nursery");
@@ -452,21 +504,23 @@ main(int argc, char *argv[])
 	    classic_start(&a.conf, a.service->name, a.peer, &a.classic) == -1)
 		err_die_sys(EXIT_LATER, "start %s", a.conf.checkpassword);
 	if (!nursery)
-		enter_jail(&a.conf, JAIL_SECRET);
-	else if (!be_born(&a.conf, &passed))
+		enter_jail(JAIL_SECRET);
+	else if (!be_born(&passed))
 		return 0;
 	if (fcntl(FRAME_GUARD_FD, F_GETFD) == -1 ||
 	    guard_open(&a.guard, FRAME_GUARD_FD, a.conf.auth_free_tries) == -1)
 		err_warn_sys("guard");
 	if (!receive(&a, FRAME_AUTH))
 		return 0;
+	a.q.tag[sizeof a.q.tag - 1] = '\0';
+	memcpy(a.session.tag, a.q.tag, sizeof a.session.tag);
 	a.v.status = check(&a);
 	if (a.v.status == FRAME_TEMPFAIL && a.v.why[0] == '\0')
 		guard_take_back(&a.guard, (int64_t)time(NULL));
-	if (a.v.status != FRAME_OK)
-		a.v.uid = a.v.gid = 0;
-	send_verdict(&a);
-	explicit_bzero(&a.q, sizeof a.q);
 	explicit_bzero(&a.secrets, sizeof a.secrets);
+	explicit_bzero(a.q.data, sizeof a.q.data);
+	send_verdict(&a);
+	if (a.v.status == FRAME_OK && a.service->session)
+		begin_session(&a);
 	return 0;
 }

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,13 +16,6 @@
 enum {
 	PASSWORD_FD = 3
 };
-
-/* What front lets checkpw keep is for its jail alone. */
-static int
-drop_rights(void)
-{
-	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-}
 
 static pid_t
 start_program(const struct conf *c, const char *service, const char *peer,
@@ -79,9 +71,7 @@ be_keeper(const struct conf *c, const char *service, const char *peer,
 	close(0); /* the way to front is checkpw's alone */
 	close(password[1]);
 	close(verdict[0]);
-	pid = drop_rights() == -1
-		  ? -1
-		  : start_program(c, service, peer, password[0]);
+	pid = start_program(c, service, peer, password[0]);
 	close(password[0]);
 	if (pid == -1)
 		_exit(1);

@@ -1,217 +1,479 @@
 /*
- * front: gets a connection, starts the program that talks to it, and becomes
- * its session when the login is proved.
+ * front: starts other programs, each with its own uid and descriptors; the
+ * only program with rights on the way of a connection.
  *
- * Reads:   postern.conf; opens certificate, key and databases for others
- * Writes:  the log
- * Runs as: root with CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT and CAP_KILL, or
- *          as anybody, for a server of one uid
- * Exits:   0; 100 usage or configuration; 111 a fault
+ * Reads:   a plan, from porter -P, which has no rights and sees no
+ *          connection; then requests of the porter (start.h)
+ * Writes:  answers to these
+ * Runs as: root with CAP_SETUID, CAP_SETGID and CAP_SYS_CHROOT, or as
+ *          anybody, for a server of one uid
+ * Exits:   as the porter does: 0; 100 usage or configuration; 111 a fault;
+ *          or it becomes the session
  */
-#include "front.h"
+#include "start.h"
 
-#include "base/err.h"
-#include "base/log.h"
-#include "base/num.h"
 #include "base/priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-struct sockets {
-	int fd[FRONT_SOCKETS];
-	size_t n;
-	bool activated; /* somebody else listens when we are gone */
+enum {
+	PATH = 4096,
+	FAULT = 111 /* exit code */
 };
 
-static const struct option options[] = {
-	{ "listen", required_argument, NULL, 'l' },
-	{ "root", required_argument, NULL, 'r' },
-	{ 0 },
+struct front {
+	int channel; /* to the porter */
+	int signals;
+	int door[2];
+	int bound[START_SOCKETS];
+	pid_t porter;
+	struct start_plan plan;
 };
 
 static _Noreturn void
-usage(void)
+fail(const char *what)
 {
-	err_die(EXIT_NEVER,
-	    "usage: front [-r root] [--listen ADDR:PORT[,...]] SERVICE");
+	(void)io_write(2, "front: fault: ", 14);
+	(void)io_write(2, what, strlen(what));
+	(void)io_write(2, "\n", 1);
+	_exit(FAULT);
 }
 
-static struct who
-find(const struct front *f, const char *user)
+static const char *
+text(const struct front *f, uint32_t at)
 {
-	struct who w = { 0 };
-
-	if (!f->root)
-		return w;
-	if (priv_find_service(user, &w.uid, &w.gid) == 0)
-		return w;
-	if (errno == EPERM)
-		err_die(EXIT_NEVER, "user %s: must not be root", user);
-	err_die_sys(EXIT_LATER, "user %s", user);
+	return at < f->plan.size ? f->plan.text + at : "";
 }
 
-/* The empty folder that the jails have as their root. */
-static void
-make_empty(const struct conf *c)
+/* How many. */
+static size_t
+put(const struct front *f, struct start_list l, const char **out)
 {
-	static const char *const folders[] = { "run", "run/postern",
-		"run/postern/empty" };
-	char path[PATH_MAX];
+	size_t n;
 
-	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-		if (conf_path(c, folders[i], path) == -1 ||
-		    (mkdir(path, i < 2 ? 0755 : 0555) == -1 && errno != EEXIST))
-			err_die_sys(EXIT_LATER, "make %s", path);
+	for (n = 0; n < l.n && n < START_LIST; n++) {
+		out[n] = text(f, l.at);
+		l.at += (uint32_t)strlen(out[n]) + 1;
 	}
-}
-
-static bool
-is_listening(int fd)
-{
-	int yes = 0;
-	socklen_t n = sizeof yes;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes;
-}
-
-/* How many sockets systemd passes us, from fd 3 on (sd_listen_fds(3)). */
-static uint32_t
-activated_sockets(void)
-{
-	uint32_t n, pid;
-
-	if (!num_parse_u32(span_str(getenv("LISTEN_PID")), INT32_MAX, &pid) ||
-	    !num_parse_u32(span_str(getenv("LISTEN_FDS")), FRONT_SOCKETS, &n) ||
-	    (pid_t)pid != getpid())
-		return 0;
 	return n;
 }
 
-static void
-add(struct sockets *s, int fd)
+/* Does not return. */
+static _Noreturn void
+be(const struct front *f, const struct start_request *q, const int *fds)
 {
-	if (s->n == FRONT_SOCKETS)
-		err_die(EXIT_NEVER, "more than %d sockets", FRONT_SOCKETS);
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
-		err_die_sys(EXIT_LATER, "socket %d", fd);
-	s->fd[s->n++] = fd;
+	const struct start_recipe *r = &f->plan.recipe[q->program];
+	const char *argv[START_LIST + START_ARGS + 1] = { NULL };
+	const char *envp[START_LIST + 1] = { NULL };
+	size_t n = put(f, r->argv, argv);
+	const struct proc p = { .path = argv[0],
+		.argv = argv,
+		.envp = envp,
+		.fds = fds,
+		.nfds = r->nfds,
+		.uid = r->uid,
+		.gid = r->gid,
+		.limit = true,
+		.kept = r->users ? PRIV_USERS : PRIV_NONE,
+		.empty = r->leaves ? text(f, f->plan.empty) : NULL };
+	sigset_t none;
+
+	for (uint32_t i = 0; i < q->args; i++)
+		argv[n++] = q->arg[i];
+	(void)put(f, r->envp, envp);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)proc_exec(&p);
+	fail(p.path);
+}
+
+/* Our copy, which is to be closed where it is a file. */
+static int
+find(const struct front *f, const struct start_source *s, const int *given)
+{
+	const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+	switch ((enum start_from)s->from) {
+	case START_FILE:
+		return open(text(f, s->which), O_RDONLY | flags);
+	case START_STATE:
+		return open(text(f, s->which),
+		    O_RDWR | O_CREAT | O_NOFOLLOW | flags, 0600);
+	case START_THAT:
+		return s->which < START_GIVEN ? given[s->which] : -1;
+	case START_OURS:
+		return (int)s->which;
+	case START_BOUND:
+		return s->which < START_SOCKETS ? f->bound[s->which] : -1;
+	case START_DOOR:
+		return f->door[0];
+	case START_ROOM:
+		return f->door[1];
+	case START_NOWHERE:
+		break;
+	}
+	return -1;
+}
+
+static bool
+is_file(const struct start_source *s)
+{
+	return s->from == START_FILE || s->from == START_STATE;
+}
+
+/* The process id, or -1; where front is to become it, it does not return. */
+static pid_t
+start(const struct front *f, const struct start_request *q, const int *given,
+    struct start_reply *a)
+{
+	const struct start_recipe *r = &f->plan.recipe[q->program];
+	int fds[START_FDS];
+	pid_t pid = 0;
+
+	for (uint32_t i = 0; i < r->nfds; i++) {
+		fds[i] = find(f, &r->fds[i], given);
+		if (fds[i] != -1 || !is_file(&r->fds[i]) || errno == ENOENT)
+			continue;
+		a->unreadable = errno;
+		strncpy(a->file, text(f, r->fds[i].which), sizeof a->file - 1);
+	}
+	if (q->type != START_BECOME)
+		pid = fork();
+	if (pid == 0)
+		be(f, q, fds);
+	a->error = pid == -1 ? errno : 0;
+	for (uint32_t i = 0; i < r->nfds; i++)
+		if (is_file(&r->fds[i]) && fds[i] != -1)
+			close(fds[i]);
+	return pid;
 }
 
 static void
-bind_all(struct sockets *s, const char *list)
+begin(const struct front *f, const struct start_request *q, int answer,
+    const int *given)
 {
-	struct span rest = span_str(list);
+	struct start_reply a = { 0 };
+	pid_t pid = start(f, q, given, &a);
+	int process = pid == -1 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 
-	while (rest.n > 0) {
-		struct span address = span_take(&rest, ',');
-		int fd = front_bind(address);
+	(void)io_send(answer, &a, sizeof a, &process, process == -1 ? 0 : 1);
+	if (process != -1)
+		close(process);
+}
 
-		if (fd == -1)
-			err_die_sys(EXIT_LATER, "listen on %.*s",
-			    (int)address.n, address.p);
-		add(s, fd);
+/* What goes with it ends with it; nobody is left to wait for them. */
+static void
+become(const struct front *f, const struct start_request *q, int answer,
+    const int *given)
+{
+	struct start_reply a = { 0 };
+
+	if (io_send(answer, &a, sizeof a, NULL, 0) == -1)
+		return;
+	(void)signal(SIGCHLD, SIG_IGN);
+	(void)start(f, q, given, &a);
+}
+
+static uint64_t
+mix(uint64_t h, uint64_t more)
+{
+	return (h ^ more) * 0x100000001b3;
+}
+
+/* A file that is not there has a stamp, too. */
+static uint64_t
+stamp(const struct front *f, const struct start_recipe *r)
+{
+	uint64_t h = 0xcbf29ce484222325;
+	struct stat st;
+
+	for (uint32_t i = 0; i < r->nfds; i++) {
+		if (!is_file(&r->fds[i]))
+			continue;
+		if (stat(text(f, r->fds[i].which), &st) == -1)
+			st = (struct stat){ 0 };
+		h = mix(h, st.st_ino);
+		if (r->fds[i].from == START_STATE)
+			continue; /* it is written all the time */
+		h = mix(h, (uint64_t)st.st_size);
+		h = mix(h, (uint64_t)st.st_ctim.tv_sec);
+		h = mix(h, (uint64_t)st.st_ctim.tv_nsec);
+	}
+	return h;
+}
+
+static void
+tell_stamps(const struct front *f, int answer)
+{
+	struct start_stamps s;
+
+	for (int i = 0; i < START_PROGRAMS; i++)
+		s.program[i] = stamp(f, &f->plan.recipe[i]);
+	(void)io_send(answer, &s, sizeof s, NULL, 0);
+}
+
+/* By somebody who has no more rights over it than itself. */
+static void
+end(const struct front *f, const struct start_request *q, int process)
+{
+	const struct start_recipe *r = &f->plan.recipe[q->program];
+
+	if (fork() != 0)
+		return;
+	if (priv_limit(PRIV_USERS) == -1 ||
+	    (r->uid != 0 && priv_become(r->uid, r->gid) == -1))
+		_exit(FAULT);
+	_exit(syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == -1);
+}
+
+static bool
+is_sound(const struct front *f, const struct start_request *q, ssize_t n)
+{
+	const struct start_recipe *r = f->plan.recipe;
+
+	if (n != (ssize_t)sizeof *q || q->program >= START_PROGRAMS ||
+	    q->args > START_ARGS || q->args > r[q->program].args ||
+	    r[q->program].argv.n == 0)
+		return false;
+	for (uint32_t i = 0; i < q->args; i++)
+		if (memchr(q->arg[i], '\0', START_ARGUMENT) == NULL)
+			return false;
+	return true;
+}
+
+/* False when there will be no more. */
+static bool
+take_request(const struct front *f)
+{
+	struct start_request q;
+	int fds[IO_MAX_FDS];
+	ssize_t n = io_recv(f->channel, &q, sizeof q, fds, IO_MAX_FDS);
+
+	if (n == 0 || (n == -1 && errno != EMSGSIZE))
+		return false;
+	if (n == -1 || !is_sound(f, &q, n))
+		q.type = UINT32_MAX;
+	if (q.type == START_BEGIN)
+		begin(f, &q, fds[0], fds + 1);
+	else if (q.type == START_BECOME)
+		become(f, &q, fds[0], fds + 1);
+	else if (q.type == START_STAMP)
+		tell_stamps(f, fds[0]);
+	else if (q.type == START_END)
+		end(f, &q, fds[0]);
+	for (size_t i = 0; n != -1 && i < IO_MAX_FDS; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	return true;
+}
+
+/* The service has ended, but not all connections: for them, somebody stays
+ * whom nobody waits for. */
+static void
+leave(struct front *f, int code)
+{
+	if (fork() != 0)
+		_exit(code);
+	f->porter = 0;
+}
+
+/* Somebody may have tried what is not on its list of system calls. */
+static void
+tell_crash(int signal)
+{
+	char text[] = "front: a program was ended by signal 00\n";
+	char *digits = strchr(text, '0');
+
+	digits[0] = (char)('0' + signal / 10 % 10);
+	digits[1] = (char)('0' + signal % 10);
+	(void)io_write(2, text, sizeof text - 1);
+}
+
+static void
+take_signals(struct front *f)
+{
+	struct signalfd_siginfo s;
+	int status;
+	pid_t pid;
+
+	if (read(f->signals, &s, sizeof s) == (ssize_t)sizeof s &&
+	    s.ssi_signo != SIGCHLD && f->porter != 0) {
+		/* It is to accept nobody any more. */
+		(void)io_send(f->channel, "", 1, NULL, 0);
+		leave(f, 0);
+	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (WIFSIGNALED(status))
+			tell_crash(WTERMSIG(status));
+		if (pid == f->porter)
+			leave(f, WIFEXITED(status) ? WEXITSTATUS(status)
+						   : FAULT);
 	}
 }
 
-/* Sockets to listen on; none where fd 0 (or 3) is a connection. */
-static void
-find_sockets(struct sockets *s, int *connection)
-{
-	uint32_t n = activated_sockets();
-
-	s->activated = true;
-	if (n == 1 && !is_listening(3))
-		*connection = 3;
-	else if (n > 0)
-		for (uint32_t i = 0; i < n; i++)
-			add(s, 3 + (int)i);
-	else if (is_listening(0))
-		add(s, 0);
-}
-
-/* What a starter may have left behind; ignored children are never reaped
- * and would count for ever. */
 static int
-reset(void)
+run(struct front *f)
 {
-	sigset_t none;
+	struct pollfd p[2] = { { .fd = f->channel, .events = POLLIN },
+		{ .fd = f->signals, .events = POLLIN } };
+	int code;
 
-	sigemptyset(&none);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-		return -1;
-	return chdir("/");
+	for (;;) {
+		if (poll(p, 2, -1) == -1 && errno != EINTR)
+			fail("poll");
+		if (p[0].revents && !take_request(f))
+			break;
+		if (p[1].revents)
+			take_signals(f);
+	}
+	code = f->porter == 0 ? 0 : proc_wait(f->porter);
+	return code == -1 ? FAULT : code;
+}
+
+static int
+bind_one(const struct sockaddr_storage *a)
+{
+	int fd = socket(a->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	/* IPv4 has a socket of its own, as with systemd's BindIPv6Only. */
+	if (a->ss_family == AF_INET6)
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	/* A port below 1024 takes a right. */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == -1 ||
+	    priv_effect(true) == -1 ||
+	    bind(fd, (const struct sockaddr *)a, sizeof *a) == -1 ||
+	    priv_effect(false) == -1 || listen(fd, 4096) == -1)
+		fail(strerror(errno));
+	return fd;
+}
+
+/* With what front was started with, but for rights. */
+static _Noreturn void
+be_planner(int end, char *argv[])
+{
+	char path[PATH], plan[] = "-P";
+	const char *self = (const char *)getauxval(AT_EXECFN);
+	char *argument[16] = { path, plan };
+	const char *slash = strrchr(self, '/');
+	size_t n = slash ? (size_t)(slash - self) + 1 : 0;
+
+	for (size_t i = 1; argv[i] && i < 14; i++)
+		argument[i + 1] = argv[i];
+	if (n > sizeof path - sizeof "porter")
+		fail("path");
+	memcpy(path, self, n);
+	memcpy(path + n, "porter", sizeof "porter");
+	if (dup2(end, START_FD) == -1 || priv_limit(PRIV_NONE) == -1)
+		fail("planner");
+	(void)execve(path, argument, environ);
+	fail(path);
+}
+
+/* Its exit code where there is no plan. */
+static int
+get_plan(struct front *f, char *argv[])
+{
+	struct start_plan *p = &f->plan;
+	int pair[2], log, code;
+	pid_t pid;
+	ssize_t n;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		fail("socketpair");
+	pid = fork();
+	if (pid == 0)
+		be_planner(pair[1], argv);
+	close(pair[1]);
+	n = io_recv(pair[0], p, sizeof *p, &log, 1);
+	close(pair[0]);
+	code = pid == -1 ? FAULT : proc_wait(pid);
+	if (code != 0 || n < (ssize_t)offsetof(struct start_plan, text) ||
+	    n != (ssize_t)(offsetof(struct start_plan, text) + p->size) ||
+	    p->size == 0 || p->text[p->size - 1] != '\0' ||
+	    p->sockets > START_SOCKETS || p->binds > START_SOCKETS)
+		return code == 0 ? FAULT : code;
+	/* Under inetd fd 2 is the connection. */
+	if (log != 2 && (dup2(log, 2) == -1 || close(log) == -1))
+		return FAULT;
+	return 0;
 }
 
 static void
-set_up(struct front *f, const char *root, const char *service)
+start_porter(struct front *f)
 {
-	char error[CONF_ERROR];
+	const struct start_request q = { .type = START_BEGIN,
+		.program = START_PORTER };
+	struct start_reply a = { 0 };
+	int pair[2];
 
-	f->service = service_find(service);
-	if (f->service == NULL)
-		err_die(EXIT_NEVER, "%s: no such service", service);
-	if (conf_load(&f->conf, root, error) == -1)
-		err_die(EXIT_NEVER, "%s", error);
-	f->root = geteuid() == 0;
-	f->net = find(f, f->conf.net_user);
-	f->key = find(f, f->conf.key_user);
-	f->auth = find(f, f->conf.auth_user);
-	f->queue = find(f, f->conf.queue_user);
-	make_empty(&f->conf);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		fail("socketpair");
+	f->channel = pair[0];
+	f->porter = start(f, &q, &pair[1], &a);
+	close(pair[1]);
+	/* The connection is not ours to keep. */
+	for (int i = 0; i < 2; i++)
+		if (dup2(pair[0], i) == -1)
+			fail("dup");
+	for (uint32_t i = 0; i < f->plan.sockets; i++)
+		close(START_SOCKETS_FD + (int)i);
+	for (uint32_t i = 0; i < f->plan.binds; i++)
+		close(f->bound[i]);
 }
 
-/* With no capability in effect. */
-static int
-serve(struct sockets *s, bool listen, const char *root, const char *service)
+static void
+watch_signals(struct front *f)
 {
-	struct front f = { 0 };
-	int connection = 0;
+	sigset_t wanted;
 
-	/* fd 2 first: under inetd it is the connection. */
-	if (!listen && log_rescue_stderr() == -1)
-		return EXIT_LATER;
-	if (reset() == -1)
-		err_die_sys(EXIT_LATER, "reset");
-	umask(022);
-	set_up(&f, root, service);
-	umask(077);
-	if (!listen)
-		find_sockets(s, &connection);
-	if (s->n > 0)
-		return front_listen(&f, s->fd, s->n, s->activated);
-	return front_serve(&f, connection, NULL);
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGCHLD);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_SETMASK, &wanted, NULL) == -1)
+		fail("signals");
+	f->signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 int
 main(int argc, char *argv[])
 {
-	const char *root = NULL, *list = NULL;
-	struct sockets s = { 0 };
-	int option;
+	struct front f = { 0 };
+	int code;
 
-	err_program("front");
-	while ((option = getopt_long(argc, argv, "l:r:", options, NULL)) != -1)
-		if (option == 'l')
-			list = optarg;
-		else if (option == 'r')
-			root = optarg;
-		else
-			usage();
-	if (argc - optind != 1)
-		usage();
-	/* A port below 1024 is bound with all rights, and nothing else done. */
-	if (list)
-		bind_all(&s, list);
-	if (priv_limit() == -1)
-		return EXIT_LATER;
-	return serve(&s, list != NULL, root, argv[optind]);
+	/* From here on none is in effect. */
+	if (priv_limit(PRIV_USERS | PRIV_ROOT | PRIV_BIND) == -1)
+		fail("rights");
+	/* Who ignores children cannot wait for them. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	code = argc > 0 ? get_plan(&f, argv) : FAULT;
+	if (code != 0)
+		return code;
+	for (uint32_t i = 0; i < f.plan.binds; i++)
+		f.bound[i] = bind_one(&f.plan.bind[i]);
+	if (priv_limit(PRIV_USERS | PRIV_ROOT) == -1 || chdir("/") == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f.door) == -1)
+		fail("rights");
+	watch_signals(&f);
+	if (f.signals == -1)
+		fail("signals");
+	start_porter(&f);
+	if (f.porter == -1)
+		fail("porter");
+	return run(&f);
 }

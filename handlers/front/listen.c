@@ -1,8 +1,9 @@
 /* Listening: accept, count, fork. */
-#include "front.h"
+#include "porter.h"
 
 #include "base/err.h"
 #include "base/io.h"
+#include "base/jail.h"
 #include "base/log.h"
 #include "base/num.h"
 
@@ -18,13 +19,15 @@
 #include <unistd.h>
 
 struct listener {
-	const struct front *front;
+	const struct porter *porter;
 	const int *socks;
 	size_t nsocks;
 	int signals;
 	int moves[2]; /* read here, written by our children */
 	int sessions; /* an epoll descriptor for all of them */
-	struct nursery nursery[FRONT_NURSERIES];
+	struct nursery nursery[PORTER_NURSERIES];
+	struct start_stamps stamps;
+	int64_t stamps_ms;
 	struct seats *seats;
 	int64_t pause_until; /* no accept before */
 	int64_t idle_since;
@@ -32,76 +35,21 @@ struct listener {
 	uint64_t untold;   /* refusals since the last line */
 };
 
-/* ADDRESS:PORT, [ADDRESS]:PORT. */
-static int
-parse_address(struct span text, struct sockaddr_storage *out, socklen_t *n)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
-	struct sockaddr_in *four = (struct sockaddr_in *)out;
-	size_t colon = span_rfind(text, ':');
-	struct span host = span_head(text, colon);
-	char name[FRONT_PEER];
-	uint32_t port;
-
-	*out = (struct sockaddr_storage){ 0 };
-	errno = EINVAL;
-	if (!num_parse_u32(span_skip(text, colon + 1), 65535, &port))
-		return -1;
-	if (span_starts(host, "[") && span_ends(host, "]"))
-		host = span_skip(span_head(host, host.n - 1), 1);
-	if (span_copy(host, name, sizeof name) == -1)
-		return -1;
-	if (inet_pton(AF_INET, name, &four->sin_addr) == 1) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons((uint16_t)port);
-		*n = sizeof *four;
-		return 0;
-	}
-	six->sin6_family = AF_INET6;
-	six->sin6_port = htons((uint16_t)port);
-	*n = sizeof *six;
-	errno = EINVAL;
-	return inet_pton(AF_INET6, name, &six->sin6_addr) == 1 ? 0 : -1;
-}
-
-int
-front_bind(struct span address)
-{
-	struct sockaddr_storage a;
-	socklen_t n;
-	int one = 1, fd;
-
-	if (parse_address(address, &a, &n) == -1)
-		return -1;
-	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -1;
-	/* IPv4 has a socket of its own, as with systemd's BindIPv6Only. */
-	if (a.ss_family == AF_INET6)
-		(void)setsockopt(
-		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-	    bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 4096) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* At most one line a second about what could not be served. */
 static void
 tell(struct listener *l, const char *why, const struct peer *s, int error)
 {
 	int64_t now = io_now_ms();
-	char text[FRONT_PEER] = "-";
+	char text[PORTER_PEER] = "-";
 	struct log line;
 
 	l->untold++;
 	if (now < l->next_line)
 		return;
 	if (s)
-		front_peer_text(s, text);
+		porter_peer_text(s, text);
 	log_start(&line, "refused");
-	log_str(&line, "service", l->front->service->name);
+	log_str(&line, "service", l->porter->service->name);
 	log_str(&line, "why", why);
 	log_str(&line, "source", text);
 	log_num(&line, "count", l->untold);
@@ -124,20 +72,40 @@ serve(const struct listener *l, int sock, struct seat *seat)
 	close(l->signals);
 	close(l->moves[0]);
 	close(l->sessions);
-	/* For front_seat_watch. */
+	/* For porter_seat_watch. */
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_SETMASK, &term, NULL);
-	_exit(front_serve(l->front, sock, &h));
+	if (jail_tighten(JAIL_LINK) == -1)
+		err_die_sys(EXIT_LATER, "jail");
+	_exit(porter_serve(l->porter, sock, &h));
 }
 
 static bool
-has_nursery(const struct front *f, enum front_nursery kind)
+has_nursery(const struct porter *f, enum porter_nursery kind)
 {
-	if (kind == FRONT_CHECKS)
+	if (kind == PORTER_CHECKS)
 		return f->service->kind != SERVICE_SMTP &&
 		       f->conf.checkpassword == NULL;
-	return kind == FRONT_LOGINS || f->service->session;
+	return kind == PORTER_LOGINS || f->service->session;
+}
+
+/* Nurseries that are fit for one more connection. */
+static void
+ready(struct listener *l)
+{
+	int64_t now = io_now_ms();
+
+	if (now >= l->stamps_ms + PORTER_STAMPS_MS) {
+		l->stamps_ms = now;
+		if (porter_stamps(&l->stamps) == -1)
+			log_error("no-stamps", l->porter->service->name,
+			    errno);
+	}
+	for (int i = 0; i < PORTER_NURSERIES; i++)
+		if (has_nursery(l->porter, l->nursery[i].kind))
+			porter_nursery_ready(
+			    &l->nursery[i], l->porter, &l->stamps);
 }
 
 static void
@@ -145,13 +113,11 @@ start(struct listener *l, int sock, const struct peer *s)
 {
 	const struct peer nobody = { .family = AF_UNSPEC };
 	/* A proxy says later for whom this one counts. */
-	struct seat *seat = front_seats_take(
-	    l->seats, front_is_proxy(l->front, s) ? &nobody : s);
+	struct seat *seat = porter_seats_take(
+	    l->seats, porter_is_proxy(l->porter, s) ? &nobody : s);
 	pid_t pid;
 
-	for (int i = 0; i < FRONT_NURSERIES; i++)
-		if (has_nursery(l->front, l->nursery[i].kind))
-			front_nursery_ready(&l->nursery[i], l->front);
+	ready(l);
 	l->seats->used++;
 	pid = fork();
 	if (pid == 0)
@@ -159,7 +125,7 @@ start(struct listener *l, int sock, const struct peer *s)
 	if (pid == -1) {
 		l->seats->used--;
 		tell(l, "fork", s, errno);
-		l->pause_until = io_now_ms() + FRONT_PAUSE_MS;
+		l->pause_until = io_now_ms() + PORTER_PAUSE_MS;
 		return;
 	}
 	seat->pid = pid;
@@ -168,7 +134,7 @@ start(struct listener *l, int sock, const struct peer *s)
 static void
 take(struct listener *l, int sock)
 {
-	const struct conf *c = &l->front->conf;
+	const struct conf *c = &l->porter->conf;
 	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof a;
 	size_t lost = l->seats->lost;
@@ -181,15 +147,15 @@ take(struct listener *l, int sock)
 		if (errno != EAGAIN && errno != EINTR &&
 		    errno != ECONNABORTED) {
 			tell(l, "accept", NULL, errno);
-			l->pause_until = io_now_ms() + FRONT_PAUSE_MS;
+			l->pause_until = io_now_ms() + PORTER_PAUSE_MS;
 		}
 		return;
 	}
-	s = front_peer(&a);
-	if (!front_is_proxy(l->front, &s) &&
-	    front_seats_count(l->seats, &s) >= c->connections_per_source)
+	s = porter_peer(&a);
+	if (!porter_is_proxy(l->porter, &s) &&
+	    porter_seats_count(l->seats, &s) >= c->connections_per_source)
 		tell(l, "connections_per_source", &s, 0);
-	else if (!front_seats_free(l->seats, &s))
+	else if (!porter_seats_free(l->seats, &s))
 		tell(l, "connections", &s, 0);
 	else
 		start(l, fd, &s);
@@ -239,8 +205,8 @@ end_sessions(struct listener *l)
 		(void)epoll_ctl(l->sessions, EPOLL_CTL_DEL, s->session, NULL);
 		close(s->session);
 		s->session = 0;
-		if (s->pid == FRONT_SEAT_SESSION)
-			front_seat_leave(l->seats, s);
+		if (s->pid == PORTER_SEAT_SESSION)
+			porter_seat_leave(l->seats, s);
 	}
 	l->idle_since = io_now_ms();
 }
@@ -253,39 +219,31 @@ reap(struct listener *l)
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
 		struct seat *s = find(l, pid);
 
-		for (int i = 0; i < FRONT_NURSERIES; i++)
-			if (pid == l->nursery[i].pid)
-				front_nursery_end(&l->nursery[i]);
 		if (s == NULL)
 			continue;
 		/* It may have told us just before its end. */
 		take_moves(l);
 		if (s->session != 0)
-			s->pid = FRONT_SEAT_SESSION;
+			s->pid = PORTER_SEAT_SESSION;
 		else
-			front_seat_leave(l->seats, s);
+			porter_seat_leave(l->seats, s);
 	}
 	l->idle_since = io_now_ms();
 }
 
-/* False: told to stop. */
-static bool
+static void
 take_signals(struct listener *l)
 {
 	struct signalfd_siginfo s;
 
-	while (read(l->signals, &s, sizeof s) == (ssize_t)sizeof s) {
-		if (s.ssi_signo != SIGCHLD)
-			return false;
-		reap(l);
-	}
-	return true;
+	(void)!read(l->signals, &s, sizeof s);
+	reap(l);
 }
 
 static bool
 has_any_nursery(const struct listener *l)
 {
-	for (int i = 0; i < FRONT_NURSERIES; i++)
+	for (int i = 0; i < PORTER_NURSERIES; i++)
 		if (l->nursery[i].sock != -1)
 			return true;
 	return false;
@@ -300,7 +258,7 @@ milliseconds(const struct listener *l, bool paused, bool activated)
 		until = l->pause_until;
 	else if ((activated && l->seats->used == 0) || has_any_nursery(l))
 		until = l->idle_since +
-			(int64_t)l->front->conf.listen_idle_s * 1000;
+			(int64_t)l->porter->conf.listen_idle_s * 1000;
 	if (until == -1)
 		return -1;
 	return until <= now ? 0 : (int)(until - now);
@@ -309,8 +267,16 @@ milliseconds(const struct listener *l, bool paused, bool activated)
 static int
 run(struct listener *l, bool activated)
 {
-	enum { SIGNALS, MOVES, SESSIONS, OURS };
-	struct pollfd p[OURS + FRONT_SOCKETS] = {
+	enum {
+		FRONT,
+		SIGNALS,
+		MOVES,
+		SESSIONS,
+		NURSERIES,
+		OURS = NURSERIES + PORTER_NURSERIES
+	};
+	struct pollfd p[OURS + START_SOCKETS] = {
+		[FRONT] = { .fd = START_FD, .events = POLLIN },
 		[SIGNALS] = { .fd = l->signals, .events = POLLIN },
 		[MOVES] = { .fd = l->moves[0], .events = POLLIN },
 		[SESSIONS] = { .fd = l->sessions, .events = POLLIN },
@@ -321,7 +287,11 @@ run(struct listener *l, bool activated)
 		    (struct pollfd){ .fd = l->socks[i], .events = POLLIN };
 	for (;;) {
 		bool paused = io_now_ms() < l->pause_until;
-		int r = poll(p, paused ? OURS : OURS + l->nsocks,
+		int r;
+
+		for (int i = 0; i < PORTER_NURSERIES; i++)
+			p[NURSERIES + i].fd = l->nursery[i].sock;
+		r = poll(p, paused ? OURS : OURS + l->nsocks,
 		    milliseconds(l, paused, activated));
 
 		if (r == -1 && errno != EINTR)
@@ -329,8 +299,8 @@ run(struct listener *l, bool activated)
 		if (r == 0 && !paused) {
 			if (activated && l->seats->used == 0)
 				return 0;
-			for (int i = 0; i < FRONT_NURSERIES; i++)
-				front_nursery_end(&l->nursery[i]);
+			for (int i = 0; i < PORTER_NURSERIES; i++)
+				porter_nursery_end(&l->nursery[i]);
 		}
 		if (r <= 0)
 			continue;
@@ -338,8 +308,13 @@ run(struct listener *l, bool activated)
 			take_moves(l);
 		if (p[SESSIONS].revents)
 			end_sessions(l);
-		if (p[SIGNALS].revents && !take_signals(l))
+		if (p[SIGNALS].revents)
+			take_signals(l);
+		if (p[FRONT].revents)
 			return 0;
+		for (int i = 0; i < PORTER_NURSERIES; i++)
+			if (p[NURSERIES + i].revents)
+				porter_nursery_end(&l->nursery[i]);
 		for (size_t i = 0; !paused && i < l->nsocks; i++)
 			if (p[OURS + i].revents) {
 				take(l, l->socks[i]);
@@ -352,7 +327,7 @@ run(struct listener *l, bool activated)
 static void
 allow_files(const struct listener *l)
 {
-	rlim_t wanted = l->front->conf.connections + FRONT_SPARE_FDS;
+	rlim_t wanted = l->porter->conf.connections + PORTER_SPARE_FDS;
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
@@ -363,29 +338,27 @@ allow_files(const struct listener *l)
 			err_die_sys(EXIT_LATER, "files");
 	}
 	if (r.rlim_cur < wanted)
-		log_error("fewer-connections", l->front->service->name,
+		log_error("fewer-connections", l->porter->service->name,
 		    EMFILE);
 }
 
 int
-front_listen(const struct front *f, const int *socks, size_t n, bool activated)
+porter_listen(const struct porter *p, const int *socks, size_t n, bool activated)
 {
-	struct listener l = { .front = f,
+	struct listener l = { .porter = p,
 		.socks = socks,
 		.nsocks = n,
 		.idle_since = io_now_ms(),
-		.seats = front_seats_new((size_t)f->conf.connections) };
+		.seats = porter_seats_new((size_t)p->conf.connections) };
 	sigset_t wanted;
 
 	allow_files(&l);
-	for (int i = 0; i < FRONT_NURSERIES; i++)
-		l.nursery[i] = (struct nursery){ .kind = (enum front_nursery)i,
+	for (int i = 0; i < PORTER_NURSERIES; i++)
+		l.nursery[i] = (struct nursery){ .kind = (enum porter_nursery)i,
 			.sock = -1,
-			.born_ms = -FRONT_PAUSE_MS };
+			.born_ms = -PORTER_PAUSE_MS };
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
-	sigaddset(&wanted, SIGTERM);
-	sigaddset(&wanted, SIGINT);
 	if (l.seats == NULL || sigprocmask(SIG_BLOCK, &wanted, NULL) == -1)
 		err_die_sys(EXIT_LATER, "listen");
 	l.signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -398,5 +371,6 @@ front_listen(const struct front *f, const int *socks, size_t n, bool activated)
 	for (size_t i = 0; i < n; i++)
 		if (fcntl(socks[i], F_SETFL, O_NONBLOCK) == -1)
 			err_die_sys(EXIT_LATER, "socket");
+	porter_jail(JAIL_PORTER);
 	return run(&l, activated);
 }

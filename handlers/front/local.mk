@@ -1,10 +1,12 @@
 # handlers/front, and the two programs that talk before a login
-pkglibexec_PROGRAMS += handlers/front/front handlers/front/checkpw \
+pkglibexec_PROGRAMS += handlers/front/front handlers/front/porter \
+	handlers/front/checkpw \
 	handlers/front/signer \
 	handlers/imap/imap-login handlers/pop3/pop3-login
-handlers_front_front_SOURCES = %D%/front.c %D%/front.h %D%/check.c \
-	%D%/listen.c %D%/lost.c %D%/nursery.c %D%/peer.c %D%/proxy.c %D%/seats.c \
-	%D%/serve.c %D%/session.c
+handlers_front_front_SOURCES = %D%/front.c %D%/start.h
+handlers_front_porter_SOURCES = %D%/porter.c %D%/porter.h %D%/start.h \
+	%D%/ask.c %D%/check.c %D%/listen.c %D%/lost.c %D%/nursery.c %D%/peer.c \
+	%D%/plan.c %D%/proxy.c %D%/seats.c %D%/serve.c %D%/session.c
 handlers_front_checkpw_SOURCES = %D%/checkpw.c %D%/classic.c %D%/classic.h
 handlers_front_checkpw_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(CDB_LIBS) $(CRYPT_LIBS)
@@ -59,7 +61,9 @@ t_fuzz_imap_login_LDADD = $(handlers_imap_imap_login_LDADD)
 t_fuzz_pop3_login_SOURCES = t/fuzz/pop3-login.c t/fuzz/login.h t/fuzz/driver.c
 t_fuzz_pop3_login_LDADD = $(handlers_pop3_pop3_login_LDADD)
 EXTRA_DIST += t/fuzz/seeds/imap-login t/fuzz/seeds/pop3-login
-check_PROGRAMS += t/unit/tls
+check_PROGRAMS += t/unit/tls t/unit/stub-session
+t_unit_stub_session_SOURCES = t/unit/stub-session.c
+t_unit_stub_session_LDADD = lib/libpostern.a
 t_unit_tls_SOURCES = t/unit/tls.c
 t_unit_tls_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 TESTS += t/tls.t t/systemd.t

@@ -6,7 +6,7 @@
  * finds a source the sooner the more it has.  Nobody who has no more than
  * others loses a seat to them within the time that a login takes.
  */
-#include "front.h"
+#include "porter.h"
 
 #include "base/io.h"
 
@@ -94,11 +94,11 @@ is_due(const struct seats *s, const struct seat *seat, uint64_t own,
 {
 	if (own > 0)
 		return weight > 2 * own && s->lost < (s->n - s->limit) / 2;
-	return weight > 1 || io_now_ms() - seat->since_ms >= FRONT_EARLY_MS;
+	return weight > 1 || io_now_ms() - seat->since_ms >= PORTER_EARLY_MS;
 }
 
 bool
-front_seats_free(struct seats *s, const struct peer *p)
+porter_seats_free(struct seats *s, const struct peer *p)
 {
 	uint64_t own, weight;
 	struct seat new, *seat;
@@ -107,14 +107,14 @@ front_seats_free(struct seats *s, const struct peer *p)
 		return true;
 	if (s->used == s->n)
 		return false;
-	front_seat_for(&new, p);
+	porter_seat_for(&new, p);
 	own = new.family == AF_UNSPEC ? 0 : weigh(s, &new);
 	seat = find_heaviest(s, own > 0 ? SAMPLE_FEW : SAMPLE, &weight);
 	return seat && is_due(s, seat, own, weight) && take_away(s, seat);
 }
 
 void
-front_seat_leave(struct seats *s, struct seat *seat)
+porter_seat_leave(struct seats *s, struct seat *seat)
 {
 	if (seat->stage == SEAT_LOST)
 		s->lost--;
@@ -125,7 +125,7 @@ front_seat_leave(struct seats *s, struct seat *seat)
 
 /* SIGTERM is blocked where there are seats. */
 int
-front_seat_watch(struct link *l)
+porter_seat_watch(struct link *l)
 {
 	sigset_t term;
 
@@ -139,7 +139,7 @@ front_seat_watch(struct link *l)
 }
 
 bool
-front_seat_keep(const struct link *l)
+porter_seat_keep(const struct link *l)
 {
 	int open = SEAT_OPEN;
 	sigset_t term;

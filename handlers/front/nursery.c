@@ -1,5 +1,5 @@
-/* The nursery of a listener: started, replaced, asked. */
-#include "front.h"
+/* The nurseries of a listener: started, replaced, asked. */
+#include "porter.h"
 
 #include "base/io.h"
 #include "base/log.h"
@@ -8,136 +8,126 @@
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* A file that is not there has a stamp, too. */
-static struct stamp
-stamp_of(const struct conf *c, const char *name)
+enum start_program
+porter_nursery_program(enum porter_nursery kind)
 {
-	struct stamp s = { 0 };
-	char path[PATH_MAX];
-	struct stat st;
-
-	if (name == NULL || conf_etc(c, name, path) == -1 || stat(path, &st) == -1)
-		return s;
-	s.inode = st.st_ino;
-	s.size = st.st_size;
-	s.changed = st.st_ctim;
-	return s;
+	return kind == PORTER_CHECKS	 ? START_CHECKERS
+	       : kind == PORTER_SESSIONS ? START_SESSIONS
+					 : START_LOGINS;
 }
 
 static bool
-is_same(const struct stamp *a, const struct stamp *b)
+is_stale(const struct nursery *n, uint64_t stamp)
 {
-	return a->inode == b->inode && a->size == b->size &&
-	       a->changed.tv_sec == b->changed.tv_sec &&
-	       a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
-struct conf_site
-front_pair(const struct conf *c, size_t i)
-{
-	const struct conf_site first[] = { { c->tls_cert, c->tls_key },
-		{ c->tls_cert2, c->tls_key2 } };
-
-	if (i < 2)
-		return first[i];
-	return i - 2 < c->nsites ? c->sites[i - 2]
-				 : (struct conf_site){ NULL, NULL };
-}
-
-static bool
-is_stale(const struct nursery *n, struct stamp now[FRONT_PAIRS][2])
-{
-	if (n->passed >= FRONT_NURSERY_CONNECTIONS ||
-	    io_now_ms() - n->born_ms >= FRONT_NURSERY_MS ||
-	    io_now_ms() >= n->key_until_ms)
-		return true;
-	for (size_t i = 0; i < FRONT_PAIRS; i++)
-		if (!is_same(&n->stamps[i][0], &now[i][0]) ||
-		    !is_same(&n->stamps[i][1], &now[i][1]))
-			return true;
-	return false;
+	return n->passed >= PORTER_NURSERY_CONNECTIONS ||
+	       io_now_ms() - n->born_ms >= PORTER_NURSERY_MS ||
+	       io_now_ms() >= n->key_until_ms || n->stamp != stamp;
 }
 
 /* A ticket of another service, of before a restart or of an older key finds
  * another key, always. */
 static int
-renew_key(struct nursery *n, const struct front *f)
+renew_key(struct nursery *n, const struct porter *p)
 {
 	if (getrandom(n->ticket_key, sizeof n->ticket_key, 0) !=
 	    (ssize_t)sizeof n->ticket_key)
 		return -1;
 	n->key_until_ms = INT64_MAX;
-	if (f->conf.tls_ticket_s > 0)
+	if (p->conf.tls_ticket_s > 0)
 		n->key_until_ms =
-		    io_now_ms() + (int64_t)f->conf.tls_ticket_s * 1000;
+		    io_now_ms() + (int64_t)p->conf.tls_ticket_s * 1000;
 	return 0;
 }
 
 void
-front_nursery_end(struct nursery *n)
+porter_nursery_end(struct nursery *n)
 {
 	if (n->sock != -1)
 		close(n->sock);
 	n->sock = -1;
-	n->pid = 0;
+}
+
+/* Its end of a pair, or -1: login programs then have no keys. */
+static int
+start_signers(void)
+{
+	int pair[2], process;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	process = porter_start(START_SIGNERS, NULL, &pair[1], 1);
+	close(pair[1]);
+	if (process != -1) {
+		close(process);
+		return pair[0];
+	}
+	log_error("no-nursery", "signer", errno);
+	close(pair[0]);
+	return -1;
+}
+
+/* 0, or -1 with errno. */
+static int
+start_program(const struct nursery *n, const struct porter *p, int end)
+{
+	int given[2] = { end, -1 }, process = -1;
+	bool login = n->kind == PORTER_LOGINS;
+
+	if (login)
+		given[1] = start_signers();
+	if (!login || io_send(n->sock, n->ticket_key, sizeof n->ticket_key,
+			  NULL, 0) == 0)
+		process = porter_start(porter_nursery_program(n->kind),
+		    NULL, given, given[1] == -1 ? 1 : 2);
+	io_close(given[1]);
+	io_close(process);
+	return process == -1 ? -1 : 0;
 }
 
 static void
-start(struct nursery *n, const struct front *f)
+start(struct nursery *n, const struct porter *p)
 {
-	int pair[2];
+	int pair[2], r;
 
-	n->pid = -1;
 	n->born_ms = io_now_ms();
-	if (n->kind != FRONT_LOGINS)
+	n->passed = 0;
+	if (n->kind != PORTER_LOGINS)
 		n->key_until_ms = INT64_MAX; /* it seals nothing */
-	if (io_now_ms() >= n->key_until_ms && renew_key(n, f) == -1)
+	if (io_now_ms() >= n->key_until_ms && renew_key(n, p) == -1)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return;
-	if (n->kind == FRONT_CHECKS)
-		n->pid = front_start_checkers(f, pair[1]);
-	else if (n->kind == FRONT_SESSIONS)
-		n->pid = front_start_sessions(f, pair[1]);
-	else if (io_send(pair[0], n->ticket_key, sizeof n->ticket_key, NULL,
-		     0) == 0)
-		n->pid = front_start_login(f, pair[1], -1, NULL);
-	close(pair[1]);
-	if (n->pid == -1)
-		log_error("no-nursery",
-		    n->kind == FRONT_CHECKS	? "checkpw"
-		    : n->kind == FRONT_SESSIONS ? f->service->session
-						: f->service->program,
-		    errno);
 	n->sock = pair[0];
-	n->passed = 0;
-	if (n->pid == -1)
-		front_nursery_end(n);
+	r = start_program(n, p, pair[1]);
+	io_close(pair[1]);
+	if (r == 0)
+		return;
+	log_error("no-nursery",
+	    n->kind == PORTER_CHECKS	 ? "checkpw"
+	    : n->kind == PORTER_SESSIONS ? p->service->session
+					 : p->service->program,
+	    errno);
+	porter_nursery_end(n);
 }
 
 void
-front_nursery_ready(struct nursery *n, const struct front *f)
+porter_nursery_ready(struct nursery *n, const struct porter *p,
+    const struct start_stamps *s)
 {
-	const struct conf *c = &f->conf;
-	struct stamp now[FRONT_PAIRS][2] = { 0 };
+	uint64_t stamp = s->program[porter_nursery_program(n->kind)];
 
-	for (size_t i = 0; n->kind == FRONT_LOGINS && i < 2 + c->nsites;
-	     i++) {
-		struct conf_site pair = front_pair(c, i);
-
-		now[i][0] = stamp_of(c, pair.cert);
-		now[i][1] = stamp_of(c, pair.key);
-	}
-	if (n->sock != -1 && is_stale(n, now))
-		front_nursery_end(n);
-	else if (n->sock == -1 && io_now_ms() - n->born_ms < FRONT_PAUSE_MS)
+	/* The key holder's files are as much its own. */
+	if (n->kind == PORTER_LOGINS)
+		stamp ^= s->program[START_SIGNERS];
+	if (n->sock != -1 && is_stale(n, stamp))
+		porter_nursery_end(n);
+	else if (n->sock == -1 && io_now_ms() - n->born_ms < PORTER_PAUSE_MS)
 		return; /* it has just failed: each on its own for a while */
 	if (n->sock == -1) {
-		memcpy(n->stamps, now, sizeof now);
-		start(n, f);
+		n->stamp = stamp;
+		start(n, p);
 	}
 	n->passed++;
 }
@@ -147,20 +137,31 @@ front_nursery_ready(struct nursery *n, const struct front *f)
  * read.  Where the nursery ends before it is there, the channel is closed.
  */
 int
-front_nursery_ask(int nursery, struct span packet, const int *fds, size_t nfds,
+porter_nursery_ask(int nursery, struct span packet, const int *fds, size_t nfds,
     const int pair[2])
 {
-	int64_t deadline = io_now_ms() + FRONT_HELLO_MS;
-	struct timeval t = { .tv_sec = FRONT_HELLO_MS / 1000 };
-	uint32_t hello;
-	int child;
+	struct timeval t = { .tv_sec = PORTER_HELLO_MS / 1000 };
 	int r = setsockopt(nursery, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
 
 	if (r == 0)
 		r = io_send(nursery, packet.p, packet.n, fds, nfds);
 	close(pair[1]);
-	if (r == -1 || io_wait(pair[0], POLLIN, deadline) == -1 ||
-	    io_recv(pair[0], &hello, sizeof hello, &child, 1) !=
+	return r == -1 ? -1 : porter_hello(pair[0], nursery);
+}
+
+int
+porter_hello(int sock, int process)
+{
+	struct pollfd p[2] = { { .fd = sock, .events = POLLIN },
+		{ .fd = process, .events = POLLIN } };
+	uint32_t hello;
+	int child = -1, r = 0;
+
+	do
+		r = poll(p, 2, PORTER_HELLO_MS);
+	while (r == -1 && errno == EINTR);
+	if (r <= 0 || p[0].revents == 0 ||
+	    io_recv(sock, &hello, sizeof hello, &child, 1) !=
 		(ssize_t)sizeof hello)
 		return -1;
 	return child;

@@ -1,11 +1,11 @@
 /* Who is at the other end. */
-#include "front.h"
+#include "porter.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 
 struct peer
-front_peer(const struct sockaddr_storage *a)
+porter_peer(const struct sockaddr_storage *a)
 {
 	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
@@ -28,15 +28,15 @@ front_peer(const struct sockaddr_storage *a)
 }
 
 void
-front_peer_text(const struct peer *p, char out[FRONT_PEER])
+porter_peer_text(const struct peer *p, char out[PORTER_PEER])
 {
-	if (inet_ntop(p->family, p->address, out, FRONT_PEER) == NULL)
-		snprintf(out, FRONT_PEER, "local");
+	if (inet_ntop(p->family, p->address, out, PORTER_PEER) == NULL)
+		snprintf(out, PORTER_PEER, "local");
 }
 
 /* Another process of this machine (RFC 1122 3.2.1.3, RFC 4291 2.5.3). */
 bool
-front_is_loopback(const struct peer *p)
+porter_is_loopback(const struct peer *p)
 {
 	static const unsigned char one[16] = { [15] = 1 };
 

@@ -1,5 +1,5 @@
 /* Connections that a proxy passes on. */
-#include "front.h"
+#include "porter.h"
 
 #include "base/log.h"
 
@@ -11,14 +11,14 @@ tell(const struct link *l)
 	struct log line;
 
 	log_start(&line, "refused");
-	log_str(&line, "service", l->front->service->name);
+	log_str(&line, "service", l->porter->service->name);
 	log_str(&line, "why", "connections_per_source");
 	log_str(&line, "source", l->peer);
 	log_end(&line);
 }
 
 bool
-front_is_proxy(const struct front *f, const struct peer *p)
+porter_is_proxy(const struct porter *f, const struct peer *p)
 {
 	return network_has(
 	    f->conf.proxies, f->conf.nproxies, p->family, p->address);
@@ -28,16 +28,16 @@ front_is_proxy(const struct front *f, const struct peer *p)
 static bool
 sit(const struct link *l, const struct peer *p)
 {
-	uint64_t most = l->front->conf.connections_per_source;
+	uint64_t most = l->porter->conf.connections_per_source;
 
 	if (l->seats == NULL)
 		return true;
 	/* Before counting, so that two that come at once see each other. */
-	front_seat_for(l->seat, p);
+	porter_seat_for(l->seat, p);
 	l->seat->pid = getpid();
-	if (front_seats_count(l->seats, p) <= most)
+	if (porter_seats_count(l->seats, p) <= most)
 		return true;
-	if (front_seats_may_tell(l->seats))
+	if (porter_seats_may_tell(l->seats))
 		tell(l);
 	return false;
 }
@@ -47,7 +47,7 @@ sit(const struct link *l, const struct peer *p)
  * clear_login stays as it is.
  */
 enum frame_status
-front_proxy(struct link *l, const struct frame_request *q)
+porter_proxy(struct link *l, const struct frame_request *q)
 {
 	struct peer p = { .family = q->n == 4 ? AF_INET : AF_INET6 };
 
@@ -57,6 +57,6 @@ front_proxy(struct link *l, const struct frame_request *q)
 	if (q->n == 0)
 		return FRAME_OK;
 	memcpy(p.address, q->data, q->n);
-	front_peer_text(&p, l->peer);
+	porter_peer_text(&p, l->peer);
 	return sit(l, &p) ? FRAME_OK : FRAME_REJECT;
 }

@@ -1,5 +1,5 @@
 /* Whom the connections of a listener count for. */
-#include "front.h"
+#include "porter.h"
 
 #include "base/io.h"
 
@@ -21,7 +21,7 @@ prefix(const struct peer *p)
 }
 
 struct seats *
-front_seats_new(size_t n)
+porter_seats_new(size_t n)
 {
 	size_t all = n + n / 4 + SPARE;
 	struct seats *s = mmap(NULL, sizeof *s + all * sizeof *s->all,
@@ -35,7 +35,7 @@ front_seats_new(size_t n)
 }
 
 void
-front_seat_for(struct seat *seat, const struct peer *p)
+porter_seat_for(struct seat *seat, const struct peer *p)
 {
 	bool counts = p->family == AF_INET || p->family == AF_INET6;
 
@@ -45,7 +45,7 @@ front_seat_for(struct seat *seat, const struct peer *p)
 }
 
 struct seat *
-front_seats_take(struct seats *s, const struct peer *p)
+porter_seats_take(struct seats *s, const struct peer *p)
 {
 	struct seat *seat = s->all;
 
@@ -53,12 +53,12 @@ front_seats_take(struct seats *s, const struct peer *p)
 		seat++;
 	seat->stage = SEAT_OPEN;
 	seat->since_ms = io_now_ms();
-	front_seat_for(seat, p);
+	porter_seat_for(seat, p);
 	return seat;
 }
 
 uint64_t
-front_seats_count(const struct seats *s, const struct peer *p)
+porter_seats_count(const struct seats *s, const struct peer *p)
 {
 	uint64_t n = 0, address = prefix(p);
 
@@ -77,10 +77,10 @@ front_seats_count(const struct seats *s, const struct peer *p)
 }
 
 bool
-front_seats_may_tell(struct seats *s)
+porter_seats_may_tell(struct seats *s)
 {
 	int64_t last = s->told_ms, now = io_now_ms();
 
-	return (last == 0 || now >= last + FRONT_PAUSE_MS) &&
+	return (last == 0 || now >= last + PORTER_PAUSE_MS) &&
 	       atomic_compare_exchange_strong(&s->told_ms, &last, now);
 }

@@ -1,224 +1,109 @@
-/* One connection: start the login program, answer its frames. */
-#include "front.h"
+/* One connection: have the login program started, answer its frames. */
+#include "porter.h"
 
 #include "auth/sasl.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/priv.h"
-#include "base/proc.h"
-#include "net/sign.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Who is there, and may a password of theirs come in clear? */
 static int
 find_peer(struct link *l)
 {
-	enum conf_clear clear = l->front->conf.clear_login;
+	enum conf_clear clear = l->porter->conf.clear_login;
 	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof a;
 	struct peer p;
 
 	if (getpeername(l->sock, (struct sockaddr *)&a, &n) == -1)
 		return -1;
-	p = front_peer(&a);
-	l->proxied = front_is_proxy(l->front, &p);
-	front_peer_text(&p, l->peer);
+	p = porter_peer(&a);
+	l->proxied = porter_is_proxy(l->porter, &p);
+	porter_peer_text(&p, l->peer);
 	l->clear_login = clear == CLEAR_ALWAYS ||
 			 (clear == CLEAR_LOOPBACK && !l->proxied &&
-			     front_is_loopback(&p));
+			     porter_is_loopback(&p));
 	return 0;
 }
 
-/* A file for the login program; absent is no error here. */
+/* With the connection, and the child's end of its channel. */
 static int
-open_for_child(const struct front *f, const char *name)
-{
-	char path[PATH_MAX];
-	int fd = -1;
-
-	if (name == NULL)
-		return -1;
-	if (conf_etc(&f->conf, name, path) == 0)
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd == -1 && errno != ENOENT)
-		log_error("unreadable", name, errno);
-	return fd;
-}
-
-/* The end of the login program, or -1: no TLS then. */
-static int
-start_signer(const struct front *f, bool nursery)
-{
-	const char *env[] = { FRONT_ENV NULL };
-	const char *argv[5] = { NULL };
-	char path[PATH_MAX];
-	int pair[2];
-	int fds[SIGN_FDS] = { -1, -1, 2, -1 };
-	struct proc p = { .path = path,
-		.argv = argv,
-		.envp = env,
-		.fds = fds,
-		.nfds = SIGN_KEY_FD + 2 + f->conf.nsites,
-		.uid = f->key.uid,
-		.gid = f->key.gid,
-		.keep_chroot = f->root,
-		.lazy = nursery ? 0 : SIGN_SOCKET_FD };
-	size_t n = 0;
-	bool started = false;
-
-	for (size_t i = SIGN_KEY_FD; i < p.nfds; i++) {
-		fds[i] = open_for_child(
-		    f, front_pair(&f->conf, i - SIGN_KEY_FD).key);
-		started |= fds[i] != -1;
-	}
-	argv[n++] = path;
-	if (nursery)
-		argv[n++] = "-n";
-	if (f->conf.root[0] != '\0') {
-		argv[n++] = "-r";
-		argv[n++] = f->conf.root;
-	}
-	if (started && (started = socketpair(AF_UNIX,
-			    SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)) {
-		fds[SIGN_SOCKET_FD] = pair[1];
-		started = conf_program(&f->conf, "signer", path) == 0 &&
-			  proc_spawn(&p) != -1;
-		if (!started)
-			close(pair[0]);
-	}
-	for (size_t i = SIGN_SOCKET_FD; i < p.nfds; i++)
-		if (fds[i] != -1)
-			close(fds[i]);
-	return started ? pair[0] : -1;
-}
-
-pid_t
-front_start_login(
-    const struct front *f, int channel, int users, const struct link *l)
-{
-	const char *env[] = { FRONT_ENV l ? NULL : FRONT_NURSERY_ENV, NULL };
-	const char *argv[9] = { NULL };
-	char path[PATH_MAX];
-	int fds[FRAME_SITES_FD + CONF_SITES] = { l ? l->sock : -1,
-		l ? l->sock : -1, 2, channel,
-		open_for_child(f, f->conf.tls_cert),
-		start_signer(f, l == NULL), users,
-		open_for_child(f, f->conf.tls_cert2), -1 };
-	struct proc p = { .path = path,
-		.argv = argv,
-		.envp = env,
-		.fds = fds,
-		.nfds = FRAME_SITES_FD + f->conf.nsites,
-		.uid = f->net.uid,
-		.gid = f->net.gid,
-		.keep_chroot = f->root };
-	size_t n = 0;
-	pid_t pid = -1;
-
-	for (size_t i = 0; i < f->conf.nsites; i++)
-		fds[FRAME_SITES_FD + i] =
-		    open_for_child(f, f->conf.sites[i].cert);
-	argv[n++] = path;
-	if (f->conf.root[0] != '\0') {
-		argv[n++] = "-r";
-		argv[n++] = f->conf.root;
-	}
-	if (l == NULL)
-		argv[n++] = "-n";
-	if (l && l->clear_login)
-		argv[n++] = "-c";
-	if (l && l->proxied)
-		argv[n++] = "-p";
-	argv[n++] = f->service->name;
-	if (l)
-		argv[n++] = l->peer;
-	if (conf_program(&f->conf, f->service->program, path) == 0)
-		pid = proc_spawn(&p);
-	for (size_t i = FRAME_CERT_FD; i < p.nfds; i++)
-		if (i != FRAME_USERS_FD && fds[i] != -1)
-			close(fds[i]);
-	return pid;
-}
-
-/* With the connection, the child's end of its channel, and users.cdb. */
-static int
-ask_nursery(const struct link *l, int nursery, const int pair[2], int users)
+ask_nursery(const struct link *l, int nursery, const int pair[2])
 {
 	struct frame_connection c = { .clear_login = l->clear_login,
 		.proxied = l->proxied };
-	const int fds[] = { l->sock, pair[1], users };
+	const int fds[] = { l->sock, pair[1] };
 
 	memcpy(c.peer, l->peer, sizeof l->peer);
-	return front_nursery_ask(nursery, span_of((const char *)&c, sizeof c),
-	    fds, users == -1 ? 2 : 3, pair);
+	return porter_nursery_ask(nursery,
+	    span_of((const char *)&c, sizeof c), fds, 2, pair);
+}
+
+/* A key holder is started for it when it asks, which is not for sure. */
+static int
+start_one(struct link *l, int end)
+{
+	const char *args[4] = { NULL };
+	int signer[2], process;
+	size_t n = 0;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, signer) == -1)
+		return -1;
+	if (l->clear_login)
+		args[n++] = "-c";
+	if (l->proxied)
+		args[n++] = "-p";
+	args[n++] = l->peer;
+	process = porter_start(START_LOGIN, args,
+	    (const int[]){ end, signer[0], l->sock }, 3);
+	io_close(end);
+	io_close(signer[0]);
+	l->signer = signer[1];
+	return process;
 }
 
 /* 0, or -1: no process descriptor. */
 static int
-find_child(struct link *l, int users)
+start_child(struct link *l)
 {
-	int nursery = l->nursery[FRONT_LOGINS], pair[2];
+	int nursery = l->nursery ? l->nursery[PORTER_LOGINS].sock : -1;
+	int pair[2];
 
 	/* The second time it is a program of its own. */
-	for (; l->child == -1; nursery = -1) {
+	for (int tries = nursery == -1 ? 1 : 2; l->child == -1 && tries > 0;
+	     tries--) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
 			pair) == -1)
 			return -1;
 		l->channel = pair[0];
-		if (nursery != -1) {
-			l->child = ask_nursery(l, nursery, pair, users);
-			if (l->child == -1)
-				close(pair[0]);
-			close(nursery);
-			continue;
-		}
-		l->own = front_start_login(l->front, pair[1], users, l);
-		close(pair[1]);
-		if (l->own == -1)
-			return -1;
-		l->child = (int)syscall(SYS_pidfd_open, l->own, 0);
-		return l->child == -1 ? -1 : 0;
+		l->child = tries == 2 ? ask_nursery(l, nursery, pair)
+				      : start_one(l, pair[1]);
+		if (l->child == -1)
+			io_close(pair[0]);
 	}
-	return 0;
+	io_close(nursery);
+	return l->child == -1 ? -1 : 0;
 }
 
-static int
-start_child(struct link *l)
+static void
+start_signer(struct link *l)
 {
-	bool smtp = l->front->service->session == NULL;
-	int users = smtp ? open_for_child(l->front, "users.cdb") : -1;
-	int r = find_child(l, users);
+	int process =
+	    porter_start(START_SIGNER, NULL, &l->signer, 1);
 
-	if (users != -1)
-		close(users);
-	return r;
-}
-
-/* 0 when the process is gone and reaped, -1 at the deadline. */
-static int
-wait_for(pid_t pid, int64_t deadline_ms)
-{
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	int r = fd == -1 ? -1 : io_wait(fd, POLLIN, deadline_ms);
-
-	if (fd != -1)
-		close(fd);
-	if (r == 0)
-		(void)proc_wait(pid);
-	return r;
+	io_close(process);
+	close(l->signer);
+	l->signer = -1;
 }
 
 int
-front_answer(
+porter_answer(
     const struct link *l, enum frame_status status, const char *user, int fd)
 {
 	struct frame_reply a = { .status = status };
@@ -245,7 +130,7 @@ is_try_in_order(const struct link *l, const struct frame_request *q)
 	for (size_t i = 0; i < FRAME_BINDINGS; i++)
 		if (q->bindings[i].n > sizeof q->bindings[i].data)
 			return false;
-	return l->tries < l->front->conf.auth_tries &&
+	return l->tries < l->porter->conf.auth_tries &&
 	       q->mechanism < SASL_MECHANISMS;
 }
 
@@ -253,7 +138,7 @@ is_try_in_order(const struct link *l, const struct frame_request *q)
 static bool
 is_auth_in_order(const struct link *l, const struct frame_request *q)
 {
-	const struct service *s = l->front->service;
+	const struct service *s = l->porter->service;
 	struct span tag = span_of(q->tag, strnlen(q->tag, sizeof q->tag));
 
 	for (size_t i = 0; i < tag.n; i++)
@@ -274,73 +159,66 @@ authenticate(struct link *l, const struct frame_request *q)
 	if (!is_auth_in_order(l, q))
 		return VIOLATION;
 	if (q->type == FRAME_CANCEL) {
-		front_check_end(l);
-		return front_answer(l, FRAME_REJECT, NULL, -1) == 0 ? GO_ON : DONE;
+		porter_check_end(l);
+		return porter_answer(l, FRAME_REJECT, NULL, -1) == 0 ? GO_ON : DONE;
 	}
 	l->tries += q->type == FRAME_AUTH;
-	if (front_check(l, q, &v) == FRAME_MORE)
+	if (porter_check(l, q, &v) == FRAME_MORE)
 		return pass_on(l, &v);
 	if (v.status != FRAME_OK)
-		return front_answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
-	if (!front_seat_keep(l))
+		return porter_answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
+	if (!porter_seat_keep(l))
 		return LOST;
-	if (l->front->service->session)
-		return front_session(l, q, &v);
+	if (l->porter->service->session)
+		return porter_session(l, q, &v);
+	porter_check_end(l);
 	l->logged_in = true;
 	memcpy(l->user, v.user, sizeof l->user);
-	return front_answer(l, FRAME_OK, l->user, -1) == 0 ? GO_ON : DONE;
+	return porter_answer(l, FRAME_OK, l->user, -1) == 0 ? GO_ON : DONE;
 }
 
-static pid_t
-start_enqueue(const struct link *l, int end)
+/* It has the socket's other end for as long as it lives. */
+static int
+start_enqueue(struct link *l, int end)
 {
-	const struct front *f = l->front;
-	char user[FRAME_USER + 16], peer[FRONT_PEER + 16];
-	char path[PATH_MAX], root[PATH_MAX + 16];
-	const char *argv[] = { path, NULL };
-	const char *env[] = { FRONT_ENV peer, NULL, NULL, NULL };
-	int fds[] = { end, end, 2 };
-	struct proc p = { .path = path,
-		.argv = argv,
-		.envp = env,
-		.fds = fds,
-		.nfds = 3,
-		.uid = f->queue.uid,
-		.gid = f->queue.gid };
-	size_t n = sizeof env / sizeof *env - 3;
+	const char *const args[] = { l->peer, l->logged_in ? l->user : NULL,
+		NULL };
 
-	snprintf(peer, sizeof peer, "SUBMIT_PEER=%s", l->peer);
-	snprintf(user, sizeof user, "SUBMIT_USER=%s", l->user);
-	snprintf(root, sizeof root, "POSTERN_ROOT=%s", f->conf.root);
-	if (l->logged_in)
-		env[n++] = user;
-	if (f->conf.root[0] != '\0')
-		env[n++] = root;
-	return conf_program(&f->conf, "enqueue", path) == 0 ? proc_spawn(&p)
-							    : -1;
+	l->enqueue = porter_start(START_ENQUEUE, args, &end, 1);
+	return l->enqueue;
+}
+
+/* 0 when there is none any more. */
+static int
+end_enqueue(struct link *l)
+{
+	if (l->enqueue == -1)
+		return 0;
+	if (io_wait(l->enqueue, POLLIN, io_now_ms() + PORTER_ENQUEUE_MS) == -1)
+		return -1;
+	close(l->enqueue);
+	l->enqueue = -1;
+	return 0;
 }
 
 static enum next
 enqueue(struct link *l, const struct frame_request *q)
 {
-	const struct service *s = l->front->service;
+	const struct service *s = l->porter->service;
 	enum frame_status status = FRAME_TEMPFAIL;
 	int pair[2], r;
 
 	if (s->session || (s->kind == SERVICE_SUBMISSION && !l->logged_in) ||
 	    q->n != 0)
 		return VIOLATION;
-	if (l->enqueue > 0 &&
-	    wait_for(l->enqueue, io_now_ms() + FRONT_ENQUEUE_MS) == -1)
-		return front_answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
-	l->enqueue = 0;
+	if (end_enqueue(l) == -1)
+		return porter_answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return front_answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
-	l->enqueue = start_enqueue(l, pair[1]);
-	close(pair[1]);
-	if (l->enqueue != -1)
+		return porter_answer(l, status, NULL, -1) == 0 ? GO_ON : DONE;
+	if (start_enqueue(l, pair[1]) != -1)
 		status = FRAME_OK;
-	r = front_answer(l, status, NULL, status == FRAME_OK ? pair[0] : -1);
+	close(pair[1]);
+	r = porter_answer(l, status, NULL, status == FRAME_OK ? pair[0] : -1);
 	close(pair[0]);
 	return r == 0 ? GO_ON : DONE;
 }
@@ -352,33 +230,37 @@ take_proxy(struct link *l, const struct frame_request *q)
 	enum frame_status s = FRAME_TEMPFAIL;
 
 	if (l->proxied && q->type == FRAME_PROXY)
-		s = front_proxy(l, q);
+		s = porter_proxy(l, q);
 	if (s == FRAME_TEMPFAIL)
 		return VIOLATION;
-	return front_answer(l, s, NULL, -1) == 0 && s == FRAME_OK ? GO_ON : DONE;
+	return porter_answer(l, s, NULL, -1) == 0 && s == FRAME_OK ? GO_ON : DONE;
 }
 
 /* 0, or -1 with errno ETIMEDOUT, ECANCELED (the seat is lost) or another. */
 static int
-wait_frame(const struct link *l, int64_t deadline_ms)
+wait_frame(struct link *l, int64_t deadline_ms)
 {
-	struct pollfd p[2] = { { .fd = l->channel, .events = POLLIN },
-		{ .fd = l->lost, .events = POLLIN } };
-	int r = 0;
+	struct pollfd p[3] = { { .fd = l->channel, .events = POLLIN },
+		{ .fd = l->lost, .events = POLLIN },
+		{ .fd = l->signer, .events = POLLIN } };
 
-	while (r == 0 || (r == -1 && errno == EINTR)) {
+	do {
 		int64_t left = deadline_ms - io_now_ms();
 
 		if (deadline_ms >= 0 && left <= 0) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
-		r = poll(p, 2, deadline_ms < 0 ? -1 : (int)left);
-	}
-	if (r == -1 || p[1].revents == 0)
-		return r == -1 ? -1 : 0;
+		if (poll(p, 3, deadline_ms < 0 ? -1 : (int)left) == -1 &&
+		    errno != EINTR)
+			return -1;
+		if (p[2].revents & POLLIN)
+			start_signer(l);
+		if (p[2].revents)
+			p[2].fd = -1;
+	} while (p[0].revents == 0 && p[1].revents == 0);
 	errno = ECANCELED;
-	return -1;
+	return p[1].revents ? -1 : 0;
 }
 
 static enum next
@@ -406,37 +288,52 @@ next_frame(struct link *l, int64_t deadline_ms)
 }
 
 static void
-end_child(const struct link *l, int signal)
-{
-	(void)priv_kill_fd(l->child, signal);
-}
-
-static void
 tell_violation(const struct link *l)
 {
 	struct log line;
 
 	log_start(&line, "login-program-ended");
-	log_str(&line, "service", l->front->service->name);
+	log_str(&line, "service", l->porter->service->name);
 	log_str(&line, "peer", l->peer);
 	log_end(&line);
 }
 
-int
-front_serve(const struct front *f, int sock, const struct helpers *h)
+/* True: the connection was not as it should be. */
+static bool
+end(struct link *l, enum next next)
 {
-	struct link l = { .front = f,
+	porter_check_end(l);
+	if (next == PASSED)
+		return false;
+	if (next == VIOLATION) {
+		tell_violation(l);
+		porter_kill(l->child);
+	}
+	/* An honest program sees that its client is gone. */
+	if (next == LOST)
+		(void)shutdown(l->sock, SHUT_RDWR);
+	(void)io_wait(l->child, POLLIN, -1);
+	close(l->sock);
+	(void)end_enqueue(l);
+	return next == VIOLATION;
+}
+
+int
+porter_serve(const struct porter *p, int sock, const struct helpers *h)
+{
+	struct link l = { .porter = p,
 		.sock = sock,
-		.child = -1,
+		.nursery = h ? h->nursery : NULL,
 		.moves = h ? h->moves : -1,
+		.child = -1,
+		.signer = -1,
+		.enqueue = -1,
 		.seats = h ? h->seats : NULL,
 		.seat = h ? h->seat : NULL,
 		.check.sock = -1 };
 	int64_t deadline = -1;
 	enum next next = GO_ON;
 
-	for (int i = 0; i < FRONT_NURSERIES; i++)
-		l.nursery[i] = h ? h->nursery[i].sock : -1;
 	/* The last, small piece of an answer does not wait until the client
 	 * has told that it has the one before.  Not TCP: no matter. */
 	(void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 },
@@ -447,24 +344,12 @@ front_serve(const struct front *f, int sock, const struct helpers *h)
 			return 0;
 		err_die_sys(EXIT_NEVER, "the connection");
 	}
-	if (front_seat_watch(&l) == -1 || start_child(&l) == -1)
-		err_die_sys(EXIT_LATER, "start %s", f->service->program);
-	if (f->service->session)
-		deadline = io_now_ms() + FRONT_GRACE_MS +
-			   (int64_t)f->conf.login_s * 1000;
+	if (porter_seat_watch(&l) == -1 || start_child(&l) == -1)
+		err_die_sys(EXIT_LATER, "start %s", p->service->program);
+	if (p->service->session)
+		deadline = io_now_ms() + PORTER_GRACE_MS +
+			   (int64_t)p->conf.login_s * 1000;
 	while (next == GO_ON)
 		next = next_frame(&l, deadline);
-	front_check_end(&l);
-	if (next == PASSED)
-		return 0;
-	if (next == VIOLATION)
-		tell_violation(&l);
-	if (next == VIOLATION || next == LOST)
-		end_child(&l, next == LOST ? SIGTERM : SIGKILL);
-	(void)io_wait(l.child, POLLIN, -1);
-	/* Who adopts orphans need not reap them. */
-	close(l.sock);
-	if (l.enqueue > 0)
-		(void)wait_for(l.enqueue, io_now_ms() + FRONT_ENQUEUE_MS);
-	return next == VIOLATION ? EXIT_LATER : 0;
+	return end(&l, next) ? EXIT_LATER : 0;
 }

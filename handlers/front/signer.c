@@ -2,16 +2,14 @@
  * signer: holds the private keys of TLS and signs handshakes with them.
  *
  * Reads:   the keys on fd 4 and above; requests on fd 3 and on the sockets that
- *          come over it (net/sign.h); postern.conf
+ *          come over it (net/sign.h)
  * Writes:  signatures to who asked; the log on fd 2
  * Runs as: postern.conf's key_user, jailed before the first request
  * Exits:   0 nobody can ask any more; 100 usage; 111 a fault
  */
-#include "base/conf.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/jail.h"
-#include "base/priv.h"
 #include "base/log.h"
 #include "net/sign.h"
 
@@ -155,42 +153,25 @@ run(struct signer *s)
 	}
 }
 
-/* Before it reads the keys. */
-static void
-leave(const char *root)
-{
-	char error[CONF_ERROR], empty[PATH_MAX];
-	struct conf c;
-
-	if (conf_load(&c, root, error) == -1)
-		err_die(EXIT_NEVER, "%s", error);
-	if (conf_path(&c, "run/postern/empty", empty) == -1 ||
-	    jail_leave(empty) == -1)
-		err_die_sys(EXIT_LATER, "jail");
-}
-
 int
 main(int argc, char *argv[])
 {
 	const struct jail jail = { .kind = JAIL_SECRET };
 	struct signer s = { 0 };
-	const char *root = "";
 	int option, landlock;
 
 	err_program("signer");
-	if (priv_effect(false) == -1)
-		err_die_sys(EXIT_LATER, "capabilities");
-	while ((option = getopt(argc, argv, "nr:")) != -1)
+	while ((option = getopt(argc, argv, "n")) != -1)
 		if (option == 'n')
 			s.nursery = true;
-		else if (option == 'r')
-			root = optarg;
 		else
-			err_die(EXIT_NEVER, "usage: signer [-n] [-r root]");
+			err_die(EXIT_NEVER, "usage: signer [-n]");
 	if (argc != optind)
-		err_die(EXIT_NEVER, "usage: signer [-n] [-r root]");
+		err_die(EXIT_NEVER, "usage: signer [-n]");
 	signal(SIGPIPE, SIG_IGN);
-	leave(root);
+	/* Before it reads the keys. */
+	if (jail_leave() == -1)
+		err_die_sys(EXIT_LATER, "jail");
 	for (int i = 0; i < SIGN_KEYS; i++)
 		if (fcntl(SIGN_KEY_FD + i, F_GETFD) != -1)
 			s.keys[i] = load(SIGN_KEY_FD + i);

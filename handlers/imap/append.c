@@ -93,7 +93,7 @@ take_message(struct imap *s, struct append *a)
 		size_t n = left < SHOWN_PIECE ? (size_t)left : SHOWN_PIECE;
 		struct span bytes;
 		int64_t slow = conf_data_deadline(
-		    s->conf, start, s->append_size - left);
+		    &s->pace, start, s->append_size - left);
 		int r;
 
 		/* A trickle ends here and does not hold the file open. */
@@ -172,7 +172,7 @@ after_message(struct imap *s, struct append *a)
 static bool
 is_refused(struct imap *s, struct append *a)
 {
-	if (s->append_size > s->conf->message_size) {
+	if (s->append_size > s->message_size) {
 		a->no_code = "TOOBIG";
 		a->no_text = "The message is too large";
 	} else if (s->append_size == 0) {
@@ -218,7 +218,7 @@ cmd_append(struct imap *s, struct parse *p)
 	}
 	refused = is_refused(s, &a);
 	if (refused && (s->append == LITERAL_SYNC ||
-			   s->append_size > s->conf->message_size)) {
+			   s->append_size > s->message_size)) {
 		refuse_now(s, &a);
 		if (s->append != LITERAL_SYNC)
 			reply_bye(s, "the message is too large");

@@ -103,7 +103,7 @@ cmd_idle(struct imap *s, struct parse *p)
 		return;
 	}
 	out_str(&s->out, "+ idling\r\n");
-	in_deadline(&s->in, (int64_t)s->conf->imap_idle_s * 1000);
+	in_deadline(&s->in, s->idle_ms);
 	r = watch_mailbox(s);
 	if (s->done)
 		return;

@@ -22,8 +22,8 @@
 
 #include "base/err.h"
 #include "base/jail.h"
+#include "base/conf.h"
 #include "base/log.h"
-#include "base/priv.h"
 #include "net/session.h"
 #include "session.h"
 #include "store/quota.h"
@@ -128,7 +128,7 @@ serve(struct imap *s, const char *tag, bool terminal)
 _Noreturn static void
 usage(void)
 {
-	err_die(EXIT_NEVER, "usage: imapd [-r root] {maildir | -n}");
+	err_die(EXIT_NEVER, "usage: imapd [-r root] maildir");
 }
 
 /* Who may be served, on fd 0. */
@@ -142,51 +142,66 @@ begin(void)
 	return tag;
 }
 
+/* By hand, or by a program with a login of its own. */
+static const char *
+begin_alone(struct imap *s, int argc, char **argv, const char **tag)
+{
+	char error[CONF_ERROR];
+	const char *root = NULL;
+	struct conf conf;
+	int c;
+
+	if (log_rescue_stderr() == -1)
+		exit(EXIT_LATER);
+	while ((c = getopt(argc, argv, "r:")) != -1)
+		if (c == 'r')
+			root = optarg;
+		else
+			usage();
+	if (optind + 1 != argc)
+		usage();
+	*tag = begin();
+	if (conf_load(&conf, root, error) == -1)
+		cannot_serve(*tag, "configuration", error);
+	s->idle_ms = (int64_t)conf.imap_idle_s * 1000;
+	s->message_size = conf.message_size;
+	s->pace = conf.pace;
+	arena_free(&conf.arena);
+	return argv[optind];
+}
+
 int
 main(int argc, char **argv)
 {
-	char error[CONF_ERROR];
-	const char *root = NULL, *tag = NULL;
+	const char *maildir, *tag = NULL;
 	struct frame_session passed;
-	struct conf conf;
-	struct imap s = { .conf = &conf };
-	bool nursery = false, terminal;
-	int c, r;
+	struct imap s = { 0 };
+	bool terminal;
+	int r;
 
 	err_program("imapd");
 	/* By itself malloc would keep what a command on a large mailbox used:
 	 * a session sits idle for days. */
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
-	if (log_rescue_stderr() == -1)
-		return EXIT_LATER;
-	while ((c = getopt(argc, argv, "nr:")) != -1)
-		if (c == 'r')
-			root = optarg;
-		else if (c == 'n')
-			nursery = true;
-		else
-			usage();
-	if (optind + !nursery != argc)
-		usage();
-	if (nursery && priv_limit_to_users() == -1)
-		err_die_sys(EXIT_LATER, "capabilities");
-	if (!nursery)
-		tag = begin();
-	if (conf_load(&conf, root, error) == -1)
-		cannot_serve(tag, "configuration", error);
-	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
 	/* Read the time zone while its file can be read. */
 	tzset();
-	if (nursery) {
-		r = session_nursery(&passed);
-		if (r == -1)
-			err_die_sys(EXIT_LATER, "nursery");
-		if (r == 0)
-			return 0;
+	r = session_passed(argc, argv, &passed);
+	if (r == -1)
+		err_die_sys(EXIT_LATER, "session");
+	if (r == 0)
+		return 0;
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	if (r == 1) {
 		tag = begin();
+		s.idle_ms = (int64_t)passed.idle_s * 1000;
+		s.message_size = passed.message_size;
+		s.pace = passed.pace;
+		maildir = passed.maildir;
+	} else {
+		maildir = begin_alone(&s, argc, argv, &tag);
 	}
-	terminal = !nursery && isatty(0); /* no question for a jail */
-	open_maildir(&s, tag, nursery ? passed.maildir : argv[optind]);
+	terminal = r != 1 && isatty(0); /* no question for a jail */
+	open_maildir(&s, tag, maildir);
 	serve(&s, tag, terminal);
 	return 0;
 }

@@ -317,7 +317,7 @@ read_rest(struct imap *s, struct span line)
 void
 session_hurry(struct imap *s)
 {
-	in_deadline(&s->in, (int64_t)s->conf->command_s * 1000);
+	in_deadline(&s->in, (int64_t)s->pace.command_s * 1000);
 }
 
 /* The idle time runs until a command begins; then it has its own. */
@@ -326,7 +326,7 @@ wait_for_command(struct imap *s)
 {
 	int r = 1;
 
-	in_deadline(&s->in, (int64_t)s->conf->imap_idle_s * 1000);
+	in_deadline(&s->in, s->idle_ms);
 	if (s->in.start == s->in.end) {
 		if (wait_for_input(s) == -1)
 			return -1;

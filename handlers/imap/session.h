@@ -7,9 +7,9 @@
 #ifndef POSTERN_IMAP_SESSION_H
 #define POSTERN_IMAP_SESSION_H
 
+#include "base/conf.h"
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/conf.h"
 #include "base/in.h"
 #include "base/out.h"
 #include "known.h"
@@ -35,7 +35,9 @@ enum {
 };
 
 struct imap {
-	const struct conf *conf;
+	int64_t idle_ms;       /* then a client that is silent is left */
+	uint64_t message_size; /* of one message, bytes */
+	struct conf_pace pace;
 	struct in in;
 	struct out out;
 	struct arena arena; /* of the command */

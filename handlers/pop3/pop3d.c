@@ -18,7 +18,6 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "base/log.h"
-#include "base/priv.h"
 #include "net/session.h"
 
 #include <errno.h>
@@ -204,7 +203,7 @@ session(struct pop3 *p, const char *maildir)
 static void
 usage(void)
 {
-	err_die(EXIT_NEVER, "usage: pop3d [-r root] {MAILDIR | -n}");
+	err_die(EXIT_NEVER, "usage: pop3d [-r root] MAILDIR");
 }
 
 /* The rest of postern.conf is not ours. */
@@ -217,11 +216,41 @@ read_conf(struct pop3 *p, const char *root)
 	if (conf_load(&conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	p->idle_ms = (int64_t)conf.pop3_idle_s * 1000;
-	p->command_ms = (int64_t)conf.command_s * 1000;
+	p->command_ms = (int64_t)conf.pace.command_s * 1000;
 	p->mechanisms = conf.mechanisms;
 	if (span_copy(span_str(conf.pop3_uidl), p->uidl, sizeof p->uidl) == -1)
 		err_die(EXIT_LATER, "pop3_uidl: too long");
 	arena_free(&conf.arena);
+}
+
+/* By hand, or by a program with a login of its own: the Maildir. */
+static const char *
+begin_alone(struct pop3 *p, int argc, char **argv)
+{
+	const char *root = NULL;
+	int c;
+
+	while ((c = getopt(argc, argv, "r:")) != -1)
+		if (c == 'r')
+			root = optarg;
+		else
+			usage();
+	if (argc - optind != 1)
+		usage();
+	if (log_rescue_stderr() == -1)
+		exit(EXIT_LATER);
+	read_conf(p, root);
+	return argv[optind];
+}
+
+static const char *
+begin_passed(struct pop3 *p, const struct frame_session *passed)
+{
+	p->idle_ms = (int64_t)passed->idle_s * 1000;
+	p->command_ms = (int64_t)passed->pace.command_s * 1000;
+	p->mechanisms = passed->mechanisms;
+	memcpy(p->uidl, passed->uidl, sizeof p->uidl);
+	return passed->maildir;
 }
 
 static void
@@ -236,49 +265,27 @@ set_up(struct pop3 *p, struct buf *memory, bool terminal)
 	p->piece = m + INPUT_SIZE + OUTPUT_SIZE;
 }
 
-/* False in the nursery, when it is done. */
-static bool
-be_born(struct frame_session *passed)
-{
-	int r = session_nursery(passed);
-
-	if (r == -1)
-		err_die_sys(EXIT_LATER, "nursery");
-	return r == 1;
-}
-
 int
 main(int argc, char **argv)
 {
 	struct pop3 p = { 0 };
 	struct buf memory = buf_new(MEMORY_SIZE);
 	struct frame_session passed;
-	const char *root = NULL, *maildir;
-	bool nursery = false;
-	int c;
+	const char *maildir;
+	int r;
 
 	err_program("pop3d");
-	while ((c = getopt(argc, argv, "nr:")) != -1)
-		if (c == 'r')
-			root = optarg;
-		else if (c == 'n')
-			nursery = true;
-		else
-			usage();
-	if (argc - optind != !nursery)
-		usage();
-	if (log_rescue_stderr() == -1)
-		return EXIT_LATER;
-	if (nursery && priv_limit_to_users() == -1)
-		err_die_sys(EXIT_LATER, "capabilities");
-	signal(SIGPIPE, SIG_IGN);
-	read_conf(&p, root);
-	if (nursery && !be_born(&passed))
+	r = session_passed(argc, argv, &passed);
+	if (r == -1)
+		err_die_sys(EXIT_LATER, "session");
+	if (r == 0)
 		return 0;
-	maildir = nursery ? passed.maildir : argv[optind];
+	signal(SIGPIPE, SIG_IGN);
+	maildir = r == 1 ? begin_passed(&p, &passed)
+			 : begin_alone(&p, argc, argv);
 	refuse_root();
 	p.logged_in = getenv("AUTH_TAG") != NULL;
-	set_up(&p, &memory, !nursery && isatty(0));
+	set_up(&p, &memory, r != 1 && isatty(0));
 	enter_jail(maildir);
 	return session(&p, maildir);
 }

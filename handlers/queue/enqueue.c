@@ -2,8 +2,8 @@
  * enqueue: adds one message to the queue.
  *
  * Reads:   fd 0, a stream socket that speaks queue/submit.h; postern.conf;
- *          SUBMIT_USER and SUBMIT_PEER (who sends, set by the parent);
- *          without both, who is at the other end of a local socket.
+ *          who sends, as arguments; without these, who is at the other end of
+ *          a local socket.
  * Writes:  var/spool/postern; one line to fd 0: K, Z or D.
  * Runs as: the owner of the queue.
  * Exits:   0 the message is on the disk; 100 refused; 111 try later.
@@ -101,9 +101,9 @@ bad_stream(struct enqueue *q)
 /* From our parent, but it may hold what a client said: one bad byte and it
  * is not there. */
 static struct span
-from_parent(const char *name)
+from_parent(const char *text)
 {
-	struct span s = span_str(getenv(name));
+	struct span s = span_str(text);
 
 	if (s.n > ENVELOPE_FIELD)
 		s.n = 0;
@@ -118,16 +118,15 @@ from_parent(const char *name)
  * users, but the kernel does.
  */
 static void
-find_sender(struct enqueue *q)
+find_sender(struct enqueue *q, char **operands)
 {
 	struct ucred peer;
 	socklen_t n = sizeof peer;
 	const struct passwd *pw;
 
-	q->user = from_parent("SUBMIT_USER");
-	q->peer = from_parent("SUBMIT_PEER");
-	if (getenv("SUBMIT_USER") || getenv("SUBMIT_PEER") ||
-	    getsockopt(0, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1 ||
+	q->peer = from_parent(operands[0]);
+	q->user = from_parent(operands[0] ? operands[1] : NULL);
+	if (operands[0] || getsockopt(0, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1 ||
 	    n != sizeof peer)
 		return;
 	pw = getpwuid(peer.uid);
@@ -227,6 +226,12 @@ log_accepted(const struct enqueue *q)
 	log_end(&l);
 }
 
+static _Noreturn void
+usage(void)
+{
+	err_die(EXIT_NEVER, "usage: enqueue [-r root] [peer [user]]");
+}
+
 static void
 start(struct enqueue *q, int argc, char **argv)
 {
@@ -236,11 +241,11 @@ start(struct enqueue *q, int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "r:")) != -1) {
 		if (c != 'r')
-			err_die(EXIT_NEVER, "usage: enqueue [-r root]");
+			usage();
 		root = optarg;
 	}
-	if (optind != argc)
-		err_die(EXIT_NEVER, "usage: enqueue [-r root]");
+	if (argc - optind > 2)
+		usage();
 	if (conf_load(&q->conf, root, error) == -1) {
 		err_warn("%s", error);
 		answer('Z', "configuration", EXIT_LATER);
@@ -250,7 +255,7 @@ start(struct enqueue *q, int argc, char **argv)
 	if (queue_open(&q->conf, &q->queue) == -1)
 		later(q, "queue", errno);
 	q->trigger = queue_trigger(&q->queue);
-	find_sender(q);
+	find_sender(q, argv + optind);
 	if (add_jail(&q->conf) == -1)
 		later(q, "jail", errno);
 	q->limit = q->conf.message_size + TRACE_BYTES;

@@ -43,6 +43,7 @@ struct qspawn {
 	uid_t queue_uid, net_uid, auth_uid, key_uid;
 	gid_t queue_gid, net_gid;
 	bool root, once, create;
+	char empty[PATH_MAX];
 	int channel, signals;
 	pid_t qsend;
 	int qsend_status;
@@ -151,7 +152,7 @@ choose_user(const struct qspawn *q, const struct qframe_run *f, struct proc *p)
 	case QFRAME_REMOTE:
 		p->uid = q->net_uid;
 		p->gid = q->net_gid;
-		p->keep_chroot = true;
+		p->empty = q->empty;
 		return true;
 	case QFRAME_BOUNCE:
 		p->uid = q->queue_uid;
@@ -428,6 +429,8 @@ options(struct qspawn *q, int argc, char **argv)
 		err_die(EXIT_NEVER, "%s", usage);
 	if (conf_load(&q->conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
+	if (conf_path(&q->conf, "run/postern/empty", q->empty) == -1)
+		err_die_sys(EXIT_LATER, "run/postern/empty");
 }
 
 /*
@@ -466,7 +469,7 @@ main(int argc, char **argv)
 	make_queue(&q);
 	if (q.create)
 		return 0;
-	if (priv_limit() == -1)
+	if (priv_limit(PRIV_USERS | PRIV_ROOT | PRIV_KILL) == -1)
 		err_die_sys(EXIT_LATER, "capabilities");
 	q.signals = watch_signals();
 	if (q.signals == -1)

@@ -216,7 +216,7 @@ static int64_t
 data_deadline(const struct smtp *s, const struct body *b)
 {
 	int64_t now = io_now_ms();
-	int64_t rate = conf_data_deadline(&s->c.conf, b->start_ms, b->wire);
+	int64_t rate = conf_data_deadline(&s->c.conf.pace, b->start_ms, b->wire);
 	int64_t idle = now + (b->dirty ? SMTP_DIRTY_MS
 				       : (int64_t)s->c.conf.smtp_idle_s * 1000);
 

@@ -149,12 +149,10 @@ load(struct remote *r, int argc, char *argv[])
 static void
 enter_jail(const struct remote *r)
 {
-	char empty[PATH_MAX];
-	struct jail j = { .kind = JAIL_REMOTE, .empty = empty };
+	struct jail j = { .kind = JAIL_REMOTE, .leaves = true };
 	int landlock;
 
-	if (conf_path(&r->conf, "run/postern/empty", empty) == -1 ||
-	    jail_enter(&j, &landlock) == -1)
+	if (jail_enter(&j, &landlock) == -1)
 		err_die_sys(EXIT_LATER, "jail");
 }
 

@@ -124,7 +124,7 @@ wait_line(struct smtp *s)
 	if (in_pending(&s->c.in).n == 0)
 		r = in_fill(&s->c.in);
 	s->c.in.deadline_ms =
-	    earlier(io_now_ms() + (int64_t)s->c.conf.command_s * 1000,
+	    earlier(io_now_ms() + (int64_t)s->c.conf.pace.command_s * 1000,
 		s->login_deadline_ms);
 	return r;
 }

@@ -83,6 +83,17 @@
 	    SYS_landlock_restrict_self, SYS_prctl, SYS_rt_sigaction, \
 	    SYS_shutdown, SYS_sysinfo, SYS_umask
 
+/* One connection of the porter's: frames, and waiting. */
+#define CALLS_LINK \
+	CALLS_LOG, CALLS_FRAMES, SYS_brk, SYS_clock_gettime, SYS_close, \
+	    SYS_exit_group, SYS_getpeername, SYS_mmap, SYS_munmap, SYS_poll, \
+	    SYS_restart_syscall, SYS_rt_sigprocmask, SYS_setsockopt, \
+	    SYS_shutdown, SYS_signalfd4, SYS_socketpair
+static const unsigned link_calls[] = { CALLS_LINK };
+/* It forks for each, waits for it and for its session, and may end it. */
+static const unsigned porter_calls[] = { CALLS_LINK, SYS_accept4, SYS_clone,
+	SYS_epoll_ctl, SYS_epoll_wait, SYS_getrandom, SYS_kill,
+	SYS_prlimit64, SYS_read, SYS_seccomp, SYS_set_robust_list, SYS_wait4 };
 static const unsigned login_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_SOCKET,
 	CALLS_FRAMES };
 static const unsigned smtp_calls[] = { CALLS_SMTP };
@@ -176,6 +187,8 @@ struct list {
 #define LIST(a, r) { a, sizeof a / sizeof *a, r, sizeof r / sizeof *r }
 
 static const struct list lists[] = {
+	[JAIL_PORTER] = LIST(porter_calls, nursery_rules),
+	[JAIL_LINK] = LIST(link_calls, closed_rules),
 	[JAIL_LOGIN] = LIST(login_calls, closed_rules),
 	[JAIL_SMTP] = LIST(smtp_calls, closed_rules),
 	[JAIL_SECRET] = LIST(secret_calls, closed_rules),

@@ -42,12 +42,12 @@ static const struct setting settings[] = {
 	{ "checkpassword", TEXT, AT(checkpassword), 0, 0 },
 	{ "checkpw", TEXT, AT(checkpw), 0, 0 },
 	{ "clear_login", CLEAR, AT(clear_login), 0, 0 },
-	{ "command_s", NUMBER, AT(command_s), 1, 3600 },
+	{ "command_s", NUMBER, AT(pace.command_s), 1, 3600 },
 	{ "connections", NUMBER, AT(connections), 1, 1000000 },
 	{ "connections_per_source", NUMBER, AT(connections_per_source), 1,
 	    1000000 },
-	{ "data_rate", NUMBER, AT(data_rate), 1, 1000000 },
-	{ "data_s", NUMBER, AT(data_s), 1, 3600 },
+	{ "data_rate", NUMBER, AT(pace.data_rate), 1, 1000000 },
+	{ "data_s", NUMBER, AT(pace.data_s), 1, 3600 },
 	{ "domain", TEXT, AT(domain), 0, 0 },
 	{ "hostname", TEXT, AT(hostname), 0, 0 },
 	{ "imap_idle_s", NUMBER, AT(imap_idle_s), 1, 86400 },
@@ -58,6 +58,7 @@ static const struct setting settings[] = {
 	{ "mechanisms", SASL, 0, 0, 0 },
 	{ "message_size", NUMBER, AT(message_size), 1024, UINT64_C(1) << 40 },
 	{ "net_user", TEXT, AT(net_user), 0, 0 },
+	{ "porter_user", TEXT, AT(porter_user), 0, 0 },
 	{ "pop3_idle_s", NUMBER, AT(pop3_idle_s), 1, 86400 },
 	{ "pop3_uidl", UIDL, AT(pop3_uidl), 0, 63 },
 	{ "proxy_from", NETWORKS, 0, 0, 0 },
@@ -97,6 +98,7 @@ set_defaults(struct conf *c, const char *root)
 	*c = (struct conf){ .root = root, .libexec = PKGLIBEXECDIR,
 		.tls_cert = "tls/cert.pem", .tls_key = "tls/key.pem",
 		.tls_ticket_s = 21600,
+		.porter_user = "postern-porter",
 		.net_user = "postern-net", .auth_user = "postern-auth",
 		.key_user = "postern-key",
 		.pop3_uidl = "%08Xu%08Xv", .queue_user = "postern-queue", .checkpw = "checkpw",
@@ -107,8 +109,8 @@ set_defaults(struct conf *c, const char *root)
 		.message_size = 50 * 1024 * 1024, .recipients = 1000,
 		.connections = 1000, .connections_per_source = 50,
 		.listen_idle_s = 60, .login_s = 60, .imap_idle_s = 1800,
-		.pop3_idle_s = 600, .smtp_idle_s = 300, .command_s = 60,
-		.data_s = 60, .data_rate = 1024, .auth_delay_ms = 2000,
+		.pop3_idle_s = 600, .smtp_idle_s = 300, .pace.command_s = 60,
+		.pace.data_s = 60, .pace.data_rate = 1024, .auth_delay_ms = 2000,
 		.auth_tries = 3, .auth_free_tries = 10, .retry_min_s = 60, .retry_max_s = 14400,
 		.queue_life_s = 5 * 86400, .queue_warn_s = 4 * 3600,
 		.queue_workers = 20,
@@ -518,11 +520,11 @@ conf_program(const struct conf *c, const char *name, char out[PATH_MAX])
 }
 
 int64_t
-conf_data_deadline(const struct conf *c, int64_t start_ms, uint64_t bytes)
+conf_data_deadline(const struct conf_pace *p, int64_t start_ms, uint64_t bytes)
 {
 	/* No message has 2^53 bytes. */
-	return start_ms + (int64_t)(c->data_s * 1000 +
-			      bytes * 1000 / c->data_rate);
+	return start_ms + (int64_t)(p->data_s * 1000 +
+			      bytes * 1000 / p->data_rate);
 }
 
 const struct conf_route *

@@ -65,6 +65,13 @@ struct conf_site {
 	const char *cert, *key;
 };
 
+/* How fast a client must be. */
+struct conf_pace {
+	uint64_t command_s; /* from its first byte to its last */
+	uint64_t data_s;    /* of a message, before its rate counts */
+	uint64_t data_rate; /* bytes a second that it must come at */
+};
+
 struct conf {
 	const char *root; /* "" or an absolute path without a slash behind */
 	const char *hostname;   /* in greetings, EHLO and Received */
@@ -74,6 +81,7 @@ struct conf {
 	const char *tls_key;    /* etc/postern */
 	const char *tls_cert2; /* a second pair, or NULL */
 	const char *tls_key2;
+	const char *porter_user; /* who accepts connections */
 	const char *net_user;   /* who parses network bytes */
 	const char *key_user;   /* who holds the private keys */
 	const char *auth_user;  /* who reads credentials */
@@ -95,9 +103,7 @@ struct conf {
 	uint64_t listen_idle_s; /* a listener from a supervisor leaves then */
 	uint64_t login_s;       /* for everything before the login */
 	uint64_t imap_idle_s, pop3_idle_s, smtp_idle_s;
-	uint64_t command_s;     /* from its first byte to its last */
-	uint64_t data_s;        /* of a message, before its rate counts */
-	uint64_t data_rate;     /* bytes a second that it must come at */
+	struct conf_pace pace;
 	uint64_t auth_delay_ms; /* before a refusal is told */
 	uint64_t auth_tries;    /* of one connection */
 	uint64_t auth_free_tries; /* failures before delays; 0: no delays */
@@ -141,7 +147,7 @@ int conf_program(const struct conf *c, const char *name, char out[PATH_MAX]);
  * it came: bytes that trickle do not put it off.
  */
 int64_t conf_data_deadline(
-    const struct conf *c, int64_t start_ms, uint64_t bytes);
+    const struct conf_pace *p, int64_t start_ms, uint64_t bytes);
 
 /* The route of a domain (without the smarthost): NULL if it has none. */
 const struct conf_route *conf_route(const struct conf *c, struct span domain);

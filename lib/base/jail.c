@@ -1,7 +1,7 @@
 /* Jails. */
 #include "base/calls.h"
 #include "base/io.h"
-#include "base/priv.h"
+#include "base/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,10 +23,9 @@
 int
 jail_enter(const struct jail *j, int *landlock)
 {
-	(void)j;
 	*landlock = 0;
 	umask(077);
-	return 0;
+	return j->leaves ? proc_leave() : 0;
 }
 
 int
@@ -37,10 +36,9 @@ jail_tighten(enum jail_kind kind)
 }
 
 int
-jail_leave(const char *empty)
+jail_leave(void)
 {
-	(void)empty;
-	return 0;
+	return proc_leave();
 }
 
 #else
@@ -170,19 +168,6 @@ drop_capabilities(void)
 	return (int)syscall(SYS_capset, &h, d);
 }
 
-/* Without the capability (not started by root) there is no chroot. */
-static int
-leave_file_system(const char *empty)
-{
-	if (empty == NULL)
-		return 0;
-	if (priv_effect(true) == -1)
-		return -1;
-	if (chroot(empty) == -1)
-		return errno == EPERM ? 0 : -1;
-	return chdir("/");
-}
-
 /* What a program that was taken over might try to eat; 0: as it was. */
 struct limits {
 	rlim_t files;  /* that are open */
@@ -193,6 +178,9 @@ struct limits {
 #define MIB ((rlim_t)1 << 20)
 #define GIB ((rlim_t)1 << 30)
 static const struct limits limits[] = {
+	[JAIL_PORTER] = { 0, 0, 0 },
+	/* As many as its user has on their way count for it. */
+	[JAIL_LINK] = { 0, 256 * MIB, 0 },
 	[JAIL_LOGIN] = { 32, 256 * MIB, 0 },
 	[JAIL_SMTP] = { 32, 256 * MIB, 0 },
 	/* Of the signer one for each of its clients; memory for crypt. */
@@ -235,7 +223,8 @@ limit(enum jail_kind kind)
 	if (l->bytes != 0 && (signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
 				 set_limit(RLIMIT_FSIZE, l->bytes) == -1))
 		return -1;
-	return kind == JAIL_NURSERY || kind == JAIL_SESSIONS
+	return kind == JAIL_PORTER || kind == JAIL_NURSERY ||
+		       kind == JAIL_SESSIONS
 		   ? 0
 		   : set_limit(RLIMIT_NPROC, 0);
 }
@@ -271,15 +260,15 @@ jail_enter(const struct jail *j, int *landlock)
 {
 	settle_qsort();
 	if (no_trace() == -1 || lock_files(j, landlock) == -1 ||
-	    leave_file_system(j->empty) == -1 || drop_capabilities() == -1)
+	    (j->leaves && proc_leave() == -1) || drop_capabilities() == -1)
 		return -1;
 	return limit(j->kind) == -1 ? -1 : calls_limit(j->kind);
 }
 
 int
-jail_leave(const char *empty)
+jail_leave(void)
 {
-	return leave_file_system(empty) == -1 ? -1 : drop_capabilities();
+	return proc_leave() == -1 ? -1 : drop_capabilities();
 }
 
 int

@@ -5,8 +5,8 @@
  * for nurseries), limits of open files, memory and the size of a file, a list
  * of system calls (any other ends the process, as do arguments that would
  * run what was written, make a set-uid file or have signals sent), and
- * Landlock where the kernel has it.  Where the process is permitted
- * CAP_SYS_CHROOT it enters an empty folder first; all capabilities are dropped.
+ * Landlock where the kernel has it.  Programs that have no files at all
+ * enter an empty folder first (base/proc.h); all capabilities are dropped.
  * With sanitizers built in only the umask is set.
  */
 #ifndef POSTERN_BASE_JAIL_H
@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 enum jail_kind {
+	JAIL_PORTER,  /* porter: connections, processes, frames */
+	JAIL_LINK,    /* its children: a connection each, and frames */
 	JAIL_LOGIN,   /* imap-login, pop3-login: sockets that are open */
 	JAIL_SMTP,    /* smtpd: and files that are open */
 	JAIL_SECRET,  /* checkpw, signer: frames, and files that are open */
@@ -33,7 +35,7 @@ enum jail_kind {
 
 struct jail {
 	enum jail_kind kind;
-	const char *empty;  /* folder to chroot into, or NULL */
+	bool leaves;        /* all files, by proc_leave */
 	const char *folder; /* all that can be opened, or NULL: nothing */
 	const char *also;   /* and, beside it, a second folder, or NULL, */
 	bool also_writes;   /* to read what is below it, or to write, too */
@@ -48,13 +50,13 @@ int jail_enter(const struct jail *j, int *landlock);
 /*
  * The first half, for a program that has yet to load what it holds as
  * descriptors: enters the empty folder and drops all capabilities.  jail_enter
- * comes later, without the folder.  0, or -1 with errno.
+ * comes later.  0, or -1 with errno.
  */
-int jail_leave(const char *empty);
+int jail_leave(void);
 
 /*
  * The limits and the list of system calls alone: for the children of a process
- * in JAIL_NURSERY, which inherit the rest, and for JAIL_SESSIONS, whose
+ * in JAIL_NURSERY or JAIL_PORTER, which inherit the rest, and for JAIL_SESSIONS, whose
  * children enter jails of their own.  0, or -1 with errno.
  */
 int jail_tighten(enum jail_kind kind);

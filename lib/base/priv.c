@@ -1,12 +1,9 @@
 /* Becoming somebody else, for good. */
 #include "base/priv.h"
 
-#include "base/num.h"
-
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -28,22 +25,6 @@ priv_effect(bool all)
 }
 
 static int
-set_chroot_capability(void)
-{
-	struct __user_cap_header_struct h = {
-		.version = _LINUX_CAPABILITY_VERSION_3
-	};
-	struct __user_cap_data_struct d[2] = { 0 };
-
-	d[0].permitted = d[0].inheritable = d[0].effective = 1u
-	    << CAP_SYS_CHROOT;
-	if (syscall(SYS_capset, &h, d) == -1)
-		return -1;
-	return prctl(
-	    PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_CHROOT, 0, 0);
-}
-
-static int
 check_gone(uid_t uid, gid_t gid)
 {
 	uid_t r, e, s;
@@ -59,7 +40,7 @@ check_gone(uid_t uid, gid_t gid)
 }
 
 int
-priv_become(uid_t uid, gid_t gid, bool keep_chroot)
+priv_become(uid_t uid, gid_t gid)
 {
 	if (geteuid() != 0) {
 		if (geteuid() == uid)
@@ -73,52 +54,14 @@ priv_become(uid_t uid, gid_t gid, bool keep_chroot)
 	}
 	if (priv_effect(true) == -1)
 		return -1;
-	if (keep_chroot && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
-		return -1;
 	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
 	    setresuid(uid, uid, uid) == -1)
-		return -1;
-	if (keep_chroot && set_chroot_capability() == -1)
 		return -1;
 	return check_gone(uid, gid);
 }
 
 int
-priv_find(const char *user, uid_t *uid, gid_t *gid)
-{
-	uint32_t number;
-	struct passwd *pw;
-
-	if (num_parse_u32(span_str(user), UINT32_MAX - 1, &number)) {
-		*uid = number;
-		*gid = number;
-		return 0;
-	}
-	errno = 0;
-	pw = getpwnam(user);
-	if (pw == NULL) {
-		if (errno == 0)
-			errno = ENOENT;
-		return -1;
-	}
-	*uid = pw->pw_uid;
-	*gid = pw->pw_gid;
-	return 0;
-}
-
-int
-priv_find_service(const char *user, uid_t *uid, gid_t *gid)
-{
-	if (priv_find(user, uid, gid) == -1)
-		return -1;
-	if (*uid != 0 && *gid != 0)
-		return 0;
-	errno = EPERM;
-	return -1;
-}
-
-static int
-limit(uint32_t kept)
+priv_limit(uint32_t kept)
 {
 	struct __user_cap_header_struct h = {
 		.version = _LINUX_CAPABILITY_VERSION_3
@@ -134,20 +77,7 @@ limit(uint32_t kept)
 	d[0].permitted &= kept;
 	d[0].effective = d[0].inheritable = 0;
 	d[1] = (struct __user_cap_data_struct){ 0 };
-	return syscall(SYS_capset, &h, d) == -1 ? -1 : 0;
-}
-
-int
-priv_limit(void)
-{
-	return limit(1u << CAP_SETUID | 1u << CAP_SETGID |
-		     1u << CAP_SYS_CHROOT | 1u << CAP_KILL);
-}
-
-int
-priv_limit_to_users(void)
-{
-	return limit(1u << CAP_SETUID | 1u << CAP_SETGID);
+	return (int)syscall(SYS_capset, &h, d);
 }
 
 int
@@ -158,21 +88,6 @@ priv_kill(pid_t pid, int signal)
 	if (priv_effect(true) == -1)
 		return -1;
 	r = kill(pid, signal);
-	error = errno;
-	if (priv_effect(false) == -1)
-		return -1;
-	errno = error;
-	return r;
-}
-
-int
-priv_kill_fd(int process, int signal)
-{
-	int r, error;
-
-	if (priv_effect(true) == -1)
-		return -1;
-	r = (int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);
 	error = errno;
 	if (priv_effect(false) == -1)
 		return -1;

@@ -3,17 +3,16 @@
 #define POSTERN_BASE_PRIV_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
  * Gives up root: no supplementary groups, then gid and uid in all their
  * forms, and checks that there is no way back.  Where the process is not
  * root it must be uid already.  0, or -1 with errno; a caller that gets -1
- * must exit.  keep_chroot leaves CAP_SYS_CHROOT as an ambient capability,
- * so that the program to be executed can close its own jail (jail_enter
- * drops it).
+ * must exit.
  */
-int priv_become(uid_t uid, gid_t gid, bool keep_chroot);
+int priv_become(uid_t uid, gid_t gid);
 
 /* A user by name or by number ("64000", its group the same number). */
 int priv_find(const char *user, uid_t *uid, gid_t *gid);
@@ -22,17 +21,22 @@ int priv_find(const char *user, uid_t *uid, gid_t *gid);
  * root's group. */
 int priv_find_service(const char *user, uid_t *uid, gid_t *gid);
 
-/*
- * For a program that starts others under other uids: from here on nothing
- * that it executes can gain rights (no_new_privs), and root keeps only
- * CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT and CAP_KILL, where it has them.
- * These are permitted, but in effect only within priv_become and priv_kill.
- * 0, or -1 with errno; a caller that gets -1 must exit.
- */
-int priv_limit(void);
+/* What can be kept: sets of capabilities. */
+enum {
+	PRIV_NONE = 0,
+	PRIV_USERS = 1 << 6 | 1 << 7, /* CAP_SETGID, CAP_SETUID */
+	PRIV_ROOT = 1 << 18,          /* CAP_SYS_CHROOT */
+	PRIV_BIND = 1 << 10,          /* CAP_NET_BIND_SERVICE */
+	PRIV_KILL = 1 << 5            /* CAP_KILL */
+};
 
-/* The same, with CAP_SETUID and CAP_SETGID alone. */
-int priv_limit_to_users(void);
+/*
+ * From here on nothing that the process executes can gain rights
+ * (no_new_privs), and root keeps only the capabilities named, where it has
+ * them.  These are permitted, but in effect only where priv_effect and the
+ * functions here say so.  0, or -1 with errno; a caller that gets -1 must exit.
+ */
+int priv_limit(uint32_t kept);
 
 /*
  * Brings all capabilities that are permitted into effect, or lays them to rest:
@@ -40,9 +44,7 @@ int priv_limit_to_users(void);
  */
 int priv_effect(bool all);
 
-/* kill(2), and the same by a process descriptor, for a program that did so:
- * whoever the process runs as. */
+/* kill(2) for a program that kept PRIV_KILL, whoever the process runs as. */
 int priv_kill(pid_t pid, int signal);
-int priv_kill_fd(int process, int signal);
 
 #endif

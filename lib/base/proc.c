@@ -7,8 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <poll.h>
-#include <signal.h>
+#include <sched.h>
 #ifdef POSTERN_SANITIZE
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,11 +64,8 @@ arrange(const struct proc *p)
 	for (size_t i = 0; i < p->nfds || i < 3; i++)
 		if (put(i < p->nfds ? high[i] : -1, (int)i) == -1)
 			return -1;
-	/* One that waits must not keep what another waits to see closed. */
-	return syscall(SYS_close_range, p->nfds > 3 ? p->nfds : 3, ~0U,
-		   p->lazy ? 0 : CLOSE_RANGE_CLOEXEC) == -1
-	    ? -1
-	    : 0;
+	return (int)syscall(SYS_close_range, p->nfds > 3 ? p->nfds : 3, ~0U,
+	    CLOSE_RANGE_CLOEXEC);
 }
 
 /* execve takes pointers to char that it does not write to. */
@@ -111,45 +107,78 @@ execute(const struct proc *p)
 }
 #endif
 
-/* As the user that it will be. */
-static void
-wait_until_needed(int fd)
+#ifdef POSTERN_SANITIZE
+static int
+start_mover(const char *empty)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	(void)empty;
+	return 0;
+}
+#else
+/* Has the root of the process that waits for it, and the right to change
+ * it, until it is told to, or the program is gone. */
+static _Noreturn void
+be_mover(int told, const char *empty)
+{
+	char go;
 
-	while (poll(&p, 1, -1) == -1 && errno == EINTR)
-		;
-	if (p.revents & POLLHUP)
-		_exit(0);
+	if (dup2(told, 0) == -1 || syscall(SYS_close_range, 1, ~0U, 0) == -1 ||
+	    read(0, &go, 1) != 1 || priv_effect(true) == -1)
+		_exit(EXIT_LATER);
+	_exit(chroot(empty) == 0 && chdir("/") == 0 ? 0 : EXIT_LATER);
+}
+
+/* Whoever waits for other children does not see it. */
+static int
+start_mover(const char *empty)
+{
+	int told[2], r = -1;
+	pid_t pid;
+
+	if (pipe2(told, O_CLOEXEC) == -1)
+		return -1;
+	pid = (pid_t)syscall(SYS_clone, CLONE_FS, NULL, NULL, NULL, 0);
+	if (pid == 0)
+		be_mover(told[0], empty);
+	if (pid != -1)
+		r = dup2(told[1], PROC_ROOT_FD);
+	close(told[0]);
+	close(told[1]);
+	return r == -1 ? -1 : 0;
+}
+
+#endif
+
+int
+proc_leave(void)
+{
+	int status = -1;
+
+	if (write(PROC_ROOT_FD, "", 1) == -1)
+		return errno == EBADF ? 0 : -1;
+	close(PROC_ROOT_FD);
+	while (waitpid(-1, &status, (int)__WCLONE) == -1)
+		if (errno != EINTR)
+			return -1;
+	errno = EPERM;
+	return status == 0 ? 0 : -1;
+}
+
+static int
+limit(const struct proc *p)
+{
+	if (p->uid != 0)
+		return priv_become(p->uid, p->gid);
+	return p->limit ? priv_limit(p->kept) : 0;
 }
 
 int
 proc_exec(const struct proc *p)
 {
-	if (arrange(p) == -1)
+	if (arrange(p) == -1 || (p->empty && start_mover(p->empty) == -1) ||
+	    limit(p) == -1)
 		return -1;
-	if (p->uid != 0 && priv_become(p->uid, p->gid, p->keep_chroot) == -1)
-		return -1;
-	if (p->lazy != 0)
-		wait_until_needed(p->lazy);
 	return execute(p);
-}
-
-pid_t
-proc_spawn(const struct proc *p)
-{
-	sigset_t none;
-	pid_t pid = fork();
-
-	if (pid != 0)
-		return pid;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL);
-	proc_exec(p);
-	err_warn_sys("start %s", p->path);
-	_exit(EXIT_LATER);
 }
 
 int

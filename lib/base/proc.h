@@ -4,10 +4,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum {
-	PROC_FDS = 48
+	PROC_FDS = 48,
+	PROC_ROOT_FD = PROC_FDS - 1 /* see proc_leave */
 };
 
 /*
@@ -24,9 +26,9 @@ struct proc {
 	size_t nfds;
 	uid_t uid;
 	gid_t gid;
-	bool keep_chroot; /* see priv_become */
-	int lazy; /* executed once this descriptor of the program's can be
-		   * read, never if its peer closes it first; 0: at once */
+	bool limit;        /* uid 0 and root: priv_limit(kept) */
+	uint32_t kept;
+	const char *empty; /* the folder for proc_leave; NULL: none */
 };
 
 /* The process id, or -1 with errno.  The child exits with 111 where the
@@ -35,6 +37,15 @@ pid_t proc_spawn(const struct proc *p);
 
 /* Becomes the program, without a fork; returns (-1) only on error. */
 int proc_exec(const struct proc *p);
+
+/*
+ * In a program that was started with an empty folder: makes that the root of
+ * all files.  The program has no right to; a process that shares its root
+ * and has kept the right does it when told so, and is gone then.  No child of
+ * this program may have been forked since.  0 also where nothing is to be
+ * done, as neither was root; -1 with errno.
+ */
+int proc_leave(void);
 
 /* Waits for pid: its exit code, 128+n for signal n, or -1 with errno. */
 int proc_wait(pid_t pid);

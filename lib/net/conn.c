@@ -4,7 +4,6 @@
 #include "base/io.h"
 #include "base/jail.h"
 #include "base/log.h"
-#include "base/priv.h"
 #include "net/nursery.h"
 #include "net/proxy.h"
 
@@ -109,17 +108,6 @@ load_credentials(struct conn *c)
 		tls_server_ask(c->server);
 }
 
-/* Certificates are read without any rights. */
-static int
-leave(const struct conf *c)
-{
-	char empty[PATH_MAX];
-
-	if (conf_path(c, "run/postern/empty", empty) == -1)
-		return -1;
-	return jail_leave(empty);
-}
-
 static int
 enter(const struct conn *c, enum jail_kind kind)
 {
@@ -158,9 +146,10 @@ be_nursery(struct conn *c, char error[CONF_ERROR])
 	const struct nursery n = { .packet = &c->passed,
 		.size = sizeof c->passed,
 		.least = 2,
-		.most = 3, /* the connection, the channel, users.cdb */
+		.most = 2, /* the connection, the channel */
 		.channel = 1,
-		.place = { 0, 0, -1, 1, -1, -1, 2, -1 },
+		.place = { 0, 0, -1, 1, -1, -1, -1, -1 },
+		.kept = c->service->session ? 0 : 1u << FRAME_USERS_FD,
 		.signer = c->signer };
 	int r = take_ticket_key(c);
 
@@ -168,7 +157,7 @@ be_nursery(struct conn *c, char error[CONF_ERROR])
 		r = enter(c, JAIL_NURSERY);
 	if (r == 0)
 		r = nursery_run(&n);
-	/* front is not believed to end a string. */
+	/* The porter is not believed to end a string. */
 	c->passed.peer[sizeof c->passed.peer - 1] = '\0';
 	if (r == -1) {
 		snprintf(error, CONF_ERROR, "nursery: %s", strerror(errno));
@@ -190,14 +179,12 @@ conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
 	c->out = out_fd(1, rest_page(c->out_buf), CONN_OUT);
 	c->out.timeout_ms = CONN_WRITE_MS;
 	signal(SIGPIPE, SIG_IGN);
-	if (priv_effect(false) == -1)
-		return complain(error, strerror(errno));
 	if (read_arguments(c, argc, argv, &root, error) == -1)
 		return -1;
 	/* The environment is not ours to believe: no root but -r. */
 	if (conf_load(&c->conf, root ? root : "", error) == -1)
 		return -1;
-	if (leave(&c->conf) == -1)
+	if (jail_leave() == -1)
 		return complain(error, strerror(errno));
 	load_credentials(c);
 	return c->nursery ? be_nursery(c, error) : 1;

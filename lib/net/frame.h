@@ -25,6 +25,7 @@
 #ifndef POSTERN_NET_FRAME_H
 #define POSTERN_NET_FRAME_H
 
+#include "base/conf.h"
 #include "base/span.h"
 
 #include <stdbool.h>
@@ -34,6 +35,7 @@ enum {
 	FRAME_FD = 3,      /* where the child finds its end */
 	FRAME_CERT_FD = 4, /* certificate chain, PEM, read only */
 	FRAME_KEY_FD = 5,  /* a socket to the signer, or a private key, PEM */
+	FRAME_LIFE_FD = 4, /* closed at its other end: no more sessions */
 	FRAME_USERS_FD = 6, /* users.cdb, read only (smtpd) */
 	FRAME_CERT2_FD = 7, /* a second certificate */
 	FRAME_KEY2_FD = 8,
@@ -49,7 +51,8 @@ enum {
 	FRAME_TAG = 64,
 	FRAME_USER = 320,
 	FRAME_MAILDIR = 2048,
-	FRAME_QUOTA = 64
+	FRAME_QUOTA = 64,
+	FRAME_UIDL = 64
 };
 
 enum frame_type {
@@ -58,7 +61,8 @@ enum frame_type {
 	FRAME_HELLO = 3, /* a nursery's child, before all else; no answer */
 	FRAME_STEP = 4,
 	FRAME_CANCEL = 5,
-	FRAME_PROXY = 6
+	FRAME_PROXY = 6,
+	FRAME_BEGIN = 7 /* to checkpw, after an OK: see below */
 };
 
 enum frame_status {
@@ -94,9 +98,9 @@ struct frame_binding {
 /*
  * A nursery gets first of all the FRAME_TICKET_KEY random bytes that seal
  * the session tickets of its service.  Then
- * what front passes to it (net/nursery.h), with the connection, the
- * child's end of its channel and users.cdb.  The first packet on the channel
- * is the uint32_t FRAME_HELLO with the child's process descriptor.
+ * what the porter passes to it (net/nursery.h), with the connection and the
+ * child's end of its channel.  The first packet on the channel is the uint32_t
+ * FRAME_HELLO with the child's process descriptor.
  */
 struct frame_connection {
 	uint32_t clear_login; /* -c */
@@ -104,18 +108,24 @@ struct frame_connection {
 	char peer[FRAME_PEER]; /* PEER, NUL-terminated */
 };
 
-/* What front passes to a nursery of checkpws, with the end of a channel,
- * secrets.cdb, users.cdb, and the counters if there are any. */
+/* What the porter passes to a nursery of checkpws, with the end of a channel. */
 struct frame_attempt {
 	char peer[FRAME_PEER];
 };
 
 /*
- * What front passes to a nursery of sessions, with the connection or the end
- * of its relay, and the end of a channel.  All text is NUL-terminated.
+ * What checkpw passes through the door once it has answered FRAME_OK and got a
+ * FRAME_BEGIN with the same descriptors: the connection, or the end of its
+ * relay, and the end of a channel for FRAME_HELLO.  All text is
+ * NUL-terminated.
  */
 struct frame_session {
 	uint32_t uid, gid;
+	/* Settings of the service. */
+	uint32_t mechanisms;
+	struct conf_pace pace;
+	uint64_t idle_s, message_size;
+	char uidl[FRAME_UIDL];
 	char tag[FRAME_TAG];   /* AUTH_TAG */
 	char user[FRAME_USER]; /* USER */
 	char quota[FRAME_QUOTA]; /* POSTERN_QUOTA, or empty: unknown */
@@ -142,29 +152,24 @@ struct frame_reply {
 };
 
 /*
- * What checkpw says about each request of an exchange, which front hands it
- * as it came, over a SOCK_SEQPACKET pair on checkpw's fd 0 (secrets.cdb and
- * users.cdb are fd 3 and 4).  user is the name that was claimed, for the
+ * What checkpw says about each request of an exchange, which the porter hands
+ * it as it came, over a SOCK_SEQPACKET pair on checkpw's fd 0.  user is the name that was claimed, for the
  * log, until status is FRAME_OK; then it is the address of the mailbox.
  */
 struct frame_verdict {
 	uint32_t status;
-	uint32_t uid, gid;
 	uint32_t n; /* bytes of data, with FRAME_MORE */
-	/* Of the mailbox (0: no limit), unless quota_known is 0. */
-	uint64_t quota_bytes, quota_count;
-	uint64_t quota_known;
 	char user[FRAME_USER];       /* NUL-terminated, as all text here */
 	char credential[FRAME_NAME]; /* which one: for the log */
 	char why[FRAME_WHY];         /* refused, for the log: a word of ours */
 	char data[FRAME_CHALLENGE];
-	char maildir[FRAME_MAILDIR]; /* to open, root included; absolute */
 };
 
 enum {
-	FRAME_SECRETS_FD = 3, /* checkpw's */
-	FRAME_MAILBOXES_FD = 4,
-	FRAME_GUARD_FD = 5 /* run/postern/guard, to read and write */
+	FRAME_SECRETS_FD = 4, /* checkpw's */
+	FRAME_MAILBOXES_FD = 5,
+	FRAME_GUARD_FD = 6, /* run/postern/guard, to read and write */
+	FRAME_DOOR_FD = 7   /* to who begins sessions */
 };
 
 /*

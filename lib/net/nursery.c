@@ -39,8 +39,7 @@ block_children(int *signals)
 	return *signals == -1 ? -1 : 0;
 }
 
-/* True if a child was ended by a signal, but not by front for another's
- * sake. */
+/* True if a child was ended by a signal, but not for another's sake. */
 static bool
 reap(int signals)
 {
@@ -69,13 +68,13 @@ put(const struct nursery *n, int fds[ALL])
 			from = fds[SIGNER];
 		if (from != -1 && dup2(from, to) == -1)
 			return -1;
-		if (from == -1 && to != STDERR_FILENO)
+		if (from == -1 && to != STDERR_FILENO && !(n->kept & 1u << to))
 			close(to);
 	}
 	return (int)syscall(SYS_close_range, NURSERY_PLACES, ~0U, 0);
 }
 
-/* In the child: front gets to know it, and nothing of the nursery stays. */
+/* In the child: the porter gets to know it, and nothing of the nursery stays. */
 static int
 settle(const struct nursery *n, int fds[ALL])
 {
@@ -112,8 +111,8 @@ bear(const struct nursery *n, int fds[ALL])
 		return 0;
 	if (n->signer && (fds[SIGNER] = sign_register(FRAME_KEY_FD)) == -1)
 		return shutdown(FRAME_FD, SHUT_RD);
-	pid = n->plain ? fork_plain() : fork();
-	/* Without a child front sees the channel closed, and helps itself. */
+	pid = n->once ? 0 : n->plain ? fork_plain() : fork();
+	/* Without a child the porter sees the channel closed, and helps itself. */
 	return pid == 0 ? settle(n, fds) : 0;
 }
 
@@ -132,6 +131,14 @@ take(const struct nursery *n, bool *gone)
 		if (fds[i] != -1)
 			close(fds[i]);
 	return r;
+}
+
+/* What is behind the door waits for the next nursery. */
+static int
+leave(const struct nursery *n, bool *gone)
+{
+	*gone = n->life > 0;
+	return n->life > 0 ? 0 : shutdown(FRAME_FD, SHUT_RD);
 }
 
 /*
@@ -162,22 +169,41 @@ close_gaps(void)
 #endif
 }
 
-int
-nursery_run(const struct nursery *n)
+/* A number that is free now may be another descriptor's soon. */
+static unsigned
+open_ones(unsigned kept)
 {
-	struct pollfd p[2] = { { .fd = FRAME_FD, .events = POLLIN },
-		{ .events = POLLIN } };
-	bool gone = false;
-	int r = block_children(&p[1].fd);
+	for (int fd = 0; fd < NURSERY_PLACES; fd++)
+		if ((kept & 1u << fd) && fcntl(fd, F_GETFD) == -1)
+			kept &= ~(1u << fd);
+	return kept;
+}
 
-	close_gaps();
+int
+nursery_run(const struct nursery *wanted)
+{
+	struct nursery all = *wanted;
+	const struct nursery *n = &all;
+	struct pollfd p[3] = { { .fd = FRAME_FD, .events = POLLIN },
+		{ .events = POLLIN },
+		{ .fd = wanted->life > 0 ? wanted->life : -1,
+		    .events = POLLIN } };
+	bool gone = false;
+	int r;
+
+	all.kept = open_ones(all.kept);
+	r = block_children(&p[1].fd);
+
+	if (!n->once)
+		close_gaps();
 	while (r == 0 && !gone) {
-		if (poll(p, 2, -1) == -1 && errno != EINTR)
+		if (poll(p, 3, -1) == -1 && errno != EINTR)
 			return -1;
-		if (p[1].revents && reap(p[1].fd) &&
-		    shutdown(FRAME_FD, SHUT_RD) == -1)
+		if (p[1].revents && reap(p[1].fd) && leave(n, &gone) == -1)
 			return -1;
-		if (p[0].revents)
+		if (p[2].revents)
+			return 0;
+		if (p[0].revents && !gone)
 			r = take(n, &gone);
 	}
 	return r;

@@ -1,6 +1,6 @@
 /*
  * A nursery: a program that has loaded all that it needs once, and forks for
- * each piece of work that front passes it: a login program for a connection,
+ * each piece of work that it is passed: a login program for a connection,
  * checkpw for an attempt to log in, imapd for a session.
  *
  * It parses nothing of the network, and is jailed all the same: its files
@@ -33,6 +33,11 @@ struct nursery {
 	size_t channel;     /* which of them the child speaks to front on */
 	/* Which of them the child finds at each place, or -1: nothing. */
 	signed char place[NURSERY_PLACES];
+	/* Of the numbers below NURSERY_PLACES, what all children keep of what
+	 * is open. */
+	unsigned kept;
+	int life;  /* done when it is closed at its other end; 0: none */
+	bool once; /* no child: it is what it would have been */
 	/* A key holder (net/sign.h) is on FRAME_KEY_FD, and each child gets
 	 * a socket of its own to it there. */
 	bool signer;
@@ -41,9 +46,9 @@ struct nursery {
 };
 
 /*
- * Serves until front closes its end.  1 in a child: packet is filled, front
- * has the child's process descriptor, and nothing is open but what has a
- * place, and fd 2.  0 in the nursery when it is done; -1 with errno, in
+ * Serves until nobody has the other end.  1 in a child: packet is filled, the
+ * porter has the child's process descriptor, and nothing is open but what has a
+ * place or is kept, and fd 2.  0 in the nursery when it is done; -1 with errno, in
  * either, which must exit.
  */
 int nursery_run(const struct nursery *n);

@@ -1,7 +1,8 @@
-/* The nursery of sessions. */
+/* Sessions that come through the door. */
 #include "net/session.h"
 
 #include "base/jail.h"
+#include "base/num.h"
 #include "base/priv.h"
 #include "net/nursery.h"
 
@@ -20,6 +21,7 @@ is_sound(const struct frame_session *s)
 	return is_text(s->tag, sizeof s->tag) && s->tag[0] != '\0' &&
 	       is_text(s->user, sizeof s->user) &&
 	       is_text(s->quota, sizeof s->quota) &&
+	       is_text(s->uidl, sizeof s->uidl) &&
 	       is_text(s->maildir, sizeof s->maildir) &&
 	       s->maildir[0] == '/';
 }
@@ -34,11 +36,12 @@ set_environment(const struct frame_session *s)
 				    : setenv("POSTERN_QUOTA", s->quota, 1);
 }
 
-/* First of all the child becomes the owner. */
+/* First of all it becomes the owner. */
 static int
-become(const struct frame_session *s)
+become(const struct frame_session *s, uint32_t least)
 {
-	if (priv_become(s->uid, s->gid, false) == -1)
+	errno = EPERM;
+	if (s->uid < least || priv_become(s->uid, s->gid) == -1)
 		return -1;
 	if (is_sound(s))
 		return set_environment(s) == -1 ? -1 : 1;
@@ -47,18 +50,31 @@ become(const struct frame_session *s)
 }
 
 int
-session_nursery(struct frame_session *s)
+session_passed(int argc, char *argv[], struct frame_session *s)
 {
-	const struct nursery n = { .packet = s,
+	struct nursery n = { .packet = s,
 		.size = sizeof *s,
 		.least = 2,
 		.most = 2, /* the connection, the channel */
 		.channel = 1,
 		.place = { 0, 0, -1, -1, -1, -1, -1, -1 },
-		.plain = true };
-	int r = jail_tighten(JAIL_SESSIONS);
+		.plain = true,
+		.life = FRAME_LIFE_FD };
+	bool nursery = argc == 3 && strcmp(argv[1], "-n") == 0;
+	uint32_t least;
+	int r;
 
-	if (r == 0)
-		r = nursery_run(&n);
-	return r == 1 ? become(s) : r;
+	if (!nursery && (argc != 3 || strcmp(argv[1], "-1") != 0))
+		return 2;
+	if (!nursery) {
+		n.once = true;
+		n.life = 0;
+	}
+	errno = EINVAL;
+	if (priv_limit(PRIV_USERS) == -1 ||
+	    !num_parse_u32(span_str(argv[2]), UINT32_MAX, &least) ||
+	    jail_tighten(JAIL_SESSIONS) == -1)
+		return -1;
+	r = nursery_run(&n);
+	return r == 1 ? become(s, least) : r;
 }

@@ -1,11 +1,12 @@
 /*
- * A session program (imapd, pop3d) as a nursery (net/nursery.h).
+ * A session program (imapd, pop3d) behind the door (front/start.h), as a
+ * nursery or for one session.
  *
- * front executes it as `PROGRAM [-r ROOT] -n', as root with the rights to
- * change uids where front has them, and passes it each session that is to
- * begin (struct frame_session, net/frame.h).  It calls priv_limit_to_users
- * first of all, reads nothing but its configuration and these, has a list of
- * system calls of its own, and can execute nothing.
+ * front executes it as `PROGRAM -n UID_MIN', a nursery (net/nursery.h), or
+ * `PROGRAM -1 UID_MIN', for the next session; as root with the rights to
+ * change uids where front has them.  Through the door, FRAME_FD, comes what
+ * checkpw passes (struct frame_session, net/frame.h).  It reads nothing else,
+ * has a list of system calls of its own, and can execute nothing.
  */
 #ifndef POSTERN_NET_SESSION_H
 #define POSTERN_NET_SESSION_H
@@ -13,12 +14,12 @@
 #include "net/frame.h"
 
 /*
- * 1 in a child: it is the owner of the mailbox, with no way back, and finds
- * the connection on fd 0 and 1 and the environment of a session that was
+ * First of all in main, with its arguments: 2, these are others.  1, the
+ * process is the owner of the mailbox, with no way back, and finds the
+ * connection on fd 0 and 1 and the environment of a session that was
  * executed (AUTH_TAG, USER, POSTERN_QUOTA); s->maildir is what it serves.
- * 0 in the nursery when it is done; -1 with errno, in either, which must
- * exit.
+ * 0 in a nursery that is done; -1 with errno: it must exit.
  */
-int session_nursery(struct frame_session *s);
+int session_passed(int argc, char *argv[], struct frame_session *s);
 
 #endif

@@ -138,7 +138,7 @@ class Servers:
                     "libexec %s\nconnections 2000\n"
                     "connections_per_source 2000\n"
                     "net_user 64001\nauth_user 64002\nqueue_user 64003\n"
-                    "key_user 64004\n" %
+                    "key_user 64004\nporter_user 64005\n" %
                     os.path.realpath(STAGE))
         for n in ("cert", "key"):
             os.link("%s/%s.pem" % (self.tmp, n),

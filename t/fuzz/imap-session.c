@@ -116,9 +116,10 @@ check_output(struct span out)
 }
 
 static void
-run(const char *box, struct wire *w, const struct conf *conf)
+run(const char *box, struct wire *w)
 {
-	struct imap s = { .conf = conf };
+	struct imap s = { .idle_ms = 1800000, .message_size = 10000,
+		.pace = { 60, 60, 1024 } };
 	struct buf in = buf_new(LINE_BYTES), out = buf_new(OUT_BYTES);
 
 	if (account_open(&s.account, box, true) == -1)
@@ -147,11 +148,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct wire w = { .left = span_of((const char *)data, size),
 		.out = buf_new(OUTPUT) };
-	struct conf conf = { .imap_idle_s = 1800,
-		.command_s = 60,
-		.data_s = 60,
-		.data_rate = 1024,
-		.message_size = 10000 };
 	const char *base = getenv("TMPDIR");
 	char box[256];
 
@@ -160,7 +156,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snprintf(box, sizeof box, "%s/postern-fuzz.XXXXXX", base);
 	if (mkdtemp(box) == NULL)
 		abort();
-	run(box, &w, &conf);
+	run(box, &w);
 	check_output(buf_span(&w.out));
 	nftw(box, drop, 16, FTW_DEPTH | FTW_PHYS);
 	buf_free(&w.out);

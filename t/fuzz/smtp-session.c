@@ -216,8 +216,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s->c.conf.auth_tries = 3;
 	s->c.conf.mechanisms = UINT32_MAX;
 	s->c.conf.smtp_idle_s = 300;
-	s->c.conf.command_s = s->c.conf.data_s = 60;
-	s->c.conf.data_rate = 1024;
+	s->c.conf.pace.command_s = s->c.conf.pace.data_s = 60;
+	s->c.conf.pace.data_rate = 1024;
 	s->c.peer = "local";
 	s->c.clear_login = true;
 	s->stage = START;

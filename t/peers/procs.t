@@ -36,7 +36,7 @@ family() {
 			}
 		}' | sort -n
 }
-ours() { family | grep -E ' (front|imap-login|imapd|pop3-login|pop3d|smtpd|enqueue|deliver|remote|checkpw|bounce)$' ||
+ours() { family | grep -E ' (front|porter|imap-login|imapd|pop3-login|pop3d|smtpd|enqueue|deliver|remote|checkpw|bounce)$' ||
 	:; }
 confined() { # PID NAME
 	[ "$sanitized" = 0 ] || { skip "$2 is confined" "sanitizers"; return; }
@@ -66,8 +66,8 @@ is "$(stat -c '%a %u' "$root/var/spool/postern")" "700 $queue" \
 ours >"$tmp/before"
 echo "# before:"
 sed 's/^/# /' "$tmp/before"
-[ "$(grep -c ' front$' "$tmp/before")" -ge 7 ]; ok $? "the listeners are there"
-is "$(grep -vc ' front$' "$tmp/before")" 0 "and nothing else of a connection"
+[ "$(grep -c ' porter$' "$tmp/before")" -ge 7 ]; ok $? "the listeners are there"
+is "$(grep -vcE ' (front|porter)$' "$tmp/before")" 0 "and nothing else of a connection"
 
 cat >"$tmp/hold.py" <<'END'
 import imaplib, poplib, smtplib, ssl, sys, os
@@ -115,17 +115,22 @@ started() {
 		esac
 	done
 }
+for pid in $(awk '$3 == "porter" { print $1 }' "$tmp/during"); do
+	confined "$pid" porter
+done
 started imap-login "$net" 2
 started pop3-login "$net" 1
 started smtpd "$net" 1
 started imapd "$alice" 1
 started pop3d "$alice" 1
 is "$(grep -c checkpw "$tmp/during")" 0 "checkpw is gone after the login"
-# One front for the SMTP session and one for the login not yet done, each
+# One porter for the SMTP session and one for the login not yet done, each
 # answering its own child; none for those that have logged in.
-is "$(grep -c ' front$' "$tmp/during")" \
-    "$(($(grep -c ' front$' "$tmp/before") + 2))" \
-    "no process with rights stays with a session after its login"
+is "$(grep -c ' porter$' "$tmp/during")" \
+    "$(($(grep -c ' porter$' "$tmp/before") + 2))" \
+    "nobody stays with a session after its login"
+is "$(grep ' front$' "$tmp/during")" "$(grep ' front$' "$tmp/before")" \
+    "and there is one process with rights for each service"
 if [ "$me" = 0 ]; then
 	is "$(ps -eo uid=,ppid=,comm= | awk -v top="$try_pid" \
 	    '$2 == top && $3 == "qsend" { print $1 }')" "" \

@@ -25,8 +25,8 @@ t_probe_smtpd_LDFLAGS = $(probe_ldflags)
 # And with a probe as soon as they are in their jails.
 probe_entered = %D%/enter.c $(probe_probes)
 probe_enter_ldflags = $(AM_LDFLAGS) -Wl,--wrap=jail_enter
-check_PROGRAMS += %D%/adopt %D%/bounce %D%/checkpw %D%/deliver %D%/enqueue %D%/qsend \
-	%D%/remote %D%/signer
+check_PROGRAMS += %D%/adopt %D%/bounce %D%/checkpw %D%/deliver \
+	%D%/enqueue %D%/porter %D%/qsend %D%/remote %D%/signer
 t_probe_adopt_SOURCES = $(tools_postern_adopt_SOURCES) $(probe_entered)
 t_probe_adopt_LDADD = $(tools_postern_adopt_LDADD)
 t_probe_adopt_LDFLAGS = $(probe_enter_ldflags)
@@ -42,6 +42,9 @@ t_probe_deliver_LDFLAGS = $(probe_enter_ldflags)
 t_probe_enqueue_SOURCES = $(handlers_queue_enqueue_SOURCES) $(probe_entered)
 t_probe_enqueue_LDADD = $(handlers_queue_enqueue_LDADD)
 t_probe_enqueue_LDFLAGS = $(probe_enter_ldflags)
+t_probe_porter_SOURCES = $(handlers_front_porter_SOURCES) $(probe_entered)
+t_probe_porter_LDADD = lib/libpostern.a
+t_probe_porter_LDFLAGS = $(probe_enter_ldflags)
 t_probe_qsend_SOURCES = $(handlers_queue_qsend_SOURCES) $(probe_entered)
 t_probe_qsend_LDADD = $(handlers_queue_qsend_LDADD)
 t_probe_qsend_LDFLAGS = $(probe_enter_ldflags)

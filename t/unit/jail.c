@@ -32,6 +32,8 @@ struct jailed {
 };
 
 static const struct jailed jails[] = {
+	{ "porter", JAIL_PORTER, JAIL_PORTER, 30 },
+	{ "porter's children", JAIL_PORTER, JAIL_LINK, 20 },
 	{ "login programs", JAIL_LOGIN, JAIL_LOGIN, 20 },
 	{ "login programs below a nursery", JAIL_NURSERY, JAIL_LOGIN, 20 },
 	{ "smtpd", JAIL_SMTP, JAIL_SMTP, 26 },
@@ -106,10 +108,13 @@ count_allowed(const struct jailed *j, long from)
 	return n;
 }
 
-/* What a child needs to become the owner, and to drop what it can do. */
+/* What a child needs to become the owner, and to drop what it can do; and what
+ * the porter does with connections, and its children. */
 static bool
-may_become(const struct jailed *j, long number)
+may(const struct jailed *j, long number)
 {
+	if (j->kind == JAIL_PORTER)
+		return number == SYS_accept4 || number == SYS_kill;
 	return j->kind == JAIL_SESSIONS &&
 	       (number == SYS_setuid || number == SYS_setresuid ||
 		   number == SYS_setgroups || number == SYS_capset);
@@ -119,7 +124,7 @@ static bool
 is_closed(const struct jailed *j)
 {
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-		if (!may_become(j, never[i]) && is_allowed(j, never[i]))
+		if (!may(j, never[i]) && is_allowed(j, never[i]))
 			return false;
 	return true;
 }
