@@ -125,17 +125,76 @@ is_whole(int fd, uint32_t hash)
 	return t.used * 2 == head.b;
 }
 
+static bool
+is_key(int fd, uint64_t at, struct span key, bool *same)
+{
+	char piece[256];
+
+	*same = true;
+	while (key.n > 0 && *same) {
+		size_t n = key.n < sizeof piece ? key.n : sizeof piece;
+
+		if (!read_at(fd, piece, n, at))
+			return false;
+		*same = memcmp(piece, key.p, n) == 0;
+		key = span_skip(key, n);
+		at += n;
+	}
+	return true;
+}
+
+/* Where a value is. */
+struct place {
+	uint64_t at;
+	uint32_t n;
+};
+
+/* As cdb_seek, at places: processes may share the descriptor's offset.
+ * 1, 0 or -1. */
+static int
+find(int fd, struct span key, uint32_t hash, struct place *value)
+{
+	struct pair table, slot, lengths;
+	bool same;
+
+	if (!read_pair(fd, hash % TABLES * PAIR, &table))
+		return -1;
+	for (uint32_t i = 0; i < table.b; i++) {
+		uint32_t n = (uint32_t)(((uint64_t)(hash / TABLES) + i) %
+					table.b);
+
+		if (!read_pair(fd, table.a + n * (uint64_t)PAIR, &slot))
+			return -1;
+		if (slot.b == 0)
+			return 0;
+		if (slot.a != hash)
+			continue;
+		if (!read_pair(fd, slot.b, &lengths))
+			return -1;
+		if (lengths.a != key.n)
+			continue;
+		value->at = (uint64_t)slot.b + PAIR;
+		if (!is_key(fd, value->at, key, &same))
+			return -1;
+		value->at += lengths.a;
+		value->n = lengths.b;
+		if (same)
+			return 1;
+	}
+	return 0;
+}
+
 int
 cdbfile_get(int fd, struct span key, char *value, size_t size, size_t *n)
 {
-	unsigned length;
-	int r = cdb_seek(fd, key.p, (unsigned)key.n, &length);
+	uint32_t hash = cdb_hash(key.p, (unsigned)key.n);
+	struct place found;
+	int r = find(fd, key, hash, &found);
 
 	if (r == 0)
-		return is_whole(fd, cdb_hash(key.p, (unsigned)key.n)) ? 0 : -1;
-	if (r == -1 || length > size ||
-	    cdb_bread(fd, value, (int)length) != 0)
+		return is_whole(fd, hash) ? 0 : -1;
+	if (r == -1 || found.n > size || !read_at(fd, value, found.n, found.at))
 		return -1;
-	*n = length;
+	*n = found.n;
 	return 1;
 }

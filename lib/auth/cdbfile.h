@@ -16,9 +16,9 @@ enum {
 };
 
 /*
- * Looks key up in the open database fd (moves its offset).  1 with *n bytes
- * in value; 0: there is no such key; -1: a fault, a damaged file, or a value
- * of more than size bytes.
+ * Looks key up in the open database fd, whose offset stays, and may be shared
+ * with other processes.  1 with *n bytes in value; 0: there is no such key;
+ * -1: a fault, a damaged file, or a value of more than size bytes.
  */
 int cdbfile_get(int fd, struct span key, char *value, size_t size, size_t *n);
 

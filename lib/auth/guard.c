@@ -23,7 +23,8 @@ enum {
 	HEAD = 64,
 	SUM = 32,
 	TABLE = GUARD_SETS * GUARD_WAYS * 16,
-	PLACES = 1 << 20 /* offset of the locks of guard_place */
+	PLACES = 1 << 20,   /* offset of the locks of guard_place */
+	OFFSET = PLACES - 1 /* locked by who moves the descriptor's offset */
 };
 
 static const struct {
@@ -85,12 +86,18 @@ read_at(int fd, void *p, size_t n, off_t at)
 	return 0;
 }
 
+/* The children of a nursery share the offset (net/nursery.h), and pwrite is
+ * on no list of theirs: one at a time. */
 static int
 write_at(int fd, const void *p, size_t n, off_t at)
 {
-	if (lseek(fd, at, SEEK_SET) == -1)
+	bool written;
+
+	if (lock(fd, F_WRLCK, OFFSET, 1, true) == -1)
 		return -1;
-	return write(fd, p, n) == (ssize_t)n ? 0 : -1;
+	written = lseek(fd, at, SEEK_SET) == at &&
+		  write(fd, p, n) == (ssize_t)n;
+	return lock(fd, F_UNLCK, OFFSET, 1, false) == 0 && written ? 0 : -1;
 }
 
 static int

@@ -13,3 +13,7 @@ check_PROGRAMS += t/unit/guard.t
 t_unit_guard_t_SOURCES = t/unit/guard.c t/unit/tap.h
 t_unit_guard_t_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 TESTS += t/unit/guard.t
+check_PROGRAMS += t/unit/shared.t
+t_unit_shared_t_SOURCES = t/unit/shared.c t/unit/tap.h
+t_unit_shared_t_LDADD = lib/libpostern.a $(CDB_LIBS) $(GNUTLS_LIBS)
+TESTS += t/unit/shared.t
