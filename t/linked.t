@@ -3,6 +3,7 @@
 # dependencies holds, and every program is hardened.
 . "${POSTERN_SRC:-.}/t/lib.sh"
 need readelf
+need nm
 grep -q '^#define POSTERN_SANITIZE 1' "$POSTERN_BUILD/config.h" &&
 	plan_skip "built with sanitizers"
 
@@ -17,7 +18,6 @@ allowed() { # PROGRAM: an extended pattern of what it may link besides libc
 	imap-login|pop3-login|smtpd|remote) echo 'gnutls|cdb|resolv' ;;
 	signer) echo gnutls ;;
 	checkpw) echo 'gnutls|crypt|cdb' ;;
-	porter) echo cdb ;;
 	imapd|pop3d) echo unistring ;;
 	mailfs|postern-mailfs) echo 'fuse3|unistring' ;;
 	enqueue|qspawn|qsend|deliver|bounce|sendmail) echo cdb ;;
@@ -43,5 +43,20 @@ for path in "$POSTERN_STAGE"/*; do
 	like "$elf" 'GNU_STACK .* RW ' "$name has no executable stack"
 	unlike "$elf" 'LOAD .* RWE ' "$name maps nothing writable and executable"
 done
+
+# front has rights: what parses or prints anything, or looks up names, is not
+# in it.
+links() { # PROGRAM: the functions of libraries that it calls
+	nm -D --undefined-only "$POSTERN_STAGE/$1" |
+	    awk '{ sub("@.*", "", $NF); print $NF }'
+}
+odd() { # PROGRAM: which of these are of such a kind
+	links "$1" | grep -E 'printf|scanf|^get(pw|gr)(nam|[gu]id|ent)|getaddrinfo|^dlopen|^(gnutls|cdb)_' |
+	    tr '\n' ' '
+}
+like "$(links front | tr '\n' ' ')" ' execve .* setresuid ' "front's calls are seen"
+is "$(odd front)" "" "front formats, parses and looks up nothing"
+like "$(odd porter) $(odd checkpw)" 'getpwnam .*cdb_.*gnutls_' \
+    "others do, and that is seen"
 [ "$count" -gt 0 ] || skip "hardening" "no program is built"
 done_testing
