@@ -16,8 +16,8 @@ handlers_pop3_pop3_login_SOURCES = handlers/pop3/pop3-login.c
 handlers_pop3_pop3_login_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 handlers_front_signer_SOURCES = %D%/signer.c
 handlers_front_signer_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
-dist_man_MANS += %D%/front.8 %D%/checkpw.8 %D%/signer.8 handlers/imap/imap-login.8 \
-	handlers/pop3/pop3-login.8
+dist_man_MANS += %D%/front.8 %D%/porter.8 %D%/checkpw.8 %D%/signer.8 \
+	handlers/imap/imap-login.8 handlers/pop3/pop3-login.8
 front_units = %D%/postern@.service \
 	%D%/postern-imap.socket %D%/postern-imaps.socket \
 	%D%/postern-pop3.socket %D%/postern-pop3s.socket \
