@@ -164,7 +164,7 @@ is_heard(struct attempt *a)
 	enum guard_verdict v = guard_begin(&a->guard, span_str(a->key),
 	    span_str(a->peer), (int64_t)time(NULL), &wait_ms);
 
-	/* front has nothing to say meanwhile, unless it is gone. */
+	/* The porter has nothing to say meanwhile, unless it is gone. */
 	if (wait_ms > 0 && io_wait(0, POLLIN, io_now_ms() + wait_ms) == 0)
 		_exit(0);
 	if (v == GUARD_GO)

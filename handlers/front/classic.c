@@ -68,7 +68,7 @@ be_keeper(const struct conf *c, const char *service, const char *peer,
 	pid_t pid;
 
 	signal(SIGPIPE, SIG_IGN);
-	close(0); /* the way to front is checkpw's alone */
+	close(0); /* the way to the porter is checkpw's alone */
 	close(password[1]);
 	close(verdict[0]);
 	pid = start_program(c, service, peer, password[0]);

@@ -3,9 +3,9 @@
  * (RFC 3501 6.1 and 6.2), TLS, and the relay of a session over TLS.
  *
  * Reads:   the connection on fd 0, postern.conf, certificates (fd 4 and from
- *          7 on), front's replies (fd 3)
- * Writes:  the connection on fd 1, frames to front, requests to the signer
- *          (fd 5)
+ *          7 on), the porter's replies (fd 3)
+ * Writes:  the connection on fd 1, frames to the porter, requests to the
+ *          signer (fd 5)
  * Runs as: postern.conf's net_user, jailed before the first byte
  * Exits:   0 the connection is done or the session's; 100 usage; 111 a fault
  */

@@ -6,8 +6,9 @@
  * Runs as the owner of the Maildir, never as root for a network connection.
  * With AUTH_TAG in its environment it answers that command of the login
  * program and logs one line at its end, else it greets with PREAUTH.
- * With -n it is a nursery, as root where front is (net/session.h), and a
- * child of it serves each session that front passes.
+ * With -n UID_MIN it is a nursery, as root where front is (net/session.h), and
+ * a child of it serves each session that checkpw passes; with -1 it serves one
+ * itself.  It reads no configuration then.
  * Exits with 0 at LOGOUT or the end of the input, 111 where it cannot
  * serve, 100 where it was started wrongly.
  */
@@ -30,7 +31,7 @@
 
 enum { REFUSE_MS = 10 * 1000, MMAP_BYTES = 131072 };
 
-/* A socket that front gave us is as good as the network behind it. */
+/* A socket that came with a login is as good as the network behind it. */
 static bool
 is_network(const char *tag)
 {

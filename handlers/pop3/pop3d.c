@@ -6,10 +6,10 @@
  * Runs as the owner of the mail.  Exits with 0 after QUIT or when the client
  * leaves, 111 after a local fault, 100 on wrong usage.
  *
- * With AUTH_TAG in the environment (+OK, from front) the first line answers
- * the login.  USER is for the log.  With -n it is a nursery, as root where
- * front is (net/session.h), and a child of it serves each session that front
- * passes.
+ * With AUTH_TAG in the environment (+OK) the first line answers the login.
+ * USER is for the log.  With -n UID_MIN it is a nursery, as root where front is
+ * (net/session.h), and a child of it serves each session that checkpw passes;
+ * with -1 it serves one itself.
  */
 #include "pop3d.h"
 

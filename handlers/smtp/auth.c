@@ -1,4 +1,4 @@
-/* AUTH (RFC 4954).  The proof comes from front, which logs it. */
+/* AUTH (RFC 4954).  The proof comes from the porter, which logs it. */
 #include "session.h"
 
 #include "net/exchange.h"
@@ -10,7 +10,7 @@ auth_offered(const struct smtp *s)
 	       conn_may_login(&s->c) && !s->logged_in;
 }
 
-/* After an answer: front hears no more than so many tries. */
+/* After an answer: the porter hears no more than so many tries. */
 static enum verdict
 count_try(struct smtp *s, enum verdict v)
 {

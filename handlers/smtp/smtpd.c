@@ -4,8 +4,8 @@
  *
  * Reads:   the connection on fd 0; certificates on fd 4 and from 7 on;
  *          users.cdb on fd 6; postern.conf.
- * Writes:  the connection; the log on fd 2; requests to front on fd 3, and
- *          messages into the descriptor that front answers with; requests
+ * Writes:  the connection; the log on fd 2; requests to the porter on fd 3,
+ *          and messages into the descriptor that it answers with; requests
  *          to the signer on fd 5.
  * Runs as: postern.conf's net_user, in a jail with no file, socket or exec.
  * Exits:   0 the session ended; 100 wrong arguments; 111 could not begin.

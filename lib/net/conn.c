@@ -223,9 +223,9 @@ log_failure(const struct conn *c, const char *event, int error)
 	log_end(&l);
 }
 
-/* front knows that a proxy is there, and counts for whom it speaks. */
+/* The porter knows that a proxy is there, and counts for whom it speaks. */
 static int
-tell_front(const struct proxy *p)
+tell_porter(const struct proxy *p)
 {
 	const char *address = (const char *)p->address;
 	struct frame_request q;
@@ -257,7 +257,7 @@ conn_proxy(struct conn *c)
 	if (p.n > 0 && inet_ntop(p.n == 4 ? AF_INET : AF_INET6, p.address,
 			   c->client, sizeof c->client) != NULL)
 		c->peer = c->client;
-	return tell_front(&p);
+	return tell_porter(&p);
 }
 
 int

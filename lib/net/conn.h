@@ -55,7 +55,7 @@ struct conn {
  * out.  With -n it becomes a nursery (net/nursery.h), and returns in each
  * child and, at the end, in the nursery itself.  1; 0: the nursery is done,
  * exit; -1 with a line for a person in error.  A certificate that cannot be
- * used is logged and leaves server NULL; front's configuration says where.
+ * used is logged and leaves server NULL; postern.conf says where it is.
  */
 int conn_begin(struct conn *c, int argc, char *argv[], char *buf, size_t size,
     char error[CONF_ERROR]);

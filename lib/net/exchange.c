@@ -67,7 +67,7 @@ add_bindings(const struct conn *c, struct frame_request *q)
 		    c->tls, q->bindings[FRAME_CLIENT].data);
 }
 
-/* What stands between a client and another session is front's answer. */
+/* What stands between a client and another session is the porter's answer. */
 static enum exchange_next
 told(struct exchange *x, struct conn *c, const struct frame_reply *a)
 {
@@ -211,7 +211,7 @@ exchange_end(struct exchange *x, struct conn *c)
 	struct frame_reply a;
 	int fd = -1;
 
-	/* front has counted it. */
+	/* The porter has counted it. */
 	if (x->asked) {
 		c->tries++;
 		(void)frame_fill(

@@ -1,7 +1,7 @@
 /*
  * One SASL exchange, as the programs that talk to a client see it: what the
- * client says in base64 goes to front, and what checkpw answers comes back
- * in base64.  All three protocols put their own words around that.
+ * client says in base64 goes to the porter, and what checkpw answers comes
+ * back in base64.  All three protocols put their own words around that.
  *
  *   exchange_begin, and while that or exchange_next says EXCHANGE_MORE: tell
  *   the client the challenge, read its line, exchange_next
@@ -29,7 +29,7 @@ struct exchange {
 	const struct sasl_mechanism *m;
 	struct span tag;
 	unsigned step;
-	bool asked; /* front has heard of it */
+	bool asked; /* the porter has heard of it */
 	struct buf user; /* LOGIN's first answer */
 	struct buf challenge; /* in base64 */
 	int session; /* with EXCHANGE_OK: the socket to relay to, or -1 */
@@ -49,7 +49,7 @@ const struct sasl_mechanism *exchange_find(
 /*
  * Begins; initial is the client's initial response, or NULL where it gave
  * none.  Before EXCHANGE_OK is looked for all output must have been flushed,
- * because front may speak on.  Lines that were read before are cleared.
+ * because the session may speak on.  Lines that were read before are cleared.
  */
 enum exchange_next exchange_begin(struct exchange *x, struct conn *c,
     const struct sasl_mechanism *m, struct span tag,

@@ -1,13 +1,13 @@
 /*
- * Frames between front and the program that parses the network, over a
- * SOCK_SEQPACKET pair (descriptor FRAME_FD in the child).
+ * Frames between the porter and the program that parses the network, over a
+ * SOCK_SEQPACKET pair (descriptor FRAME_FD in the child), and those of checkpw.
  *
- * Every frame is one packet of exactly sizeof the struct.  front answers
+ * Every frame is one packet of exactly sizeof the struct.  The porter answers
  * each request with one reply, checks every field and the order, and ends
  * the connection at anything else:
  *
  *   IMAP, POP3:  exchanges, until one is answered FRAME_OK; then nothing.
- *                With FRAME_OK front starts the session.  If the
+ *                After FRAME_OK the session begins.  If the
  *                request had tls set, the reply carries one end of a stream
  *                socket pair, which the child relays; else the child exits
  *                and the session program goes on with the socket itself, so
@@ -15,7 +15,8 @@
  *   SMTP:        exchanges until FRAME_OK (services with login only), and
  *                ENQUEUE (n is 0) any number of times, one at a time: its
  *                FRAME_OK carries a stream socket to a new enqueue process that
- *                speaks lib/queue/submit.h; front has told it who logged in.
+ *                speaks lib/queue/submit.h; the porter has told it who
+ *                logged in.
  *
  * An exchange is an AUTH with the mechanism and the client's first message,
  * and, as long as the answer is FRAME_MORE with a message for the client, a
@@ -88,19 +89,19 @@ struct frame_binding {
 };
 
 /*
- * Where front says that a proxy has connected, its header (net/proxy.h) is
- * read first of all, and front told by a PROXY whose address was in it: n is
- * 4 or 16, and data the address in network order; or n is 0, and there was
- * none.  Nothing else is answered before.  FRAME_OK; or FRAME_REJECT, and
+ * Where it is said that a proxy has connected, its header (net/proxy.h) is
+ * read first of all, and the porter told by a PROXY whose address was in it:
+ * n is 4 or 16, and data the address in network order; or n is 0, and there
+ * was none.  Nothing else is answered before.  FRAME_OK; or FRAME_REJECT, and
  * the program is to exit without a word.
  */
 
 /*
- * A nursery gets first of all the FRAME_TICKET_KEY random bytes that seal
- * the session tickets of its service.  Then
- * what the porter passes to it (net/nursery.h), with the connection and the
- * child's end of its channel.  The first packet on the channel is the uint32_t
- * FRAME_HELLO with the child's process descriptor.
+ * A nursery of login programs gets first of all the FRAME_TICKET_KEY random
+ * bytes that seal the session tickets of its service.  Then what the porter
+ * passes to it (net/nursery.h), with the connection and the child's end of its
+ * channel.  The first packet on the channel is the uint32_t FRAME_HELLO with
+ * the child's process descriptor.
  */
 struct frame_connection {
 	uint32_t clear_login; /* -c */
@@ -121,7 +122,7 @@ struct frame_attempt {
  */
 struct frame_session {
 	uint32_t uid, gid;
-	/* Settings of the service. */
+	/* Settings. */
 	uint32_t mechanisms;
 	struct conf_pace pace;
 	uint64_t idle_s, message_size;
@@ -153,8 +154,9 @@ struct frame_reply {
 
 /*
  * What checkpw says about each request of an exchange, which the porter hands
- * it as it came, over a SOCK_SEQPACKET pair on checkpw's fd 0.  user is the name that was claimed, for the
- * log, until status is FRAME_OK; then it is the address of the mailbox.
+ * it as it came, over a SOCK_SEQPACKET pair on checkpw's fd 0.  user is the
+ * name that was claimed, for the log, until status is FRAME_OK; then it is the
+ * address of the mailbox.
  */
 struct frame_verdict {
 	uint32_t status;
@@ -174,8 +176,8 @@ enum {
 
 /*
  * The child's side: sends a request and waits for its reply.  *fd gets the
- * descriptor that came with it, or -1.  0, or -1 with errno (EPROTO: front
- * is gone or spoke nonsense).
+ * descriptor that came with it, or -1.  0, or -1 with errno (EPROTO: the
+ * porter is gone or spoke nonsense).
  */
 int frame_ask(int channel, const struct frame_request *q,
     struct frame_reply *a, int *fd);

@@ -27,10 +27,10 @@ enum {
 };
 
 struct nursery {
-	void *packet; /* what front passes */
+	void *packet; /* what comes */
 	size_t size;
 	size_t least, most; /* descriptors that come with it */
-	size_t channel;     /* which of them the child speaks to front on */
+	size_t channel;     /* which of them the child says FRAME_HELLO on */
 	/* Which of them the child finds at each place, or -1: nothing. */
 	signed char place[NURSERY_PLACES];
 	/* Of the numbers below NURSERY_PLACES, what all children keep of what

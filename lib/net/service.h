@@ -1,19 +1,20 @@
 /*
- * The services, and what front and the program that parses a connection
- * (imap-login, pop3-login, smtpd: the "login program") agree on.
+ * The services, and what the porter, front and the program that parses a
+ * connection (imap-login, pop3-login, smtpd: the "login program") agree on.
  *
- * Where front listens it starts the login program once, as a nursery, which
- * forks for each connection (net/nursery.h):
+ * Where the porter listens it has front start the login program once, as a
+ * nursery, which forks for each connection (net/nursery.h):
  *
  *   argv         PROGRAM [-r ROOT] -n SERVICE
+ *   environment  settings of libc and the linker for a process that forks
  *   fd 0, 1      /dev/null
- *   fd 3         where connections come from
- *   fd 4 to 40   as below; no fd 6
+ *   fd 3         where the ticket key and then connections come from
+ *   fd 4 to 40   as below
  *
- * Else, and where the nursery fails, it starts one login program per
+ * Else, and where the nursery fails, it has one login program started per
  * connection, like this:
  *
- *   argv         PROGRAM [-r ROOT] [-cp] SERVICE PEER
+ *   argv         PROGRAM [-r ROOT] SERVICE [-c] [-p] PEER
  *                  -r ROOT   as everywhere; left out when there is no root
  *                  -c        passwords may cross this connection in clear
  *                            (postern.conf: clear_login, and who the peer is)
@@ -35,13 +36,16 @@
  *                the key holder has
  *   fd 6         users.cdb: FRAME_USERS_FD; smtpd only; closed where it is
  *                missing (a temporary error for every address)
- *   who          postern.conf's net_user with CAP_SYS_CHROOT alone, or the
+ *   fd 47        where it says that its root is to be moved to
+ *                ROOT/run/postern/empty (base/proc.h); closed where front
+ *                is not root
+ *   who          postern.conf's net_user without any capability, or the
  *                caller's uid where front is not root
  *
- * The program reads postern.conf itself (conf_load), loads certificate and
- * key, closes them, and enters its jail with ROOT/run/postern/empty as
- * the empty folder before it reads a byte of the connection; conn_begin and
- * conn_jail (net/conn.h) are these steps.
+ * The program reads postern.conf itself (conf_load), leaves the file system,
+ * loads the certificates, closes them, and enters its jail before it reads a
+ * byte of the connection; conn_begin and conn_jail (net/conn.h) are these
+ * steps.
  *
  * The end: a program that exits (with any code) ends the connection; it
  * says its last words itself.  On a FRAME_OK to AUTH of imap and pop3 the

@@ -10,7 +10,8 @@
  * and reads one line: "K ID\n" (it is on disk), "Z reason\n" (try later) or
  * "D reason\n" (never).  A stream that ends before "0:," is dropped whole.
  * enqueue believes the submitted envelope's sender and recipients only; who
- * logged in and where from comes from its environment, set by its parent.
+ * logged in and where from are its arguments, or what the kernel says of a
+ * local socket.
  */
 #ifndef POSTERN_QUEUE_SUBMIT_H
 #define POSTERN_QUEUE_SUBMIT_H

@@ -353,8 +353,8 @@ filter(const struct aim *a)
 }
 
 /* May a program of ours have it?  A session, its owner's uid given, has
- * folders and files of the owner's, a login program its channel to front and
- * to the signer, smtpd also users.cdb. */
+ * folders and files of the owner's, a login program its channel to the porter
+ * and to the signer, smtpd also users.cdb. */
 static bool
 is_known(int fd, const struct aim *a)
 {
