@@ -18,6 +18,7 @@ queue_user=64111
 net_user=64112
 auth_user=64113
 key_user=64114
+porter_user=64115
 chmod 755 "$tmp"
 mkdir -p "$root/etc/postern" "$root/var" "$tmp/libexec" "$tmp/said"
 chmod 777 "$tmp/said"
@@ -39,6 +40,7 @@ queue_user $queue_user
 net_user $net_user
 auth_user $auth_user
 key_user $key_user
+porter_user $porter_user
 uid_min 20000
 retry_min_s 1
 END
@@ -57,6 +59,7 @@ mailbox() { # NAME UID OWNER
 	mailbox queue $queue_user $queue_user
 	mailbox auth $auth_user $auth_user
 	mailbox key $key_user $key_user
+	mailbox porter $porter_user $porter_user
 } >"$root/etc/postern/users"
 cdb -c -m "$root/etc/postern/users.cdb" "$root/etc/postern/users"
 POSTERN_ROOT=$root
@@ -113,10 +116,10 @@ done
 send -f alice nosuch
 limited qspawn -1 2>>"$tmp/log"
 is "$(new alice)" 2 "a report comes back"
-send -f '<>' low other root queue auth key
+send -f '<>' low other root queue auth key porter
 limited qspawn -1 2>>"$tmp/log"
-is "$(for i in low other root queue auth key; do new $i; done | tr '\n' ' ')" \
-	"0 0 0 0 0 0 " \
+is "$(for i in low other root queue auth key porter; do new $i; done | tr '\n' ' ')" \
+	"0 0 0 0 0 0 0 " \
 	"nothing runs as a uid that is not a mailbox's, or in another's Maildir"
 is "$(ls "$spool/mess" | wc -l)" 1 "that is a fault here: the message waits"
 for user in 64111 20001; do

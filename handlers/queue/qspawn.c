@@ -40,7 +40,7 @@ struct child {
 
 struct qspawn {
 	struct conf conf;
-	uid_t queue_uid, net_uid, auth_uid, key_uid;
+	uid_t queue_uid, net_uid, auth_uid, key_uid, porter_uid;
 	gid_t queue_gid, net_gid;
 	bool root, once, create;
 	char empty[PATH_MAX];
@@ -105,6 +105,7 @@ find_users(struct qspawn *q)
 	find_user(q->conf.net_user, &q->net_uid, &q->net_gid);
 	q->auth_uid = other_user(q->conf.auth_user);
 	q->key_uid = other_user(q->conf.key_user);
+	q->porter_uid = other_user(q->conf.porter_user);
 }
 
 static void
@@ -148,7 +149,8 @@ choose_user(const struct qspawn *q, const struct qframe_run *f, struct proc *p)
 		return f->uid >= q->conf.uid_min && f->uid != (uid_t)-1 &&
 		    f->gid != 0 && f->gid != (gid_t)-1 &&
 		    f->uid != q->queue_uid && f->uid != q->net_uid &&
-		    f->uid != q->auth_uid && f->uid != q->key_uid;
+		    f->uid != q->auth_uid && f->uid != q->key_uid &&
+		    f->uid != q->porter_uid;
 	case QFRAME_REMOTE:
 		p->uid = q->net_uid;
 		p->gid = q->net_gid;
