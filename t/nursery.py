@@ -165,6 +165,13 @@ def test_idle():
     front.stop()
 
 
+def write(path, text):
+    """A file is looked at every 10 milliseconds, no more (porter(8))."""
+    with open(path, "w") as f:
+        f.write(text)
+    time.sleep(0.02)
+
+
 def test_certificate():
     site = Site("renewed")
     front = Front(site, "imaps")
@@ -178,13 +185,11 @@ def test_certificate():
     pem = site.root + "/etc/postern/tls/key.pem"
     with open(pem) as f:
         text = f.read()
-    with open(pem, "w") as f:
-        f.write("nonsense")
+    write(pem, "nonsense")
     c = front.client(greeting=False)
     ok(c.rest() == "" and front.logged("tls-unusable"),
        "a broken key: no TLS, and a line in the log")
-    with open(pem, "w") as f:
-        f.write(text)
+    write(pem, text)
     c = front.client(tls=True)
     ok(shown(c) == new, "mended: TLS again, with no reload")
     front.stop()
@@ -213,19 +218,16 @@ def test_two():
         if service == "imaps":
             rsa = certificate(site, "rsa", "rsa-key", "rsa")
             ok(get(front, "ECDHE+aRSA") == rsa, "renewed as the first is")
-            with open(site.root + "/etc/postern/tls/rsa.pem", "w") as f:
-                f.write("nonsense")
+            write(site.root + "/etc/postern/tls/rsa.pem", "nonsense")
             ok(get(front) == ecdsa and
                front.logged("tls-unusable .*rsa.pem"),
                "the second is broken: the first still serves")
             rsa = certificate(site, "rsa", "rsa-key", "rsa")
             with open(site.root + "/etc/postern/tls/cert.pem") as f:
                 text = f.read()
-            with open(site.root + "/etc/postern/tls/cert.pem", "w") as f:
-                f.write("nonsense")
+            write(site.root + "/etc/postern/tls/cert.pem", "nonsense")
             ok(get(front) == rsa, "the first is broken: the second serves")
-            with open(site.root + "/etc/postern/tls/cert.pem", "w") as f:
-                f.write(text)
+            write(site.root + "/etc/postern/tls/cert.pem", text)
         front.stop()
     # Without a nursery it is the same.
     server = socket.create_server(("127.0.0.1", 0))
