@@ -43,19 +43,15 @@ is_network(const char *tag)
 	return tag || a.ss_family == AF_INET || a.ss_family == AF_INET6;
 }
 
-static const char *
-login_tag(void)
+static void
+check_tag(const char *tag)
 {
-	const char *tag = getenv("AUTH_TAG");
 	struct arena a = arena_new(0);
 	struct parse p = parse_of(span_str(tag), &a);
 
-	if (tag == NULL)
-		return NULL;
 	parse_tag(&p);
 	if (!parse_end(&p))
 		err_die(EXIT_NEVER, "AUTH_TAG is not a tag");
-	return tag;
 }
 
 /* A fault of ours, told to the client, which waits for an answer. */
@@ -77,18 +73,19 @@ cannot_serve(const char *tag, const char *what, const char *why)
 
 /* By hand a wrong name must not become a Maildir. */
 static void
-open_maildir(struct imap *s, const char *tag, const char *maildir)
+open_maildir(
+    struct imap *s, const struct session_user *who, const char *maildir)
 {
 	struct jail j = { .kind = JAIL_SESSION, .folder = maildir };
 	int landlock;
 
-	if (account_open(&s->account, maildir, tag != NULL) == -1)
-		cannot_serve(tag, maildir, strerror(errno));
-	if (getenv("POSTERN_QUOTA"))
-		(void)quota_parse(span_str(getenv("POSTERN_QUOTA")),
-		    &s->account.limits);
+	if (account_open(&s->account, maildir, who->tag != NULL) == -1)
+		cannot_serve(who->tag, maildir, strerror(errno));
+	if (who->quota)
+		(void)quota_parse(span_str(who->quota), &s->account.limits);
 	if (jail_enter(&j, &landlock) == -1)
-		cannot_serve(tag, "cannot enter the jail", strerror(errno));
+		cannot_serve(
+		    who->tag, "cannot enter the jail", strerror(errno));
 }
 
 static void
@@ -103,12 +100,11 @@ log_session(const char *user, const char *end)
 }
 
 static void
-serve(struct imap *s, const char *tag, bool terminal)
+serve(struct imap *s, const struct session_user *who, bool terminal)
 {
 	struct buf both = buf_new(OUT_BYTES + LINE_BYTES);
 	/* Not cleared: pages that no input reaches are never touched. */
 	char *room = buf_room(&both, OUT_BYTES + LINE_BYTES);
-	const char *user = getenv("USER");
 
 	s->out = out_fd(1, room, OUT_BYTES);
 	s->in = in_fd(0, room + OUT_BYTES, LINE_BYTES);
@@ -118,9 +114,9 @@ serve(struct imap *s, const char *tag, bool terminal)
 	s->command = buf_new(COMMAND_BYTES);
 	s->shown = shown_none();
 	s->known = known_none();
-	session_run(s, tag, user);
-	if (tag)
-		log_session(user, s->end);
+	session_run(s, who->tag, who->name);
+	if (who->tag)
+		log_session(who->name, s->end);
 	arena_free(&s->arena);
 	buf_free(&s->command);
 	buf_free(&both);
@@ -133,19 +129,21 @@ usage(void)
 }
 
 /* Who may be served, on fd 0. */
-static const char *
-begin(void)
+static struct session_user
+begin(const struct frame_session *passed)
 {
-	const char *tag = login_tag();
+	struct session_user who = session_user(passed);
 
-	if (geteuid() == 0 && is_network(tag))
+	if (who.tag)
+		check_tag(who.tag);
+	if (geteuid() == 0 && is_network(who.tag))
 		err_die(EXIT_NEVER, "not as root for a network connection");
-	return tag;
+	return who;
 }
 
 /* By hand, or by a program with a login of its own. */
 static const char *
-begin_alone(struct imap *s, int argc, char **argv, const char **tag)
+begin_alone(struct imap *s, int argc, char **argv, struct session_user *who)
 {
 	char error[CONF_ERROR];
 	const char *root = NULL;
@@ -161,9 +159,9 @@ begin_alone(struct imap *s, int argc, char **argv, const char **tag)
 			usage();
 	if (optind + 1 != argc)
 		usage();
-	*tag = begin();
+	*who = begin(NULL);
 	if (conf_load(&conf, root, error) == -1)
-		cannot_serve(*tag, "configuration", error);
+		cannot_serve(who->tag, "configuration", error);
 	s->idle_ms = (int64_t)conf.imap_idle_s * 1000;
 	s->message_size = conf.message_size;
 	s->pace = conf.pace;
@@ -174,7 +172,8 @@ begin_alone(struct imap *s, int argc, char **argv, const char **tag)
 int
 main(int argc, char **argv)
 {
-	const char *maildir, *tag = NULL;
+	const char *maildir;
+	struct session_user who;
 	struct frame_session passed;
 	struct imap s = { 0 };
 	bool terminal;
@@ -193,16 +192,16 @@ main(int argc, char **argv)
 		return 0;
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
 	if (r == 1) {
-		tag = begin();
+		who = begin(&passed);
 		s.idle_ms = (int64_t)passed.idle_s * 1000;
 		s.message_size = passed.message_size;
 		s.pace = passed.pace;
 		maildir = passed.maildir;
 	} else {
-		maildir = begin_alone(&s, argc, argv, &tag);
+		maildir = begin_alone(&s, argc, argv, &who);
 	}
 	terminal = r != 1 && isatty(0); /* no question for a jail */
-	open_maildir(&s, tag, maildir);
-	serve(&s, tag, terminal);
+	open_maildir(&s, &who, maildir);
+	serve(&s, &who, terminal);
 	return 0;
 }

@@ -130,10 +130,9 @@ static void
 log_session(const struct pop3 *p)
 {
 	struct log l;
-	const char *user = getenv("USER");
 
 	log_start(&l, "session");
-	log_str(&l, "user", user ? user : "");
+	log_str(&l, "user", p->user ? p->user : "");
 	log_str(&l, "end", p->end);
 	log_num(&l, "messages", p->drop.n);
 	log_num(&l, "fetched", p->fetched);
@@ -147,15 +146,14 @@ log_session(const struct pop3 *p)
  * pipe, it may: it can do no more than its user.
  */
 static void
-refuse_root(void)
+refuse_root(const struct pop3 *p)
 {
 	struct sockaddr_storage a;
 	socklen_t n = sizeof a;
 
 	if (geteuid() != 0 || getsockname(0, (struct sockaddr *)&a, &n) == -1)
 		return;
-	if (a.ss_family == AF_INET || a.ss_family == AF_INET6 ||
-	    getenv("AUTH_TAG"))
+	if (a.ss_family == AF_INET || a.ss_family == AF_INET6 || p->logged_in)
 		err_die(EXIT_NEVER, "a network session never runs as root");
 }
 
@@ -271,6 +269,7 @@ main(int argc, char **argv)
 	struct pop3 p = { 0 };
 	struct buf memory = buf_new(MEMORY_SIZE);
 	struct frame_session passed;
+	struct session_user who;
 	const char *maildir;
 	int r;
 
@@ -283,8 +282,10 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	maildir = r == 1 ? begin_passed(&p, &passed)
 			 : begin_alone(&p, argc, argv);
-	refuse_root();
-	p.logged_in = getenv("AUTH_TAG") != NULL;
+	who = session_user(r == 1 ? &passed : NULL);
+	p.logged_in = who.tag != NULL;
+	p.user = who.name;
+	refuse_root(&p);
 	set_up(&p, &memory, r != 1 && isatty(0));
 	enter_jail(maildir);
 	return session(&p, maildir);

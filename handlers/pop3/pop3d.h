@@ -33,6 +33,7 @@ struct pop3 {
 	struct uidls given; /* ids that another server gave, once read */
 	bool given_read;
 	bool logged_in; /* by the login program; else we are used by hand */
+	const char *user; /* for the log, or NULL */
 	char *piece;    /* PIECE_SIZE bytes */
 	unsigned bad;   /* commands in a row */
 	size_t fetched, deleted;

@@ -274,6 +274,8 @@ jail_leave(void)
 int
 jail_tighten(enum jail_kind kind)
 {
+	/* A nursery's children have this in common. */
+	settle_qsort();
 	return limit(kind) == -1 ? -1 : calls_limit(kind);
 }
 

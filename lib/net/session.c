@@ -26,14 +26,16 @@ is_sound(const struct frame_session *s)
 	       s->maildir[0] == '/';
 }
 
-static int
-set_environment(const struct frame_session *s)
+struct session_user
+session_user(const struct frame_session *s)
 {
-	if (setenv("AUTH_TAG", s->tag, 1) == -1 ||
-	    setenv("USER", s->user, 1) == -1)
-		return -1;
-	return s->quota[0] == '\0' ? 0
-				    : setenv("POSTERN_QUOTA", s->quota, 1);
+	if (s == NULL)
+		return (struct session_user){ .tag = getenv("AUTH_TAG"),
+			.name = getenv("USER"),
+			.quota = getenv("POSTERN_QUOTA") };
+	return (struct session_user){ .tag = s->tag,
+		.name = s->user,
+		.quota = s->quota[0] == '\0' ? NULL : s->quota };
 }
 
 /* First of all it becomes the owner. */
@@ -43,10 +45,8 @@ become(const struct frame_session *s, uint32_t least)
 	errno = EPERM;
 	if (s->uid < least || priv_become(s->uid, s->gid) == -1)
 		return -1;
-	if (is_sound(s))
-		return set_environment(s) == -1 ? -1 : 1;
 	errno = EPROTO;
-	return -1;
+	return is_sound(s) ? 1 : -1;
 }
 
 int

@@ -16,10 +16,20 @@
 /*
  * First of all in main, with its arguments: 2, these are others.  1, the
  * process is the owner of the mailbox, with no way back, and finds the
- * connection on fd 0 and 1 and the environment of a session that was
- * executed (AUTH_TAG, USER, POSTERN_QUOTA); s->maildir is what it serves.
+ * connection on fd 0 and 1; s->maildir is what it serves.
  * 0 in a nursery that is done; -1 with errno: it must exit.
  */
 int session_passed(int argc, char *argv[], struct frame_session *s);
+
+/* Whose session it is; NULL where nobody says it. */
+struct session_user {
+	const char *tag;   /* of the command that the first line answers */
+	const char *name;
+	const char *quota;
+};
+
+/* By what was passed; with NULL by the environment of a session that was
+ * executed (AUTH_TAG, USER, POSTERN_QUOTA). */
+struct session_user session_user(const struct frame_session *s);
 
 #endif
