@@ -66,7 +66,7 @@ def has(path, name):
         return name in text
     # The whole of it, or what is put behind the service, or before a case.
     return any(re.fullmatch(".*" + m, name) or
-               re.fullmatch(".*" + m + r"[\w.]+( [\w.]+)?", name)
+               re.fullmatch(".*" + m + r"[\w.']+( [\w.']+)?", name)
                for m in made)
 
 
