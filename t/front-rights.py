@@ -495,6 +495,8 @@ def test_hostile():
        "a program that will not leave gets no session beside it")
     front.stop()
     test_verdicts()
+    test_owners()
+    test_left()
     test_door()
 
 
@@ -530,6 +532,65 @@ def test_verdicts():
         ok(got.startswith("a NO [UNAVAILABLE]"),
            "a verdict that is not believed: " + name, got)
         front.stop()
+
+
+def test_owners():
+    """Nobody's mail is served as a user of the system, or of our programs."""
+    if not ROOT:
+        skip("mailboxes of others", "not root")
+        return
+    site = Site("owners")
+    front = Front(site, "imap")
+    for who in ("low", "ours"):
+        got = front.client().ask('a LOGIN %s "secret word"\r\n' % who)
+        ok(got.startswith("a NO [UNAVAILABLE]"), "not served: " + who, got)
+    folder = site.root + "/etc/postern/users"
+    with open(folder) as f:
+        text = f.read()
+    with open(folder, "w") as f:
+        f.write(text.replace("maildir=/", "maildir=/../"))
+    subprocess.run(["cdb", "-c", "-m", folder + ".cdb", folder], check=True)
+    got = front.client().ask('a LOGIN alice "secret word"\r\n')
+    ok(got.startswith("a NO [UNAVAILABLE]"), "nor what leaves the root", got)
+    front.stop()
+
+
+def test_left():
+    """A program for one session ends where that does not begin."""
+    if SANITIZED or not os.path.exists(FAKE):
+        skip("one session program", "no jails in this build, or no " + FAKE)
+        return
+    site = Site("left", stubs=False)
+    program = site.libexec + "/imapd"
+    os.rename(program, program + ".real")
+    with open(program, "w") as f:
+        f.write("#!/bin/sh\n[ \"$1\" = -n ] || exec %s.real \"$@\"\n" % program)
+    os.chmod(program, 0o755)
+    front = Front(site, "imap")
+
+    def single():
+        return [p for p in children(front.process.pid)
+                if b"-1" in arguments(p)]
+
+    front.client().close()
+    c = front.client()
+    ok(c.ask('a LOGIN alice "secret word"\r\n').startswith("a OK") and
+       single(), "no nursery of sessions: one for this session")
+    c.close()
+    ok(wait_for(lambda: not single()), "which ends with it")
+    site.program("imap-login", fake(
+        "s = ask(frame(AUTH, data=GOOD))\ntime.sleep(1)\n"))
+    front.stop()
+    front = Front(site, "imap")
+    front.client(greeting=False).close()
+    wait_for(lambda: front.logged("no-nursery"), 0.3)
+    c = front.client(greeting=False)
+    ok(wait_for(single) and wait_for(
+        lambda: front.logged("login-program-ended"), 15) and
+       wait_for(lambda: not single()),
+       "and before it, where none begins", single())
+    c.close()
+    front.stop()
 
 
 def test_door():

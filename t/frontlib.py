@@ -116,7 +116,7 @@ class Site:
                         "example.org"], check=True, stdout=subprocess.DEVNULL)
         users = [("alice", self.owner)]
         if ROOT:
-            users.append(("low", 5))
+            users += [("low", 5), ("ours", USERS["queue_user"])]
         for address, owner in users:
             subprocess.run(
                 [STAGE + "/postern-user", "-r", self.root, "add", "--uid",

@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/jail.h"
+#include "base/priv.h"
 #include "net/frame.h"
 #include "net/nursery.h"
 #include "net/service.h"
@@ -35,12 +36,17 @@
 #include <time.h>
 #include <unistd.h>
 
+enum {
+	SERVICES = 5
+};
+
 struct attempt {
 	struct conf conf;
 	const struct service *service;
 	const char *peer;
 	uint64_t workers; /* passwords hashed at a time */
 	uid_t self;
+	uid_t ours[SERVICES]; /* users of programs: they have no mail */
 	struct guard guard;
 	struct classic classic;
 	char key[USERS_ADDRESS]; /* who it is meant to be */
@@ -73,9 +79,14 @@ is_owner(const struct attempt *a)
 {
 	const struct frame_session *s = &a->session;
 
-	return a->service->session == NULL ||
-	       s->uid == a->self || /* a server of one uid */
-	       (s->uid >= a->conf.uid_min && s->uid != 0 && s->gid != 0);
+	if (a->service->session == NULL)
+		return true;
+	if (a->self != a->ours[0]) /* a server of one uid */
+		return s->uid == a->self;
+	for (size_t i = 0; i < SERVICES; i++)
+		if (s->uid == a->ours[i])
+			return false;
+	return s->uid >= a->conf.uid_min && s->uid != 0 && s->gid != 0;
 }
 
 /* The proved user's mailbox; aliases have none. */
@@ -430,6 +441,23 @@ check(struct attempt *a)
 	return check_scram(a, m, bindings);
 }
 
+/* One that is not there is nobody. */
+static void
+find_services(struct attempt *a)
+{
+	const struct conf *c = &a->conf;
+	const char *const users[SERVICES] = { c->auth_user, c->key_user,
+		c->net_user, c->porter_user, c->queue_user };
+
+	a->self = geteuid();
+	for (size_t i = 0; i < SERVICES; i++) {
+		gid_t gid;
+
+		if (priv_find(users[i], &a->ours[i], &gid) == -1)
+			a->ours[i] = (uid_t)-1;
+	}
+}
+
 static uint64_t
 count_workers(const struct conf *c)
 {
@@ -496,7 +524,7 @@ main(int argc, char *argv[])
 	if (conf_load(&a.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	a.workers = count_workers(&a.conf);
-	a.self = geteuid();
+	find_services(&a);
 	/* It is started before the jail, for one attempt. */
 	if (a.conf.checkpassword && nursery)
 		err_die(EXIT_NEVER, "checkpassword has no nursery");

@@ -174,14 +174,14 @@ add_login(struct making *m, bool nursery)
 	const struct conf *c = &m->porter->conf;
 	char path[PATH_MAX];
 	const char *const argv[] = { path, c->root[0] ? "-r" : "", c->root,
-		nursery ? "-n" : "", s->name, NULL };
+		nursery ? "-n" : "", nursery ? s->name : "", NULL };
 	struct start_recipe *r;
 
 	find_program(m, s->program, path);
 	r = add(m, nursery ? START_LOGINS : START_LOGIN, c->net_user, argv,
 	    nursery);
 	r->leaves = m->root;
-	r->args = nursery ? 0 : 3;
+	r->args = nursery ? 0 : 4;
 	for (size_t fd = 0; fd < 2 && !nursery; fd++)
 		from(r, fd, START_THAT, 2);
 	from(r, FRAME_FD, START_THAT, 0);
@@ -236,8 +236,7 @@ add_session(struct making *m, bool nursery)
 	    nursery);
 	r->users = m->root;
 	from(r, FRAME_FD, START_ROOM, 0);
-	if (nursery)
-		from(r, FRAME_LIFE_FD, START_THAT, 0);
+	from(r, FRAME_LIFE_FD, START_THAT, 0);
 }
 
 static void

@@ -49,7 +49,7 @@ ask_nursery(const struct link *l, int nursery, const int pair[2])
 static int
 start_one(struct link *l, int end)
 {
-	const char *args[4] = { NULL };
+	const char *args[START_ARGS + 1] = { NULL };
 	int signer[2], process;
 	size_t n = 0;
 
@@ -59,6 +59,7 @@ start_one(struct link *l, int end)
 		args[n++] = "-c";
 	if (l->proxied)
 		args[n++] = "-p";
+	args[n++] = l->porter->service->name;
 	args[n++] = l->peer;
 	process = porter_start(START_LOGIN, args,
 	    (const int[]){ end, signer[0], l->sock }, 3);

@@ -215,6 +215,12 @@ int
 users_maildir(const struct conf *c, const struct users_record *u,
     char out[PATH_MAX])
 {
+	struct span rest = span_str(u->maildir + 1);
+
+	errno = EINVAL;
+	while (rest.n > 0)
+		if (span_is(span_take(&rest, '/'), ".."))
+			return -1;
 	return conf_path(c, u->maildir + 1, out);
 }
 

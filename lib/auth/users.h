@@ -60,7 +60,8 @@ enum users_kind users_get(int fd, struct span key, struct users_record *out);
 int users_login(struct span name, const char *default_domain,
     char out[USERS_ADDRESS]);
 
-/* The folder to open: the root, then the record's maildir. 0, or -1. */
+/* The folder to open: the root, then the record's maildir. 0, or -1 with errno
+ * EINVAL where that leads out by `..', or ENAMETOOLONG. */
 int users_maildir(const struct conf *c, const struct users_record *u,
     char out[PATH_MAX]);
 

@@ -40,10 +40,9 @@ int proc_exec(const struct proc *p);
 
 /*
  * In a program that was started with an empty folder: makes that the root of
- * all files.  The program has no right to; a process that shares its root
- * and has kept the right does it when told so, and is gone then.  No child of
- * this program may have been forked since.  0 also where nothing is to be
- * done, as neither was root; -1 with errno.
+ * all files.  The program has no right to; a process that shares its root and
+ * has kept the right does it when told so, and is gone then.  0 also where
+ * nothing is to be done, as neither was root; -1 with errno.
  */
 int proc_leave(void);
 

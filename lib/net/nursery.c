@@ -186,12 +186,13 @@ nursery_run(const struct nursery *wanted)
 	const struct nursery *n = &all;
 	struct pollfd p[3] = { { .fd = FRAME_FD, .events = POLLIN },
 		{ .events = POLLIN },
-		{ .fd = wanted->life > 0 ? wanted->life : -1,
-		    .events = POLLIN } };
+		{ .fd = -1, .events = POLLIN } };
 	bool gone = false;
 	int r;
 
 	all.kept = open_ones(all.kept);
+	if (n->life > 0 && fcntl(n->life, F_GETFD) != -1)
+		p[2].fd = n->life;
 	r = block_children(&p[1].fd);
 
 	if (!n->once)

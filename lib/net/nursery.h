@@ -36,7 +36,8 @@ struct nursery {
 	/* Of the numbers below NURSERY_PLACES, what all children keep of what
 	 * is open. */
 	unsigned kept;
-	int life;  /* done when it is closed at its other end; 0: none */
+	/* If it is open: done when it is closed at its other end; 0: none. */
+	int life;
 	bool once; /* no child: it is what it would have been */
 	/* A key holder (net/sign.h) is on FRAME_KEY_FD, and each child gets
 	 * a socket of its own to it there. */

@@ -23,7 +23,7 @@ is_sound(const struct frame_session *s)
 	       is_text(s->quota, sizeof s->quota) &&
 	       is_text(s->uidl, sizeof s->uidl) &&
 	       is_text(s->maildir, sizeof s->maildir) &&
-	       s->maildir[0] == '/';
+	       s->maildir[0] == '/' && s->pace.data_rate > 0;
 }
 
 struct session_user
@@ -66,10 +66,7 @@ session_passed(int argc, char *argv[], struct frame_session *s)
 
 	if (!nursery && (argc != 3 || strcmp(argv[1], "-1") != 0))
 		return 2;
-	if (!nursery) {
-		n.once = true;
-		n.life = 0;
-	}
+	n.once = !nursery;
 	errno = EINVAL;
 	if (priv_limit(PRIV_USERS) == -1 ||
 	    !num_parse_u32(span_str(argv[2]), UINT32_MAX, &least) ||

@@ -24,9 +24,7 @@ main(int argc, char *argv[])
 	int r;
 
 	n.once = argc == 3 && strcmp(argv[1], "-1") == 0;
-	if (n.once)
-		n.life = 0;
-	else if (argc != 3 || strcmp(argv[1], "-n") != 0)
+	if (!n.once && (argc != 3 || strcmp(argv[1], "-n") != 0))
 		return 100;
 	if (priv_limit(PRIV_USERS) == -1)
 		return 111;
