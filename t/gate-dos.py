@@ -378,9 +378,12 @@ def limit(site, what, soft):
             "        pass\n")
     mine = {}
     for p in processes(site.root):
-        # Its own user always may.
-        mine.setdefault(os.stat("/proc/%d" % p).st_uid if ROOT else None,
-                        []).append(p)
+        # Its own user always may; one that has just left needs no limit.
+        try:
+            uid = os.stat("/proc/%d" % p).st_uid if ROOT else None
+        except FileNotFoundError:
+            continue
+        mine.setdefault(uid, []).append(p)
     for uid, list_ in mine.items():
         who = {} if uid is None else {
             "user": uid, "group": uid, "extra_groups": []}
