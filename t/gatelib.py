@@ -194,7 +194,7 @@ def mailbox(site, *messages, user="alice"):
 
 def spool(site):
     """The queue, empty."""
-    subprocess.run([STAGE + "/qspawn", "-r", site.root, "-c"], check=True,
+    subprocess.run([STAGE + "/qsend", "-r", site.root, "-c"], check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -20,7 +20,7 @@ allowed() { # PROGRAM: an extended pattern of what it may link besides libc
 	checkpw) echo 'gnutls|crypt|cdb' ;;
 	imapd|pop3d) echo unistring ;;
 	mailfs|postern-mailfs) echo 'fuse3|unistring' ;;
-	enqueue|qspawn|qsend|deliver|bounce|sendmail) echo cdb ;;
+	enqueue|qsend|deliver|bounce|sendmail) echo cdb ;;
 	postern*) echo 'cdb|crypt|gnutls|unistring' ;;
 	*) echo nothing ;;
 	esac

@@ -3,7 +3,7 @@
 # server, and what comes back.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
-	if $nobody test -x "$POSTERN_STAGE/qspawn" -a -r "$0"; then
+	if $nobody test -x "$POSTERN_STAGE/qsend" -a -r "$0"; then
 		exec $nobody sh "$0"
 	fi
 fi
@@ -68,7 +68,7 @@ postern domain add example.test
 echo x | postern user add alice
 echo x | postern user add bob
 postern alias add both@example.test alice@example.test friend@far.test
-run() { qspawn -1 2>>"$tmp/log"; }
+run() { front -1 queue 2>>"$tmp/log"; }
 queued() { ls "$spool/mess" | wc -l; }
 again() { run; [ "$(queued)" = 0 ]; }
 

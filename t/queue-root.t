@@ -8,7 +8,7 @@ need setpriv
 [ -x /usr/bin/python3 ] || plan_skip "python3 is not installed"
 door=
 cleanup() { [ -z "$door" ] || kill "$door" 2>/dev/null; }
-setpriv --bounding-set -all,+setuid,+setgid,+sys_chroot,+kill true \
+setpriv --bounding-set -all,+setuid,+setgid,+sys_chroot true \
 	2>/dev/null || plan_skip "capabilities cannot be given up here"
 
 root=$tmp/root
@@ -65,25 +65,27 @@ cdb -c -m "$root/etc/postern/users.cdb" "$root/etc/postern/users"
 POSTERN_ROOT=$root
 export POSTERN_ROOT
 limited() {
-	setpriv --bounding-set -all,+setuid,+setgid,+sys_chroot,+kill "$@"
+	setpriv --bounding-set -all,+setuid,+setgid,+sys_chroot "$@"
 }
 send() { printf 'Subject: x\n\nx\n' | sendmail "$@" 2>>"$tmp/log"; }
 new() { ls "$mail/$1/new" | wc -l; }
 
 send alice; is $? 75 "without a queue: later"
-qspawn -c; ok $? "the queue is made"
+limited front -1 queue 2>"$tmp/err"; is $? 111 "nor does it run"
+like "$(cat "$tmp/err")" 'qsend: queue .*qsend -c' "and it says what is missing"
+qsend -c; ok $? "the queue is made"
 is "$(stat -c '%u %g %a' "$spool" "$spool/mess" "$spool/trigger" | sort -u)" \
 	"$queue_user $queue_user 600
 $queue_user $queue_user 700" "it belongs to queue_user"
 send -f bob alice bob; ok $? "root may send"
 is "$(stat -c %u "$spool"/mess/*)" $queue_user "the message too"
-limited qspawn -1 2>>"$tmp/log"; ok $? "qspawn runs with four capabilities"
+limited front -1 queue 2>>"$tmp/log"; ok $? "it runs with three capabilities"
 is "$(new alice) $(new bob)" "1 1" "both have it"
 is "$(stat -c '%u %g %a' "$mail"/alice/new/* "$mail"/bob/new/*)" \
 	"20001 20001 600
 20002 20002 600" "each as its own"
 send -f bob x@far.test
-limited qspawn -1 2>>"$tmp/log"
+limited front -1 queue 2>>"$tmp/log"
 is "$(cat "$tmp/said/remote" | tr '\t' ' ' | sed 's/ *$//')" \
 	"Uid: $net_user $net_user $net_user $net_user
 Gid: $net_user $net_user $net_user $net_user
@@ -94,30 +96,30 @@ CapAmb: 0000000000000000" "remote is net_user and has no capability"
 cat >"$tmp/libexec/remote" <<END
 #!/bin/sh
 grep -E '^(Uid|Cap(Prm|Eff|Inh|Amb)|NoNew)' /proc/\$PPID/status \
-	>"$tmp/said/qspawn"
+	>"$tmp/said/front"
 echo "0 ok 2.0.0 fine"
 END
 send -f bob x@far.test
-qspawn -1 2>>"$tmp/log"
-is "$(tr '\t' ' ' <"$tmp/said/qspawn")" "Uid: 0 0 0 0
+front -1 queue 2>>"$tmp/log"
+is "$(tr '\t' ' ' <"$tmp/said/front")" "Uid: 0 0 0 0
 CapInh: 0000000000000000
-CapPrm: 00000000000400e0
+CapPrm: 00000000000400c0
 CapEff: 0000000000000000
 CapAmb: 0000000000000000
-NoNewPrivs: 1" "qspawn gives up what it does not need"
+NoNewPrivs: 1" "front gives up what it does not need"
 for name in queue_user net_user; do
 	mkdir -p "$tmp/as-root/etc/postern"
 	sed "s/^$name .*/$name 0/" "$root/etc/postern/postern.conf" \
 		>"$tmp/as-root/etc/postern/postern.conf"
-	qspawn -r "$tmp/as-root" -1 2>"$tmp/err"
+	front -r "$tmp/as-root" -1 queue 2>"$tmp/err"
 	is $? 100 "$name must not be root"
 	like "$(cat "$tmp/err")" 'must not be root' "and that is said"
 done
 send -f alice nosuch
-limited qspawn -1 2>>"$tmp/log"
+limited front -1 queue 2>>"$tmp/log"
 is "$(new alice)" 2 "a report comes back"
 send -f '<>' low other root queue auth key porter
-limited qspawn -1 2>>"$tmp/log"
+limited front -1 queue 2>>"$tmp/log"
 is "$(for i in low other root queue auth key porter; do new $i; done | tr '\n' ' ')" \
 	"0 0 0 0 0 0 0 " \
 	"nothing runs as a uid that is not a mailbox's, or in another's Maildir"
@@ -158,6 +160,6 @@ echo body | setpriv --reuid=20002 --regid=20002 --clear-groups \
 is "$? $(cat "$tmp/err")" "0 " "any user may send through the local socket"
 like "$(cat "$tmp/log")" 'enqueue.* accepted .*user=20002 peer=local' \
 	"enqueue knows from the kernel who it was"
-limited qspawn -1 2>>"$tmp/log"
+limited front -1 queue 2>>"$tmp/log"
 is "$(new alice)" $((before + 2)) "it arrives, and so does the one of before"
 done_testing

@@ -3,7 +3,7 @@
 # tried again, what comes back, and what becomes of damage.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
-	if $nobody test -x "$POSTERN_STAGE/qspawn" -a -r "$0"; then
+	if $nobody test -x "$POSTERN_STAGE/qsend" -a -r "$0"; then
 		exec $nobody sh "$0"
 	fi
 fi
@@ -41,7 +41,7 @@ conf() { # [LINES...]: the configuration, with more lines
 	} >"$root/etc/postern/postern.conf"
 }
 run() { # the queue until nothing is due
-	qspawn -1 2>>"$tmp/log"
+	front -1 queue 2>>"$tmp/log"
 }
 send() { # [OPTIONS] RCPT...: a message with the subject $subject
 	printf 'Subject: %s\n\n%s text\n' "$subject" "$subject" |
@@ -80,7 +80,7 @@ send -f bob@example.test alice@example.test; run
 is "$(copies alice) $(queued)" "0 1" "one for which there is none waits"
 like "$(cat "$tmp/log")" "over-quota" "and the log says so"
 quota 2000
-again() { qspawn -1 2>>"$tmp/log"; [ "$(copies alice)" = 1 ]; }
+again() { front -1 queue 2>>"$tmp/log"; [ "$(copies alice)" = 1 ]; }
 wait_for again; is "$(copies alice) $(queued)" "1 0" "until there is room"
 subject=goes-back
 quota 500
@@ -406,21 +406,21 @@ cdb -c -m "$root/etc/postern/users.cdb" "$users"
 
 # ---- staying ----
 got() { [ "$(copies alice)" -ge 1 ]; }
-qspawn 2>>"$tmp/log" &
+front queue 2>>"$tmp/log" &
 pid=$!
 cleanup() { kill -9 "$pid" 2>/dev/null; }
 wait_for test -e "$spool/lock"
 subject=poke
 send -f bob alice
-wait_for got; ok $? "a qspawn that stays delivers new mail at once"
-qspawn -1 2>"$tmp/err"
+wait_for got; ok $? "a queue that stays delivers new mail at once"
+front -1 queue 2>"$tmp/err"
 is "$? $(grep -c 'qsend: lock' "$tmp/err")" "111 1" "there is one qsend only"
 kill "$pid"; wait "$pid"; ok $? "it ends when it is told to"
 rm -f "$mail/alice/new"/*
 subject=killed
 i=0
 while [ $i -lt 10 ]; do send -f bob alice; i=$((i + 1)); done
-qspawn 2>>"$tmp/log" &
+front queue 2>>"$tmp/log" &
 pid=$!
 wait_for got
 kill -9 "$pid"; wait "$pid" 2>/dev/null
@@ -439,7 +439,7 @@ echo "0 ok 2.0.0 fine"
 END
 rm -f "$tmp/go" "$tmp/started" "$mail"/*/new/*
 conf "queue_workers 4"
-qspawn 2>>"$tmp/log" &
+front queue 2>>"$tmp/log" &
 pid=$!
 subject=tarpit
 for i in 1 2 3 4 5 6; do send -f bob "x@tar$i.test"; done
@@ -467,7 +467,7 @@ END
 chmod 755 "$tmp/libexec/deliver"
 subject=stop
 for i in 1 2 3 4 5 6 7 8 9 10; do send -f bob alice; done
-qspawn 2>>"$tmp/log" &
+front queue 2>>"$tmp/log" &
 pid=$!
 started() { [ "$(wc -l <"$tmp/started")" -ge 5 ]; }
 wait_for started
@@ -495,7 +495,7 @@ for program in deliver bounce; do
 	"$program" --nonsense 2>/dev/null; is $? 111 "$program: wrong arguments: later"
 done
 
-# What runs when qspawn or qsend is killed.
+# What runs when front or qsend is killed.
 cp "$tmp/libexec/remote" "$tmp/remote"
 cat >"$tmp/libexec/remote" <<END
 #!/bin/sh
@@ -506,26 +506,26 @@ echo "0 ok 2.0.0 fine"
 END
 slow() { # WHICH: remote runs, and one of those above it is killed
 	rm -f "$tmp/remote.args" "$tmp/go"
-	qspawn 2>>"$tmp/log" &
+	front queue 2>>"$tmp/log" &
 	pid=$!
 	subject=slow
 	send -f bob x@far.test
 	wait_for test -s "$tmp/remote.args"
-	[ "$1" = qspawn ] || kill -9 $(ps -o pid=,comm= --ppid "$pid" |
+	[ "$1" = front ] || kill -9 $(ps -o pid=,comm= --ppid "$pid" |
 		sed -n 's/ qsend$//p')
 	[ "$1" = qsend ] || kill -9 "$pid"
 }
 if command -v ps >/dev/null; then
-	slow qspawn
+	slow front
 	wait "$pid" 2>/dev/null
 	touch "$tmp/go"
 	none() { [ "$(queued)" = 0 ]; }
-	wait_for none; ok $? "what ran when qspawn was killed is recorded"
+	wait_for none; ok $? "what ran when front was killed is recorded"
 	wait_for run
 	is "$(grep -c . "$tmp/remote.args")" 1 "and not done again"
 	slow qsend
 	gone() { ! kill -0 "$pid" 2>/dev/null; }
-	wait_for gone; ok $? "qsend killed: what cannot be recorded is ended"
+	wait_for gone; ok $? "qsend killed: front ends as well"
 	wait "$pid"; is $? 137 "and the queue is to be started again"
 	touch "$tmp/go"
 	wait_for run

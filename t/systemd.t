@@ -110,12 +110,12 @@ exposed postern@imap.service 20
 exposed postern-submit@1.service 10
 # Programs run as any user from here, and reach other servers; and one that
 # systemd builds anew for each connection.
-exposed postern-queue.service 25
+exposed postern-queue.service 24
 exposed postern-imap-each@1.service 32
 
 running() {
 	in_it ps -eo comm= | grep -cxE \
-	    'front|imap-login|imapd|pop3d|smtpd|enqueue|qspawn|qsend|deliver'
+	    'front|imap-login|imapd|pop3d|smtpd|enqueue|qsend|deliver'
 }
 is "$(running)" 0 "nothing of ours runs before a client comes"
 

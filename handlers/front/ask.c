@@ -1,31 +1,56 @@
-/* What the porter asks front for. */
-#include "porter.h"
-
-#include "base/log.h"
+/* How front is asked. */
+#include "start.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
-enum {
-	ANSWER_MS = 10000
-};
+void
+start_request(struct start_request *q, enum start_type type,
+    enum start_program program)
+{
+	memset(q, 0, offsetof(struct start_request, text));
+	q->type = type;
+	q->program = program;
+}
 
-/* With the socket for the answer first: our end, or -1 with errno. */
+bool
+start_add(struct start_request *q, struct span argument)
+{
+	if (q->args == START_ARGS || argument.n >= sizeof q->text - q->size)
+		return false;
+	if (argument.n > 0)
+		memcpy(q->text + q->size, argument.p, argument.n);
+	q->text[q->size + argument.n] = '\0';
+	q->size += (uint32_t)argument.n + 1;
+	q->args++;
+	return true;
+}
+
 static int
-ask(const struct start_request *q, const int *given, size_t n)
+request(const struct start_request *q, const int *fds, size_t n)
+{
+	return io_send(START_FD, q,
+	    offsetof(struct start_request, text) + q->size, fds, n);
+}
+
+int
+start_ask(const struct start_request *q, const int *given, size_t n,
+    int64_t deadline_ms)
 {
 	int pair[2], fds[IO_MAX_FDS], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;
 	fds[0] = pair[1];
-	memcpy(fds + 1, given, n * sizeof *given);
-	r = io_send(START_FD, q, sizeof *q, fds, n + 1);
+	if (n > 0)
+		memcpy(fds + 1, given, n * sizeof *given);
+	r = request(q, fds, n + 1);
 	io_close(pair[1]);
 	if (r == 0)
-		r = io_wait(pair[0], POLLIN, io_now_ms() + ANSWER_MS);
+		r = io_wait(pair[0], POLLIN, deadline_ms);
 	if (r == 0)
 		return pair[0];
 	io_close(pair[0]);
@@ -33,61 +58,27 @@ ask(const struct start_request *q, const int *given, size_t n)
 }
 
 int
-porter_start(enum start_program program, const char *const *args,
-    const int *given, size_t ngiven)
+start_begin(const struct start_request *q, const int *given, size_t n,
+    int64_t deadline_ms, struct start_reply *a)
 {
-	struct start_request q = { .type = START_BEGIN, .program = program };
-	struct start_reply a = { .error = EPROTO };
-	int sock, process = -1;
+	int sock = start_ask(q, given, n, deadline_ms), process = -1;
+	ssize_t got;
 
-	for (; args && args[q.args]; q.args++)
-		snprintf(q.arg[q.args], sizeof q.arg[0], "%s", args[q.args]);
-	sock = ask(&q, given, ngiven);
+	*a = (struct start_reply){ .error = errno };
 	if (sock == -1)
 		return -1;
-	if (io_recv(sock, &a, sizeof a, &process, 1) != (ssize_t)sizeof a)
-		a.error = EPROTO;
+	got = io_recv(sock, a, sizeof *a, &process, 1);
+	if (got != (ssize_t)sizeof *a)
+		a->error = got == 0 ? EPERM : EPROTO;
 	close(sock);
-	a.file[sizeof a.file - 1] = '\0';
-	if (a.unreadable)
-		log_error("unreadable", a.file, a.unreadable);
-	errno = a.error ? a.error : EPROTO;
+	a->file[sizeof a->file - 1] = '\0';
+	errno = a->error ? a->error : EPROTO;
 	return process;
 }
 
-int
-porter_yield(enum start_program program)
-{
-	const struct start_request q = { .type = START_BECOME,
-		.program = program };
-	int sock = ask(&q, NULL, 0);
-
-	if (sock == -1)
-		return -1;
-	close(sock);
-	return 0;
-}
-
-int
-porter_stamps(struct start_stamps *s)
-{
-	const struct start_request q = { .type = START_STAMP };
-	int sock = ask(&q, NULL, 0);
-	ssize_t n;
-
-	if (sock == -1)
-		return -1;
-	n = io_recv(sock, s, sizeof *s, NULL, 0);
-	close(sock);
-	errno = EPROTO;
-	return n == (ssize_t)sizeof *s ? 0 : -1;
-}
-
 void
-porter_kill(int process)
+start_end(struct start_request *q, int process)
 {
-	const struct start_request q = { .type = START_END,
-		.program = START_LOGIN };
-
-	(void)io_send(START_FD, &q, sizeof q, &process, 1);
+	q->type = START_END;
+	(void)request(q, &process, 1);
 }

@@ -1,16 +1,16 @@
 /*
  * front: starts other programs, each with its own uid and descriptors; the
- * only program with rights on the way of a connection.
+ * only program with rights on the way of a connection, and in the queue.
  *
  * Reads:   a plan, from porter -P, which has no rights and sees no
- *          connection; then requests of the porter (start.h)
- * Writes:  answers to these
+ *          connection; then requests of the porter or qsend (start.h)
+ * Writes:  answers to these; what has ended, and how
  * Runs as: root with CAP_SETUID, CAP_SETGID and CAP_SYS_CHROOT, or as
  *          anybody, for a server of one uid
  * Exits:   as the porter does: 0; 100 usage or configuration; 111 a fault;
  *          or it becomes the session
  */
-#include "start.h"
+#include "front.h"
 
 #include "base/priv.h"
 
@@ -21,34 +21,29 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	PATH = 4096,
-	FAULT = 111 /* exit code */
-};
-
 struct front {
 	int channel; /* to the porter */
 	int signals;
 	int door[2];
+	int ends[2];
 	int bound[START_SOCKETS];
 	pid_t porter;
 	struct start_plan plan;
 };
 
-static _Noreturn void
-fail(const char *what)
+_Noreturn void
+front_fail(const char *what)
 {
 	(void)io_write(2, "front: fault: ", 14);
 	(void)io_write(2, what, strlen(what));
 	(void)io_write(2, "\n", 1);
-	_exit(FAULT);
+	_exit(FRONT_FAULT);
 }
 
 static const char *
@@ -78,26 +73,29 @@ be(const struct front *f, const struct start_request *q, const int *fds)
 	const char *argv[START_LIST + START_ARGS + 1] = { NULL };
 	const char *envp[START_LIST + 1] = { NULL };
 	size_t n = put(f, r->argv, argv);
+	const char *at = q->text;
 	const struct proc p = { .path = argv[0],
 		.argv = argv,
 		.envp = envp,
 		.fds = fds,
 		.nfds = r->nfds,
-		.uid = r->uid,
-		.gid = r->gid,
+		.uid = r->owned ? q->uid : r->uid,
+		.gid = r->owned ? q->gid : r->gid,
 		.limit = true,
 		.kept = r->users ? PRIV_USERS : PRIV_NONE,
 		.empty = r->leaves ? text(f, f->plan.empty) : NULL };
 	sigset_t none;
 
-	for (uint32_t i = 0; i < q->args; i++)
-		argv[n++] = q->arg[i];
+	for (uint32_t i = 0; i < q->args; i++) {
+		argv[n++] = at;
+		at += strlen(at) + 1;
+	}
 	(void)put(f, r->envp, envp);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)proc_exec(&p);
-	fail(p.path);
+	front_fail(p.path);
 }
 
 /* Our copy, which is to be closed where it is a file. */
@@ -122,6 +120,8 @@ find(const struct front *f, const struct start_source *s, const int *given)
 		return f->door[0];
 	case START_ROOM:
 		return f->door[1];
+	case START_ENDS:
+		return f->ends[0];
 	case START_NOWHERE:
 		break;
 	}
@@ -155,6 +155,7 @@ start(const struct front *f, const struct start_request *q, const int *given,
 	if (pid == 0)
 		be(f, q, fds);
 	a->error = pid == -1 ? errno : 0;
+	a->pid = pid;
 	for (uint32_t i = 0; i < r->nfds; i++)
 		if (is_file(&r->fds[i]) && fds[i] != -1)
 			close(fds[i]);
@@ -230,29 +231,51 @@ static void
 end(const struct front *f, const struct start_request *q, int process)
 {
 	const struct start_recipe *r = &f->plan.recipe[q->program];
+	uid_t uid = r->owned ? q->uid : r->uid;
+	gid_t gid = r->owned ? q->gid : r->gid;
 
 	/* Root's are not the porter's to end. */
-	if ((r->uid == 0 && getuid() == 0) || fork() != 0)
+	if ((uid == 0 && getuid() == 0) || fork() != 0)
 		return;
 	if (priv_limit(PRIV_USERS) == -1 ||
-	    (r->uid != 0 && priv_become(r->uid, r->gid) == -1))
-		_exit(FAULT);
+	    (uid != 0 && priv_become(uid, gid) == -1))
+		_exit(FRONT_FAULT);
 	_exit(syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == -1);
+}
+
+static bool
+has_arguments(const struct start_request *q, const struct start_recipe *r)
+{
+	uint32_t ends = 0;
+
+	for (uint32_t i = 0; i < q->size; i++)
+		ends += q->text[i] == '\0';
+	return ends == q->args && q->args <= r->args &&
+	       q->args <= START_ARGS &&
+	       (q->size == 0 || q->text[q->size - 1] == '\0');
+}
+
+static bool
+is_owner(const struct start_plan *p, uint32_t uid, uint32_t gid)
+{
+	for (int i = 0; i < START_USERS; i++)
+		if (uid == p->user[i])
+			return false;
+	return uid != 0 && uid >= p->least_uid && uid != UINT32_MAX &&
+	       gid >= p->least_gid && gid != UINT32_MAX;
 }
 
 static bool
 is_sound(const struct front *f, const struct start_request *q, ssize_t n)
 {
 	const struct start_recipe *r = f->plan.recipe;
+	const size_t head = offsetof(struct start_request, text);
 
-	if (n != (ssize_t)sizeof *q || q->program >= START_PROGRAMS ||
-	    q->args > START_ARGS || q->args > r[q->program].args ||
-	    r[q->program].argv.n == 0)
+	if (n < (ssize_t)head || q->program >= START_PROGRAMS ||
+	    q->size != (size_t)n - head || r[q->program].argv.n == 0)
 		return false;
-	for (uint32_t i = 0; i < q->args; i++)
-		if (memchr(q->arg[i], '\0', START_ARGUMENT) == NULL)
-			return false;
-	return true;
+	return has_arguments(q, &r[q->program]) &&
+	       (!r[q->program].owned || is_owner(&f->plan, q->uid, q->gid));
 }
 
 /* False when there will be no more. */
@@ -314,14 +337,19 @@ take_signals(struct front *f)
 	    s.ssi_signo != SIGCHLD && f->porter != 0) {
 		/* It is to accept nobody any more. */
 		(void)io_send(f->channel, "", 1, NULL, 0);
-		leave(f, 0);
+		if (!f->plan.stays)
+			leave(f, 0);
 	}
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		const struct start_end e = { pid, status };
+
 		if (WIFSIGNALED(status))
 			tell_crash(WTERMSIG(status));
 		if (pid == f->porter)
 			leave(f, WIFEXITED(status) ? WEXITSTATUS(status)
-						   : FAULT);
+						   : 128 + WTERMSIG(status));
+		else if (write(f->ends[1], &e, sizeof e) == -1)
+			continue; /* nobody wants to know */
 	}
 }
 
@@ -334,14 +362,14 @@ run(struct front *f)
 
 	for (;;) {
 		if (poll(p, 2, -1) == -1 && errno != EINTR)
-			fail("poll");
+			front_fail("poll");
 		if (p[0].revents && !take_request(f))
 			break;
 		if (p[1].revents)
 			take_signals(f);
 	}
 	code = f->porter == 0 ? 0 : proc_wait(f->porter);
-	return code == -1 ? FAULT : code;
+	return code == -1 ? FRONT_FAULT : code;
 }
 
 static int
@@ -358,59 +386,8 @@ bind_one(const struct sockaddr_storage *a)
 	    priv_effect(true) == -1 ||
 	    bind(fd, (const struct sockaddr *)a, sizeof *a) == -1 ||
 	    priv_effect(false) == -1 || listen(fd, 4096) == -1)
-		fail(strerror(errno));
+		front_fail(strerror(errno));
 	return fd;
-}
-
-/* With what front was started with, but for rights. */
-static _Noreturn void
-be_planner(int end, char *argv[])
-{
-	char path[PATH], plan[] = "-P";
-	const char *self = (const char *)getauxval(AT_EXECFN);
-	char *argument[16] = { path, plan };
-	const char *slash = strrchr(self, '/');
-	size_t n = slash ? (size_t)(slash - self) + 1 : 0;
-
-	for (size_t i = 1; argv[i] && i < 14; i++)
-		argument[i + 1] = argv[i];
-	if (n > sizeof path - sizeof "porter")
-		fail("path");
-	memcpy(path, self, n);
-	memcpy(path + n, "porter", sizeof "porter");
-	if (dup2(end, START_FD) == -1 || priv_limit(PRIV_NONE) == -1)
-		fail("planner");
-	(void)execve(path, argument, environ);
-	fail(path);
-}
-
-/* Its exit code where there is no plan. */
-static int
-get_plan(struct front *f, char *argv[])
-{
-	struct start_plan *p = &f->plan;
-	int pair[2], log, code;
-	pid_t pid;
-	ssize_t n;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		fail("socketpair");
-	pid = fork();
-	if (pid == 0)
-		be_planner(pair[1], argv);
-	close(pair[1]);
-	n = io_recv(pair[0], p, sizeof *p, &log, 1);
-	close(pair[0]);
-	code = pid == -1 ? FAULT : proc_wait(pid);
-	if (code != 0 || n < (ssize_t)offsetof(struct start_plan, text) ||
-	    n != (ssize_t)(offsetof(struct start_plan, text) + p->size) ||
-	    p->size == 0 || p->text[p->size - 1] != '\0' ||
-	    p->sockets > START_SOCKETS || p->binds > START_SOCKETS)
-		return code == 0 ? FAULT : code;
-	/* Under inetd fd 2 is the connection. */
-	if (log != 2 && (dup2(log, 2) == -1 || close(log) == -1))
-		return FAULT;
-	return 0;
 }
 
 static void
@@ -422,14 +399,15 @@ start_porter(struct front *f)
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		fail("socketpair");
+		front_fail("socketpair");
 	f->channel = pair[0];
 	f->porter = start(f, &q, &pair[1], &a);
 	close(pair[1]);
+	close(f->ends[0]);
 	/* The connection is not ours to keep. */
 	for (int i = 0; i < 2; i++)
 		if (dup2(pair[0], i) == -1)
-			fail("dup");
+			front_fail("dup");
 	for (uint32_t i = 0; i < f->plan.sockets; i++)
 		close(START_SOCKETS_FD + (int)i);
 	for (uint32_t i = 0; i < f->plan.binds; i++)
@@ -447,7 +425,7 @@ watch_signals(struct front *f)
 	sigaddset(&wanted, SIGINT);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_SETMASK, &wanted, NULL) == -1)
-		fail("signals");
+		front_fail("signals");
 	f->signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
@@ -459,22 +437,24 @@ main(int argc, char *argv[])
 
 	/* From here on none is in effect. */
 	if (priv_limit(PRIV_USERS | PRIV_ROOT | PRIV_BIND) == -1)
-		fail("rights");
+		front_fail("rights");
 	/* Who ignores children cannot wait for them. */
 	(void)signal(SIGCHLD, SIG_DFL);
-	code = argc > 0 ? get_plan(&f, argv) : FAULT;
+	code = argc > 0 ? front_plan(&f.plan, argv) : FRONT_FAULT;
 	if (code != 0)
 		return code;
 	for (uint32_t i = 0; i < f.plan.binds; i++)
 		f.bound[i] = bind_one(&f.plan.bind[i]);
 	if (priv_limit(PRIV_USERS | PRIV_ROOT) == -1 || chdir("/") == -1 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f.door) == -1)
-		fail("rights");
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f.door) ==
+		-1 ||
+	    pipe2(f.ends, O_CLOEXEC | O_NONBLOCK) == -1)
+		front_fail("rights");
 	watch_signals(&f);
 	if (f.signals == -1)
-		fail("signals");
+		front_fail("signals");
 	start_porter(&f);
 	if (f.porter == -1)
-		fail("porter");
+		front_fail("porter");
 	return run(&f);
 }

@@ -368,27 +368,111 @@ add_all(struct making *m)
 		add_enqueue(m);
 }
 
-int
-porter_plan(const struct porter *p, const char *list)
+static struct making
+begin_plan(const struct porter *p)
 {
-	struct start_plan *plan = calloc(1, sizeof *plan);
-	struct making m = { .porter = p, .plan = plan,
-		.root = geteuid() == 0 };
-	struct sockets s = { .activated = list == NULL };
-	static const int log = 2;
+	struct making m = { .porter = p, .root = geteuid() == 0,
+		.plan = calloc(1, sizeof *m.plan) };
 
-	if (plan == NULL)
+	if (m.plan == NULL)
 		err_nomem();
 	(void)add_text(&m, "");
 	make_empty(&m);
-	if (list)
-		add_addresses(plan, list);
-	else
-		find_sockets(&s, plan);
-	add_porter(&m, &s);
-	add_all(&m);
-	if (io_send(START_FD, plan, offsetof(struct start_plan, text) +
-		plan->size, &log, 1) == -1)
+	return m;
+}
+
+static int
+send_plan(const struct making *m)
+{
+	static const int log = 2;
+
+	if (io_send(START_FD, m->plan, offsetof(struct start_plan, text) +
+		m->plan->size, &log, 1) == -1)
 		err_die_sys(EXIT_LATER, "plan");
 	return 0;
+}
+
+int
+porter_plan(const struct porter *p, const char *list)
+{
+	struct making m = begin_plan(p);
+	struct sockets s = { .activated = list == NULL };
+
+	if (list)
+		add_addresses(m.plan, list);
+	else
+		find_sockets(&s, m.plan);
+	add_porter(&m, &s);
+	add_all(&m);
+	return send_plan(&m);
+}
+
+/* ---- the queue ---- */
+
+/* Who owns mailboxes: not those that anything else runs as. */
+static void
+add_owners(struct making *m)
+{
+	const struct conf *c = &m->porter->conf;
+	const char *const users[START_USERS] = { c->queue_user, c->net_user,
+		c->auth_user, c->key_user, c->porter_user };
+	struct start_plan *p = m->plan;
+	uid_t uid;
+	gid_t gid;
+
+	p->least_uid = m->root ? (uint32_t)c->uid_min : 1;
+	p->least_gid = m->root;
+	for (size_t i = 0; m->root && i < START_USERS; i++)
+		if (users[i] && priv_find(users[i], &uid, &gid) == 0)
+			p->user[i] = uid;
+}
+
+static void
+add_qsend(struct making *m, bool once)
+{
+	const struct conf *c = &m->porter->conf;
+	char path[PATH_MAX];
+	const char *const argv[] = { path, once ? "-1" : "",
+		c->root[0] ? "-r" : "", c->root, NULL };
+	struct start_recipe *r;
+
+	find_program(m, "qsend", path);
+	r = add(m, START_PORTER, c->queue_user, argv, false);
+	from(r, 0, START_ENDS, 0);
+	from(r, START_FD, START_THAT, 0);
+}
+
+/* With the queue file, and a pipe for its report. */
+static struct start_recipe *
+add_delivering(struct making *m, enum start_program what, const char *name,
+    const char *user, uint32_t args)
+{
+	const struct conf *c = &m->porter->conf;
+	char path[PATH_MAX];
+	const char *const argv[] = { path, c->root[0] ? "-r" : "", c->root,
+		"--", NULL };
+	struct start_recipe *r;
+
+	find_program(m, name, path);
+	r = add(m, what, user, argv, false);
+	r->args = args;
+	from(r, 0, START_THAT, 0);
+	from(r, 1, START_THAT, 1);
+	return r;
+}
+
+int
+porter_plan_queue(const struct porter *p, bool once)
+{
+	const struct conf *c = &p->conf;
+	struct making m = begin_plan(p);
+
+	m.plan->stays = true;
+	add_owners(&m);
+	add_qsend(&m, once);
+	add_delivering(&m, START_DELIVER, "deliver", NULL, 3)->owned = true;
+	add_delivering(&m, START_REMOTE, "remote", c->net_user, START_ARGS)
+	    ->leaves = m.root;
+	add_delivering(&m, START_BOUNCE, "bounce", c->queue_user, 2);
+	return send_plan(&m);
 }

@@ -20,7 +20,7 @@
 
 struct arguments {
 	const char *root, *listen, *service;
-	bool plan, activated;
+	bool plan, once, activated;
 	uint32_t sockets;
 };
 
@@ -35,7 +35,8 @@ static _Noreturn void
 usage(void)
 {
 	err_die(EXIT_NEVER,
-	    "usage: front [-r root] [--listen ADDR:PORT[,...]] SERVICE");
+	    "usage: front [-r root] [--listen ADDR:PORT[,...]] SERVICE, "
+	    "or front [-r root] [-1] queue");
 }
 
 static void
@@ -44,9 +45,11 @@ read_arguments(struct arguments *a, int argc, char *argv[])
 	int option;
 
 	while ((option = getopt_long(
-		    argc, argv, "Pas:l:r:", options, NULL)) != -1)
+		    argc, argv, "1Pas:l:r:", options, NULL)) != -1)
 		if (option == 'P')
 			a->plan = true;
+		else if (option == '1')
+			a->once = true;
 		else if (option == 'a')
 			a->activated = true;
 		else if (option == 'l')
@@ -65,10 +68,13 @@ read_arguments(struct arguments *a, int argc, char *argv[])
 static void
 set_up(struct porter *p, const struct arguments *a)
 {
+	bool queue = a->plan && strcmp(a->service, "queue") == 0;
 	char error[CONF_ERROR];
 
+	if (queue ? a->listen != NULL : a->once)
+		usage();
 	p->service = service_find(a->service);
-	if (p->service == NULL)
+	if (p->service == NULL && !queue)
 		err_die(EXIT_NEVER, "%s: no such service", a->service);
 	if (conf_load(&p->conf, a->root, error) == -1)
 		err_die(EXIT_NEVER, "%s", error);
@@ -98,6 +104,8 @@ main(int argc, char *argv[])
 		return EXIT_LATER;
 	read_arguments(&a, argc, argv);
 	set_up(&p, &a);
+	if (a.plan && p.service == NULL)
+		return porter_plan_queue(&p, a.once);
 	if (a.plan)
 		return porter_plan(&p, a.listen);
 	if (a.sockets == 0) {

@@ -40,7 +40,7 @@ enum {
 
 struct porter {
 	struct conf conf;
-	const struct service *service;
+	const struct service *service; /* NULL: the queue */
 };
 
 /* An address without its port; IPv4 that came as IPv6 is IPv4. */
@@ -127,6 +127,9 @@ struct link {
 
 /* The plan for a service: sent to front, on START_FD.  The exit code. */
 int porter_plan(const struct porter *p, const char *listen);
+/* The same for the queue, whose porter is qsend; once: it ends when nothing
+ * is due. */
+int porter_plan_queue(const struct porter *p, bool once);
 
 /* From here on there are frames and connections, and nothing else. */
 void porter_jail(enum jail_kind kind);

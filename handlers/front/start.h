@@ -4,7 +4,8 @@
  * front has rights and parses nothing: what it may start is a plan, a struct
  * of fixed size that it gets from `porter -P' before any connection is there,
  * and requests name a recipe of the plan.  Both go over SOCK_SEQPACKET
- * sockets, one packet each.
+ * sockets, one packet each.  For the queue it is the same: there the porter's
+ * place is qsend's.
  *
  * A plan says of each program its path, arguments, environment and user, and
  * where each of its descriptors comes from: a file that front opens, a
@@ -28,8 +29,10 @@ enum {
 	START_SOCKETS = 16,   /* of one front */
 	START_FDS = PROC_ROOT_FD,
 	START_LIST = 8,     /* strings that a recipe has of each kind */
-	START_ARGS = 4,     /* that a request adds */
-	START_ARGUMENT = 320,
+	START_ARGS = 128,   /* that a request adds, */
+	START_BYTES = 6144, /* in so many bytes, each with its NUL */
+	START_FILE_NAME = 320,
+	START_USERS = 8,    /* that own no mailbox */
 	START_GIVEN = IO_MAX_FDS - 1,
 	START_TEXT = 49152
 };
@@ -47,6 +50,9 @@ enum start_program {
 	START_SESSIONS,
 	START_SESSION,
 	START_ENQUEUE,
+	START_DELIVER, /* ADDRESS MAILDIR [QUOTA]; as the mailbox's owner */
+	START_REMOTE,  /* DOMAIN INDEX... */
+	START_BOUNCE,  /* ID [late] */
 	START_PROGRAMS
 };
 
@@ -59,7 +65,8 @@ enum start_from {
 	START_OURS,  /* front's, by number */
 	START_BOUND, /* a socket that was bound, by its place in the plan */
 	START_DOOR,  /* checkpw's end */
-	START_ROOM   /* and the other */
+	START_ROOM,  /* and the other */
+	START_ENDS   /* a pipe: of all that have ended (struct start_end) */
 };
 
 struct start_source {
@@ -76,6 +83,7 @@ struct start_recipe {
 	uint32_t uid, gid; /* 0: who front is */
 	uint32_t users;    /* and it may become others */
 	uint32_t leaves;   /* all files (base/proc.h) */
+	uint32_t owned;    /* uid and gid come with the request */
 	uint32_t args;     /* that a request may add, at most */
 	struct start_list argv; /* behind the path; none: no such program */
 	struct start_list envp;
@@ -87,6 +95,10 @@ struct start_plan {
 	uint32_t sockets; /* that front has got, from START_SOCKETS_FD on */
 	uint32_t binds;   /* and that are to be bound */
 	struct sockaddr_storage bind[START_SOCKETS];
+	/* Who owns mailboxes: these and above, but for the service users. */
+	uint32_t least_uid, least_gid;
+	uint32_t user[START_USERS];
+	uint32_t stays; /* when told to end, until the porter has ended */
 	uint32_t empty; /* the folder, in text */
 	uint32_t size;  /* of text */
 	struct start_recipe recipe[START_PROGRAMS];
@@ -105,15 +117,25 @@ enum start_type {
 struct start_request {
 	uint32_t type;
 	uint32_t program;
-	uint32_t args; /* behind those of the recipe */
-	char arg[START_ARGS][START_ARGUMENT];
+	uint32_t uid, gid; /* of the owner, where it is owned */
+	uint32_t args;     /* behind those of the recipe */
+	uint32_t size;     /* of text, where the packet ends */
+	char text[START_BYTES];
 };
 
 /* The answer, with a process descriptor unless error is an errno. */
 struct start_reply {
 	int32_t error;
+	int32_t pid;
 	int32_t unreadable; /* an errno, of a file that is there */
-	char file[START_ARGUMENT]; /* NUL-terminated */
+	char file[START_FILE_NAME]; /* NUL-terminated */
+};
+
+/* What front started and has ended, in the order of their ends; and maybe
+ * others. */
+struct start_end {
+	int32_t pid;
+	int32_t status; /* as of waitpid(2) */
 };
 
 /* The answer to START_STAMP: another number once a file of a program's is
@@ -121,5 +143,21 @@ struct start_reply {
 struct start_stamps {
 	uint64_t program[START_PROGRAMS];
 };
+
+/* ---- asking front (ask.c) ---- */
+
+void start_request(struct start_request *q, enum start_type type,
+    enum start_program program);
+/* False: there is no room for it. */
+bool start_add(struct start_request *q, struct span argument);
+/* With descriptors: the socket for the answer once it is there, or -1 with
+ * errno.  deadline_ms: -1 for ever. */
+int start_ask(const struct start_request *q, const int *given, size_t n,
+    int64_t deadline_ms);
+/* The program's process descriptor, or -1 with errno: EPERM, front refuses. */
+int start_begin(const struct start_request *q, const int *given, size_t n,
+    int64_t deadline_ms, struct start_reply *a);
+/* Ends the process of the program that q says. */
+void start_end(struct start_request *q, int process);
 
 #endif

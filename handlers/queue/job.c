@@ -1,7 +1,6 @@
-/* Running programs, through qspawn. */
+/* Running programs, which front starts. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -20,52 +19,59 @@ free_job(struct qsend *q)
 	return NULL;
 }
 
-static bool
-add_arg(struct qframe_run *f, struct span arg)
+static const char *
+name_of(const struct job *j)
 {
-	if (f->argc == QFRAME_ARGC || arg.n >= sizeof f->args - f->size)
-		return false;
-	if (arg.n > 0)
-		memcpy(f->args + f->size, arg.p, arg.n);
-	f->args[f->size + arg.n] = '\0';
-	f->size += (uint32_t)arg.n + 1;
-	f->argc++;
-	return true;
+	return j->program == START_DELIVER ? "deliver"
+	    : j->program == START_REMOTE   ? "remote"
+					   : "bounce";
+}
+
+/* One that cannot be started counts as one that failed for now. */
+static void
+begin(struct qsend *q, struct job *j, const struct start_request *f,
+    int report)
+{
+	const int fds[] = { q->works[j->work].fd, report };
+	struct start_reply a;
+
+	j->process = start_begin(f, fds, 2, -1, &a);
+	j->pid = j->process == -1 ? 0 : a.pid;
+	if (j->process != -1)
+		return;
+	q->unstarted++;
+	q->stopping |= a.error == EPIPE; /* it is gone for all */
+	log_error("not-started", name_of(j), a.error);
 }
 
 /* Starts what f says; j has its program, work and recipients. */
 static bool
-start(struct qsend *q, struct job *j, struct qframe_run *f, uint32_t dest)
+start(struct qsend *q, struct job *j, const struct start_request *f,
+    uint32_t dest)
 {
 	struct work *w = &q->works[j->work];
-	int pipes[2], r;
+	int pipes[2];
 
 	if (pipe2(pipes, O_CLOEXEC) == -1) {
 		log_error("not-started", "pipe", errno);
 		return false;
 	}
-	gone_sync(q);
-	f->slot = (uint32_t)(j - q->jobs);
-	f->program = j->program;
-	r = fcntl(pipes[0], F_SETFL, O_NONBLOCK);
-	if (r == 0)
-		r = io_send(q->channel, f,
-		    offsetof(struct qframe_run, args) + f->size,
-		    (const int[]){ w->fd, pipes[1] }, 2);
-	close(pipes[1]);
-	if (r == -1) {
-		q->stopping |= errno == EPIPE; /* it is gone for all */
-		log_error("not-started", "qspawn", errno);
+	if (fcntl(pipes[0], F_SETFL, O_NONBLOCK) == -1) {
 		close(pipes[0]);
+		close(pipes[1]);
 		return false;
 	}
+	gone_sync(q);
+	begin(q, j, f, pipes[1]);
+	close(pipes[1]);
 	j->used = true;
+	j->number = q->started++;
 	j->report = pipes[0];
 	j->dest = dest;
 	j->text = buf_new(JOB_REPORT);
 	dest_start(&q->dests, dest);
 	q->njobs++;
-	q->nremote += j->program == QFRAME_REMOTE;
+	q->nremote += j->program == START_REMOTE;
 	w->running++;
 	for (size_t i = 0; i < j->n; i++)
 		w->route[j->rcpt[i]].kind = ROUTE_RUNNING;
@@ -73,7 +79,7 @@ start(struct qsend *q, struct job *j, struct qframe_run *f, uint32_t dest)
 }
 
 static struct job *
-new_job(struct qsend *q, const struct work *w, enum qframe_program program)
+new_job(struct qsend *q, const struct work *w, enum start_program program)
 {
 	struct job *j = free_job(q);
 
@@ -94,28 +100,28 @@ job_remote_full(const struct qsend *q)
 bool
 job_deliver(struct qsend *q, struct work *w, size_t rcpt)
 {
-	struct job *j = new_job(q, w, QFRAME_DELIVER);
+	struct job *j = new_job(q, w, START_DELIVER);
 	const struct route *to = &w->route[rcpt];
 	char quota[QUOTA_TEXT];
-	struct qframe_run f;
+	struct start_request f;
 
 	if (j == NULL)
 		return false;
+	start_request(&f, START_BEGIN, START_DELIVER);
 	quota_text(&to->quota, quota);
-	f.argc = f.size = 0;
-	f.uid = to->uid;
-	f.gid = to->gid;
+	f.uid = j->uid = to->uid;
+	f.gid = j->gid = to->gid;
 	j->rcpt[j->n++] = rcpt;
-	return add_arg(&f, w->state.rcpt[rcpt].address) &&
-	    add_arg(&f, to->maildir) &&
-	    (!to->quota.known || add_arg(&f, span_str(quota))) &&
+	return start_add(&f, w->state.rcpt[rcpt].address) &&
+	    start_add(&f, to->maildir) &&
+	    (!to->quota.known || start_add(&f, span_str(quota))) &&
 	    start(q, j, &f, dest_find(&q->dests, to->dest, io_now_ms()));
 }
 
 /* A recipient of the envelope goes by its number; what an alias led to
  * stands in no envelope. */
 static bool
-add_rcpt(struct qframe_run *f, const struct work *w, size_t rcpt)
+add_rcpt(struct start_request *f, const struct work *w, size_t rcpt)
 {
 	struct buf arg = buf_new(ENVELOPE_FIELD + 32);
 	bool r;
@@ -125,7 +131,7 @@ add_rcpt(struct qframe_run *f, const struct work *w, size_t rcpt)
 		(void)buf_add_byte(&arg, '=');
 		(void)buf_add_span(&arg, w->state.rcpt[rcpt].address);
 	}
-	r = !arg.full && add_arg(f, buf_span(&arg));
+	r = !arg.full && start_add(f, buf_span(&arg));
 	buf_free(&arg);
 	return r;
 }
@@ -133,18 +139,18 @@ add_rcpt(struct qframe_run *f, const struct work *w, size_t rcpt)
 bool
 job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
 {
-	struct job *j = new_job(q, w, QFRAME_REMOTE);
+	struct job *j = new_job(q, w, START_REMOTE);
 	struct span domain = w->route[rcpt[0]].dest;
-	struct qframe_run f;
+	struct start_request f;
 
 	if (j == NULL)
 		return false;
-	f.argc = f.size = 0;
-	f.uid = f.gid = 0;
-	if (!add_arg(&f, domain))
+	start_request(&f, START_BEGIN, START_REMOTE);
+	if (!start_add(&f, domain))
 		return false;
 	/* Those that no longer fit go with the next run. */
-	while (j->n < n && j->n < JOB_RCPTS && add_rcpt(&f, w, rcpt[j->n])) {
+	while (j->n < n && j->n < JOB_RCPTS &&
+	    add_rcpt(&f, w, rcpt[j->n])) {
 		j->rcpt[j->n] = rcpt[j->n];
 		j->n++;
 	}
@@ -155,17 +161,45 @@ job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
 bool
 job_bounce(struct qsend *q, struct work *w, bool late)
 {
-	struct job *j = new_job(q, w, QFRAME_BOUNCE);
-	struct qframe_run f;
+	struct job *j = new_job(q, w, START_BOUNCE);
+	struct start_request f;
 
 	if (j == NULL)
 		return false;
-	f.argc = f.size = 0;
-	f.uid = f.gid = 0;
+	start_request(&f, START_BEGIN, START_BOUNCE);
 	j->late = late;
-	return add_arg(&f, w->envelope.id) &&
-	    (!late || add_arg(&f, span_str("late"))) &&
+	return start_add(&f, w->envelope.id) &&
+	    (!late || start_add(&f, span_str("late"))) &&
 	    start(q, j, &f, DEST_NONE);
+}
+
+/* The number may be another's again before we have heard of the first. */
+struct job *
+job_find(struct qsend *q, int32_t pid)
+{
+	struct job *found = NULL;
+
+	for (size_t i = 0; i < q->workers; i++)
+		if (q->jobs[i].used && q->jobs[i].pid == pid &&
+		    (found == NULL || q->jobs[i].number < found->number))
+			found = &q->jobs[i];
+	return found;
+}
+
+void
+job_end_all(struct qsend *q)
+{
+	for (size_t i = 0; i < q->workers; i++) {
+		const struct job *j = &q->jobs[i];
+		struct start_request f;
+
+		if (!j->used || j->process == -1)
+			continue;
+		start_request(&f, START_END, j->program);
+		f.uid = j->uid;
+		f.gid = j->gid;
+		start_end(&f, j->process);
+	}
 }
 
 bool

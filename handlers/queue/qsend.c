@@ -1,10 +1,10 @@
 /*
  * qsend: owns the queue and decides what is tried when.
  *
- * Reads:   var/spool/postern, users.cdb, postern.conf; on fd 0 the frames of
- *          qspawn (qframe.h); reports of the programs that it has started.
- * Writes:  var/spool/postern; frames.
- * Runs as: the owner of the queue.
+ * Reads:   var/spool/postern, users.cdb, postern.conf; from front, on fd 0,
+ *          which programs have ended (front/start.h); the programs' reports.
+ * Writes:  var/spool/postern; requests to front, on fd 1.
+ * Runs as: the owner of the queue; with -c as root.
  * Exits:   0 told to stop, or (-1) nothing is due; 100 usage; 111 try later.
  */
 #include <dirent.h>
@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/durable.h"
@@ -29,7 +30,8 @@ enum {
 	SYNC_BATCH = 64,
 	OPEN_BATCH = 32, /* messages begun before new mail is looked for */
 	STATE_CHECK_MS = 1000,
-	ALONE_MS = 30000 /* for programs that still run, without qspawn */
+	GRACE_MS = 15000, /* for running programs, once we are to stop */
+	ALONE_MS = 30000  /* the same without front */
 };
 
 /* ---- finding messages ---- */
@@ -179,7 +181,7 @@ status_of(const struct job *j)
 }
 
 /*
- * qspawn was killed.  The programs that it has started go on, and whatever
+ * front was killed.  The programs that it has started go on, and whatever
  * they still deliver would be delivered again if it were not recorded.
  */
 _Noreturn static void
@@ -189,7 +191,7 @@ finish_alone(struct qsend *q)
 
 	q->stopping = true;
 	while (q->njobs > 0 && io_now_ms() < end) {
-		struct pollfd p[QFRAME_SLOTS];
+		struct pollfd p[QSEND_WORKERS];
 		nfds_t n = 0;
 
 		for (size_t i = 0; i < q->workers; i++)
@@ -203,33 +205,58 @@ finish_alone(struct qsend *q)
 				work_job_done(q, &q->jobs[i],
 				    status_of(&q->jobs[i]));
 	}
-	err_die(EXIT_LATER, "qspawn is gone");
+	err_die(EXIT_LATER, "front is gone");
 }
 
-static bool
-is_readable(int fd)
+/* All that have ended: their messages are synced together. */
+static void
+take_ends(struct qsend *q)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct start_end e;
+	struct job *j;
 
-	return poll(&p, 1, 0) == 1;
+	while (read(QSEND_ENDS_FD, &e, sizeof e) == (ssize_t)sizeof e) {
+		j = job_find(q, e.pid);
+		if (j)
+			work_job_done(q, j,
+			    WIFSIGNALED(e.status) ? 128 + WTERMSIG(e.status)
+						  : WEXITSTATUS(e.status));
+	}
 }
 
 static void
-take_frame(struct qsend *q)
+end_unstarted(struct qsend *q)
 {
-	struct qframe_done f;
-	ssize_t n = io_recv(q->channel, &f, sizeof f, NULL, 0);
+	for (size_t i = 0; q->unstarted > 0 && i < q->workers; i++)
+		if (q->jobs[i].used && q->jobs[i].pid == 0)
+			work_job_done(q, &q->jobs[i], EXIT_LATER);
+}
 
-	if (n != sizeof f)
+/* front says one thing only. */
+static void
+take_word(struct qsend *q)
+{
+	char stop;
+
+	if (io_recv(START_FD, &stop, 1, NULL, 0) != 1) {
+		take_ends(q);
 		finish_alone(q);
-	if (f.slot == QFRAME_STOP) {
-		q->stopping = true;
-		return;
 	}
-	if (f.slot < 0 || (size_t)f.slot >= q->workers ||
-	    !q->jobs[f.slot].used)
-		err_die(EXIT_LATER, "bad frame");
-	work_job_done(q, &q->jobs[f.slot], f.status);
+	q->stopping = true;
+	if (q->stop_ms == 0)
+		q->stop_ms = io_now_ms() + GRACE_MS;
+}
+
+/* What is cut off here is tried again: no message is lost by it. */
+static void
+keep_grace(struct qsend *q)
+{
+	if (q->stop_ms == 0 || io_now_ms() < q->stop_ms)
+		return;
+	if (q->njobs == 0 && q->nworks > 0)
+		err_die(EXIT_LATER, "stopped, and outcomes are not saved");
+	job_end_all(q);
+	q->stop_ms = io_now_ms() + GRACE_MS;
 }
 
 /* What a message waits for is still in use. */
@@ -281,6 +308,10 @@ wait_ms(const struct qsend *q)
 	int64_t now = io_now_ms(), next = q->scan_ms, due;
 
 	due = table_next(&q->table);
+	if (q->unstarted > 0)
+		return 0;
+	if (q->stop_ms > 0 && q->stop_ms < next)
+		next = q->stop_ms;
 	if (!q->stopping && due != -1 && due < next &&
 	    q->njobs < q->workers && q->nworks < q->workers)
 		next = due;
@@ -295,26 +326,26 @@ wait_ms(const struct qsend *q)
 static void
 wait_for_something(struct qsend *q)
 {
-	struct pollfd p[2] = { { .fd = q->channel, .events = POLLIN },
+	struct pollfd p[3] = { { .fd = START_FD, .events = POLLIN },
+		{ .fd = QSEND_ENDS_FD, .events = POLLIN },
 		{ .fd = q->trigger, .events = POLLIN } };
 	int ms = wait_ms(q), r;
 
 	/* With nothing else to do, what was removed becomes durable. */
 	if (q->unsynced >= SYNC_BATCH ||
-	    (q->unsynced > 0 && poll(p, 2, 0) == 0))
+	    (q->unsynced > 0 && poll(p, 3, 0) == 0))
 		gone_sync(q);
-	r = poll(p, 2, ms);
+	r = poll(p, 3, ms);
 	if (r == -1 && errno != EINTR)
 		err_die_sys(EXIT_LATER, "poll");
 	if (r <= 0)
 		return;
-	if (p[1].revents)
+	if (p[2].revents)
 		take_trigger(q);
-	/* All that have ended: their messages are synced together. */
+	if (p[1].revents)
+		take_ends(q);
 	if (p[0].revents)
-		do
-			take_frame(q);
-		while (is_readable(q->channel));
+		take_word(q);
 }
 
 /* Full pipes would stop the programs that write to them. */
@@ -348,6 +379,8 @@ serve(struct qsend *q)
 			break;
 		wait_for_something(q);
 		drain_reports(q);
+		end_unstarted(q);
+		keep_grace(q);
 		if (q->scan_ms <= io_now_ms())
 			scan(q);
 	}
@@ -360,7 +393,7 @@ static void
 open_queue(struct qsend *q)
 {
 	if (queue_open(&q->conf, &q->queue) == -1)
-		err_die_sys(EXIT_LATER, "queue");
+		err_die_sys(EXIT_LATER, "queue (root makes it by qsend -c)");
 	q->lock = openat(q->queue.dir, "lock",
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (q->lock == -1 || flock(q->lock, LOCK_EX | LOCK_NB) == -1)
@@ -387,9 +420,9 @@ enter_jail(const struct qsend *q)
 static void
 make_room(struct qsend *q)
 {
-	q->workers = q->conf.queue_workers < QFRAME_SLOTS
+	q->workers = q->conf.queue_workers < QSEND_WORKERS
 	    ? (size_t)q->conf.queue_workers
-	    : QFRAME_SLOTS;
+	    : QSEND_WORKERS;
 	q->arena = arena_new(SIZE_MAX / 2);
 	q->works = arena_alloc(&q->arena, q->workers, sizeof *q->works);
 	q->jobs = arena_alloc(&q->arena, q->workers, sizeof *q->jobs);
@@ -400,14 +433,16 @@ make_room(struct qsend *q)
 static void
 options(struct qsend *q, int argc, char **argv)
 {
-	static const char usage[] = "usage: qsend [-1] [-r root]";
+	static const char usage[] = "usage: qsend [-1c] [-r root]";
 	char error[CONF_ERROR];
 	const char *root = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "1r:")) != -1)
+	while ((c = getopt(argc, argv, "1cr:")) != -1)
 		if (c == '1')
 			q->once = true;
+		else if (c == 'c')
+			q->create = true;
 		else if (c == 'r')
 			root = optarg;
 		else
@@ -427,8 +462,17 @@ main(int argc, char **argv)
 	err_program("qsend");
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	/* front has got it, too, and says so. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	umask(077);
 	options(&q, argc, argv);
+	if (q.create) {
+		if (queue_create(&q.conf) == -1)
+			err_die_sys(EXIT_LATER, "make the queue");
+		return 0;
+	}
 	if (geteuid() == 0)
 		err_die(EXIT_LATER, "must not run as root");
 	open_queue(&q);

@@ -2,9 +2,9 @@
 #ifndef POSTERN_QUEUE_QSEND_H
 #define POSTERN_QUEUE_QSEND_H
 
+#include "../front/start.h"
 #include "base/conf.h"
 #include "dest.h"
-#include "qframe.h"
 #include "queue/envelope.h"
 #include "queue/queue.h"
 #include "queue/state.h"
@@ -14,6 +14,8 @@
 #include <sys/types.h>
 
 enum {
+	QSEND_ENDS_FD = 0,    /* what has ended; to front: START_FD */
+	QSEND_WORKERS = 1000, /* at most */
 	JOB_RCPTS = 100,      /* recipients of one run of remote */
 	JOB_REPORT = 131072,  /* bytes of its report */
 	EXPAND_MAX = 10000    /* addresses looked at for one alias */
@@ -57,7 +59,12 @@ struct work {
 
 struct job {
 	bool used;
-	enum qframe_program program;
+	enum start_program program;
+	uid_t uid; /* of a deliver */
+	gid_t gid;
+	int32_t pid; /* 0: it could not be started */
+	int process;
+	uint64_t number; /* of all that were started */
 	uint32_t work, dest;
 	bool late; /* bounce: of a delay, not of failures */
 	int report;
@@ -71,8 +78,11 @@ struct qsend {
 	struct queue queue;
 	struct table table;
 	struct dests dests;
-	int channel, trigger, lock;
-	bool once, stopping;
+	int trigger, lock;
+	bool once, create, stopping;
+	int64_t stop_ms; /* then what runs is ended; 0: never */
+	uint64_t started;
+	size_t unstarted; /* of the jobs */
 	struct work *works; /* workers of each */
 	struct job *jobs;
 	size_t workers, njobs, nworks, turn;
@@ -154,7 +164,7 @@ int gone_remove(struct qsend *q, const char *id, bool has_state);
  */
 void gone_sync(struct qsend *q);
 
-/* ---- job.c: running programs ---- */
+/* ---- job.c: running programs, which front starts ---- */
 
 /*
  * Whether other hosts have all the workers that they may have.  They decide
@@ -163,11 +173,16 @@ void gone_sync(struct qsend *q);
  */
 bool job_remote_full(const struct qsend *q);
 
-/* Each: whether it was started. */
+/* Each: whether there is a job now, be it of a program that front could not
+ * start. */
 bool job_deliver(struct qsend *q, struct work *w, size_t rcpt);
 bool job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n);
 bool job_bounce(struct qsend *q, struct work *w, bool late);
 /* Reads what it has reported so far; true at the end of its report. */
 bool job_read(struct job *j);
+/* The job of a program that has ended; NULL: none. */
+struct job *job_find(struct qsend *q, int32_t pid);
+/* Has all programs ended that run. */
+void job_end_all(struct qsend *q);
 
 #endif

@@ -461,17 +461,19 @@ work_job_done(struct qsend *q, struct job *j, int status)
 	struct work *w = &q->works[j->work];
 
 	job_read(j);
-	if (j->program == QFRAME_REMOTE)
+	if (j->program == START_REMOTE)
 		remote_done(q, w, j);
-	else if (j->program == QFRAME_DELIVER)
+	else if (j->program == START_DELIVER)
 		deliver_done(q, w, j, status);
 	else
 		bounce_done(q, w, j, status);
 	record_silence(q, w, j);
 	close(j->report);
+	io_close(j->process);
 	buf_free(&j->text);
-	q->nremote -= j->program == QFRAME_REMOTE;
-	*j = (struct job){ .report = -1 };
+	q->unstarted -= j->pid == 0;
+	q->nremote -= j->program == START_REMOTE;
+	*j = (struct job){ .report = -1, .process = -1 };
 	q->njobs--;
 	w->running--;
 	work_step(q, w);

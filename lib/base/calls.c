@@ -120,7 +120,8 @@ static const unsigned enqueue_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_PUT };
 static const unsigned queue_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_PUT, CALLS_FRAMES, SYS_fcntl, SYS_fdatasync, SYS_ftruncate,
-	SYS_getdents64, SYS_geteuid, SYS_pipe2, SYS_utimensat };
+	SYS_getdents64, SYS_geteuid, SYS_pipe2, SYS_socketpair,
+	SYS_utimensat };
 static const unsigned view_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_READ,
 	CALLS_FILES, CALLS_WATCH, SYS_timerfd_settime, SYS_writev };
 /* stdio asks whether it writes to a terminal, `check' who owns the files. */

@@ -191,7 +191,7 @@ static const struct limits limits[] = {
 	[JAIL_SESSION] = { 256, 8 * GIB, 16 * GIB },
 	[JAIL_DELIVER] = { 256, 8 * GIB, 16 * GIB },
 	[JAIL_ENQUEUE] = { 32, 8 * GIB, 16 * GIB },
-	/* A message and a report for each of a thousand workers. */
+	/* A message, a report and a process for each of a thousand workers. */
 	[JAIL_QUEUE] = { 4096, 32 * GIB, 16 * GIB },
 	[JAIL_VIEW] = { 0, 0, 16 * GIB },
 	[JAIL_TOOL] = { 4096, 64 * GIB, 0 },

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -78,19 +77,4 @@ priv_limit(uint32_t kept)
 	d[0].effective = d[0].inheritable = 0;
 	d[1] = (struct __user_cap_data_struct){ 0 };
 	return (int)syscall(SYS_capset, &h, d);
-}
-
-int
-priv_kill(pid_t pid, int signal)
-{
-	int r, error;
-
-	if (priv_effect(true) == -1)
-		return -1;
-	r = kill(pid, signal);
-	error = errno;
-	if (priv_effect(false) == -1)
-		return -1;
-	errno = error;
-	return r;
 }

@@ -26,8 +26,7 @@ enum {
 	PRIV_NONE = 0,
 	PRIV_USERS = 1 << 6 | 1 << 7, /* CAP_SETGID, CAP_SETUID */
 	PRIV_ROOT = 1 << 18,          /* CAP_SYS_CHROOT */
-	PRIV_BIND = 1 << 10,          /* CAP_NET_BIND_SERVICE */
-	PRIV_KILL = 1 << 5            /* CAP_KILL */
+	PRIV_BIND = 1 << 10           /* CAP_NET_BIND_SERVICE */
 };
 
 /*
@@ -43,8 +42,5 @@ int priv_limit(uint32_t kept);
  * what runs meanwhile has none.  0, or -1 with errno.
  */
 int priv_effect(bool all);
-
-/* kill(2) for a program that kept PRIV_KILL, whoever the process runs as. */
-int priv_kill(pid_t pid, int signal);
 
 #endif

@@ -3,7 +3,7 @@
 # call is made to fail: see queue.py.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
-	if $nobody test -x "$POSTERN_STAGE/qspawn" -a -r "$0"; then
+	if $nobody test -x "$POSTERN_STAGE/qsend" -a -r "$0"; then
 		exec $nobody sh "$0"
 	fi
 fi

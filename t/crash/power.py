@@ -135,7 +135,7 @@ def furnish(root):
     for args in ["domain", "add", "example.test"], ["user", "add", "alice"]:
         subprocess.run([STAGE + "/postern", *args], input=b"x\n", env=env,
                        stdout=NULL, check=True, **AS)
-    subprocess.run([STAGE + "/qspawn", "-1"], env=env, check=True, **AS)
+    subprocess.run([STAGE + "/front", "-1", "queue"], env=env, check=True, **AS)
     tool = Tool(root + MAILDIR)
     for name in "many", "old", "old/child":
         assert tool.say("create " + name) == "ok"
@@ -320,7 +320,7 @@ class Life:
 
     def send(self):
         """The queue's messages come to INBOX."""
-        subprocess.run([STAGE + "/qspawn", "-1"], env=self.env, check=True,
+        subprocess.run([STAGE + "/front", "-1", "queue"], env=self.env, check=True,
                        stderr=NULL, **AS)
         left = os.listdir(self.disk.root + "/var/spool/postern/mess")
         assert not left, left

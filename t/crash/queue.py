@@ -320,7 +320,7 @@ def fail_deliver():
 def run(until_empty=True):
     """The queue until nothing is due, and again until it is empty."""
     for _ in range(100):
-        subprocess.run(["qspawn", "-1"], stderr=NULL, env=ENV, timeout=60)
+        subprocess.run(["front", "-1", "queue"], stderr=NULL, env=ENV, timeout=60)
         if not until_empty or not os.listdir(SPOOL + "/mess"):
             return
         time.sleep(0.05)
@@ -333,7 +333,7 @@ def copies_of(user, pattern):
 
 
 def wrap_qsend(command):
-    """Puts a command in front of the qsend that qspawn starts."""
+    """Puts a command in front of the qsend that front starts."""
     path = TMP + "/libexec/qsend"
     if os.path.lexists(path):
         os.unlink(path)
@@ -356,7 +356,8 @@ def send_three():
 
 
 QSEND = {"openat", "write", "fdatasync", "fsync", "unlinkat", "sendmsg",
-         "recvmsg", "poll", "pread64", "ftruncate", "pipe2", "close"}
+         "recvmsg", "poll", "pread64", "ftruncate", "pipe2", "close",
+         "socketpair"}
 
 
 def try_qsend(command):
@@ -496,7 +497,7 @@ def setup():
                  ["user", "add", "bob"], ["user", "add", "carol"],
                  ["alias", "add", "group@example.test", "carol@example.test"]):
         subprocess.run(["postern", *args], input=b"x\n", env=ENV, check=True)
-    subprocess.run(["qspawn", "-1"], env=ENV, check=True)
+    subprocess.run(["front", "-1", "queue"], env=ENV, check=True)
 
 
 def clear(folder):

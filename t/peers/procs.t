@@ -145,7 +145,7 @@ wait "$holder"; ok $? "the sessions ended well"
 same() { ours >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
 wait_for same; ok $? "nothing of them is left"
 
-# A queue whose making was killed at any step is made by the next start.
+# A queue whose making was killed at any step is made whole by the next time.
 if [ "$me" = 0 ] && [ "$sanitized" = 0 ] && command -v strace >/dev/null; then
 	failures=
 	kills=0
@@ -158,9 +158,10 @@ if [ "$me" = 0 ] && [ "$sanitized" = 0 ] && command -v strace >/dev/null; then
 		(umask 077; exec strace -qq -o /dev/null \
 		    -e "trace=${at%:*}" \
 		    -e "inject=${at%:*}:signal=KILL:when=${at#*:}" \
-		    "$root/usr/libexec/postern/qspawn" -r "$root/q" -1) \
+		    "$root/usr/libexec/postern/qsend" -r "$root/q" -c) \
 		    >/dev/null 2>&1 || kills=$((kills + 1))
-		"$root/usr/libexec/postern/qspawn" -r "$root/q" -1 \
+		{ "$root/usr/libexec/postern/qsend" -r "$root/q" -c &&
+		    "$root/usr/libexec/postern/front" -r "$root/q" -1 queue; } \
 		    >"$tmp/q" 2>&1 || failures="$failures $at: $(cat "$tmp/q")"
 	done
 	is "$failures" "" "a queue half made is made whole"

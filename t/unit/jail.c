@@ -46,7 +46,7 @@ static const struct jailed jails[] = {
 	{ "nurseries of sessions", JAIL_SESSIONS, JAIL_SESSIONS, 74 },
 	{ "deliver", JAIL_DELIVER, JAIL_DELIVER, 41 },
 	{ "enqueue and bounce", JAIL_ENQUEUE, JAIL_ENQUEUE, 25 },
-	{ "qsend", JAIL_QUEUE, JAIL_QUEUE, 34 },
+	{ "qsend", JAIL_QUEUE, JAIL_QUEUE, 35 },
 	{ "postern-mailfs", JAIL_VIEW, JAIL_VIEW, 44 },
 	{ "postern-mailbox, postern-adopt", JAIL_TOOL, JAIL_TOOL, 42 },
 	{ "remote", JAIL_REMOTE, JAIL_REMOTE, 34 },
