@@ -402,6 +402,8 @@ porter_plan(const struct porter *p, const char *list)
 		add_addresses(m.plan, list);
 	else
 		find_sockets(&s, m.plan);
+	/* Who is told that it has ended may bind the same sockets at once. */
+	m.plan->stays = s.n > 0 || m.plan->binds > 0;
 	add_porter(&m, &s);
 	add_all(&m);
 	return send_plan(&m);
