@@ -26,6 +26,7 @@ MOST = int(sys.argv[3]) if len(sys.argv) > 3 else 90
 RNG = random.Random(SEED)
 ROOT, BASE = TMP + "/Maildir", TMP + "/base"
 INDEX, JOURNAL = "postern.index", "postern.journal"
+HEAD = 64      # bytes before the first frame
 LEAST = 65536
 
 
@@ -155,6 +156,16 @@ def attempt(base, change, what, wrong, work=False):
     wrong += ["%s: %s" % (what, w) for w in h.wrong[:2]]
 
 
+def frames(journal):
+    """Where each ends (STORE): cut there it is the journal of a while ago, and
+    nobody can tell."""
+    at, found = HEAD, {HEAD}
+    while at + 4 <= len(journal):
+        at += int.from_bytes(journal[at:at + 4], "little")
+        found.add(at)
+    return found
+
+
 def every_byte(base):
     for name in INDEX, JOURNAL:
         good, wrong = read(name, BASE), []
@@ -166,7 +177,10 @@ def every_byte(base):
         ok(not wrong, "%s, one bit wrong, %d times" % (name, len(places)),
            wrong)
         wrong = []
+        whole = frames(good) if name == JOURNAL else set()
         for size in sorted(RNG.sample(range(len(good)), MOST // 3)):
+            if size in whole:
+                continue
             attempt(base, lambda: write(name, good[:size]),
                     "%d bytes" % size, wrong)
         for tail in b"\0" * 64, bytes(RNG.randbytes(100)), good:
