@@ -98,6 +98,13 @@ def test_sockets(site):
     ok(connect() is None, "nobody listens then")
     c.send("NOOP\r\n")
     ok(c.line() == "echo NOOP", "its session lives on")
+    p = site.start("imap", subprocess.DEVNULL, "--listen",
+                   "127.0.0.1:%d" % port, preexec_fn=lambda:
+                   os.closerange(0, 2))
+    ok(wait_for(connect) and login(connect()).startswith("a OK stub"),
+       "without a standard input and output", p.poll())
+    p.terminate()
+    p.wait(10)
     ok(site.start("imap", subprocess.DEVNULL, "--listen", "nonsense")
        .wait(10) == 111, "a wrong address")
     ok(site.start("gopher", subprocess.DEVNULL).wait(10) == 100,
@@ -497,6 +504,8 @@ def test_hostile():
     test_verdicts()
     test_owners()
     test_left()
+    test_none()
+    test_places()
     test_door()
 
 
@@ -578,6 +587,14 @@ def test_left():
        single(), "no nursery of sessions: one for this session")
     c.close()
     ok(wait_for(lambda: not single()), "which ends with it")
+    many = [front.client() for _ in range(6)]
+    for c in many:
+        c.send('a LOGIN alice "secret word"\r\n')
+    got = [c.line()[:4] for c in many]
+    ok(got == ["a OK"] * 6, "six at once: one for each", got)
+    for c in many:
+        c.close()
+    ok(wait_for(lambda: not single()), "and none is left", single())
     site.program("imap-login", fake(
         "s = ask(frame(AUTH, data=GOOD))\ntime.sleep(1)\n"))
     front.stop()
@@ -591,6 +608,47 @@ def test_left():
        "and before it, where none begins", single())
     c.close()
     front.stop()
+
+
+def test_none():
+    """A session that does not begin keeps nothing."""
+    site = Site("none", stubs=False)
+    site.program("imapd", "")
+    os.unlink(site.libexec + "/imapd")
+    os.rename(site.libexec + "/imapd.sh", site.libexec + "/imapd")
+    for service in ("imap", "imaps"):
+        front = Front(site, service)
+        c = front.client(tls=service == "imaps")
+        c.send('a LOGIN alice "secret word"\r\n')
+        ok(c.rest() == "", service + ": the connection ends")
+        ok(wait_for(lambda: not children(front.porter())),
+           "and who served it", children(front.porter()))
+        front.stop()
+
+
+def test_places():
+    """Who waits for a session to begin keeps nobody from a check."""
+    site = Site("places", auth_workers=1)
+    pop3 = Front(site, "pop3")
+
+    def enter():
+        begin = time.monotonic()
+        c = pop3.client()
+        c.ask("USER alice\r\n")
+        got = c.ask("PASS secret word\r\n")
+        c.close()
+        return got.startswith("+OK"), time.monotonic() - begin
+
+    enter()  # from an address that is known from then on
+    site.program("imap-login", fake("ask(frame(AUTH, data=GOOD))"))
+    front = Front(site, "imap")
+    c = front.client(greeting=False)
+    c.line()
+    good, seconds = enter()
+    ok(good and seconds < 3, "a login beside one that is not over", seconds)
+    c.close()
+    front.stop()
+    pop3.stop()
 
 
 def test_door():

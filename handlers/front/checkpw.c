@@ -547,6 +547,8 @@ main(int argc, char *argv[])
 		guard_take_back(&a.guard, (int64_t)time(NULL));
 	explicit_bzero(&a.secrets, sizeof a.secrets);
 	explicit_bzero(a.q.data, sizeof a.q.data);
+	/* Its locks go, too: what comes is no work (guard_place). */
+	close(FRAME_GUARD_FD);
 	send_verdict(&a);
 	if (a.v.status == FRAME_OK && a.service->session)
 		begin_session(&a);

@@ -27,6 +27,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum {
+	DOOR_S = 5
+};
+
 struct front {
 	int channel; /* to the porter */
 	int signals;
@@ -271,7 +275,9 @@ is_sound(const struct front *f, const struct start_request *q, ssize_t n)
 	const struct start_recipe *r = f->plan.recipe;
 	const size_t head = offsetof(struct start_request, text);
 
+	/* There is one porter, and what it had of ours is closed. */
 	if (n < (ssize_t)head || q->program >= START_PROGRAMS ||
+	    (q->type != START_STAMP && q->program == START_PORTER) ||
 	    q->size != (size_t)n - head || r[q->program].argv.n == 0)
 		return false;
 	return has_arguments(q, &r[q->program]) &&
@@ -363,7 +369,9 @@ run(struct front *f)
 	for (;;) {
 		if (poll(p, 2, -1) == -1 && errno != EINTR)
 			front_fail("poll");
-		if (p[0].revents && !take_request(f))
+		/* A packet of no bytes is not yet the end. */
+		if (p[0].revents && !take_request(f) &&
+		    (p[0].revents & POLLHUP))
 			break;
 		if (p[1].revents)
 			take_signals(f);
@@ -429,12 +437,24 @@ watch_signals(struct front *f)
 	f->signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* So that nothing of ours takes these numbers, which become the channel's.  Of
+ * fd 2 the planner takes care. */
+static void
+open_first(void)
+{
+	for (int fd = 0; fd < 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+			_exit(FRONT_FAULT);
+}
+
 int
 main(int argc, char *argv[])
 {
+	const struct timeval t = { .tv_sec = DOOR_S };
 	struct front f = { 0 };
 	int code;
 
+	open_first();
 	/* From here on none is in effect. */
 	if (priv_limit(PRIV_USERS | PRIV_ROOT | PRIV_BIND) == -1)
 		front_fail("rights");
@@ -450,6 +470,8 @@ main(int argc, char *argv[])
 		-1 ||
 	    pipe2(f.ends, O_CLOEXEC | O_NONBLOCK) == -1)
 		front_fail("rights");
+	/* Who finds the room behind it full does not wait for ever. */
+	(void)setsockopt(f.door[0], SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
 	watch_signals(&f);
 	if (f.signals == -1)
 		front_fail("signals");

@@ -150,10 +150,10 @@ porter_nursery_ask(int nursery, struct span packet, const int *fds, size_t nfds,
 }
 
 int
-porter_hello(int sock, int process)
+porter_hello(int sock, int maker)
 {
 	struct pollfd p[2] = { { .fd = sock, .events = POLLIN },
-		{ .fd = process, .events = POLLIN } };
+		{ .fd = maker, .events = POLLIN } };
 	uint32_t hello;
 	int child = -1, r = 0;
 

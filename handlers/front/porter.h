@@ -234,8 +234,8 @@ enum start_program porter_nursery_program(enum porter_nursery kind);
 int porter_nursery_ask(int nursery, struct span packet, const int *fds,
     size_t nfds, const int pair[2]);
 /* The process descriptor that a new process sends first of all, or -1: also
- * where process, which is to say who makes it, can be read or is gone. */
-int porter_hello(int sock, int process);
+ * where maker, a socket to who makes it (-1: none), is closed there. */
+int porter_hello(int sock, int maker);
 
 /* What checkpw says to the request, waiting out the delay of a refusal: a
  * FRAME_AUTH starts one, which is gone after any answer but FRAME_MORE and

@@ -41,10 +41,16 @@ ask(enum start_type type, enum start_program program)
 int
 porter_yield(enum start_program program)
 {
+	struct start_reply a;
 	int sock = ask(START_BECOME, program);
+	ssize_t n;
 
-	io_close(sock);
-	return sock == -1 ? -1 : 0;
+	if (sock == -1)
+		return -1;
+	n = io_recv(sock, &a, sizeof a, NULL, 0);
+	close(sock);
+	errno = EPROTO;
+	return n == (ssize_t)sizeof a ? 0 : -1;
 }
 
 int

@@ -74,6 +74,8 @@ static int
 start_child(struct link *l)
 {
 	int nursery = l->nursery ? l->nursery[PORTER_LOGINS].sock : -1;
+	/* An honest program reads each answer before it asks again. */
+	const struct timeval t = { .tv_sec = PORTER_LEAVE_MS / 1000 };
 	int pair[2];
 
 	/* The second time it is a program of its own. */
@@ -83,6 +85,8 @@ start_child(struct link *l)
 			pair) == -1)
 			return -1;
 		l->channel = pair[0];
+		(void)setsockopt(l->channel, SOL_SOCKET, SO_SNDTIMEO, &t,
+		    sizeof t);
 		l->child = tries == 2 ? ask_nursery(l, nursery, pair)
 				      : start_one(l, pair[1]);
 		if (l->child == -1)
@@ -306,13 +310,16 @@ end(struct link *l, enum next next)
 	porter_check_end(l);
 	if (next == PASSED)
 		return false;
+	/* An honest program sees that its client is gone. */
+	if (next == LOST)
+		(void)shutdown(l->sock, SHUT_RDWR);
+	if (next != VIOLATION &&
+	    io_wait(l->child, POLLIN, io_now_ms() + PORTER_GRACE_MS) == -1)
+		next = VIOLATION;
 	if (next == VIOLATION) {
 		tell_violation(l);
 		porter_kill(l->child);
 	}
-	/* An honest program sees that its client is gone. */
-	if (next == LOST)
-		(void)shutdown(l->sock, SHUT_RDWR);
 	(void)io_wait(l->child, POLLIN, -1);
 	close(l->sock);
 	(void)end_enqueue(l);

@@ -5,55 +5,45 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-/* A program of front's for one session, which ends when life is closed and no
- * session has come. */
-struct one {
-	int process, life; /* -1: none */
-};
-
+/* A program of front's for one session, any that comes: a socket that is
+ * closed at its other end once one has, or -1.  The program ends when it is
+ * closed here and no session has come. */
 static int
-start_one(struct one *o)
+start_one(void)
 {
-	int pair[2];
+	int pair[2], process;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;
-	o->process = porter_start(START_SESSION, NULL, &pair[1], 1);
+	process = porter_start(START_SESSION, NULL, &pair[1], 1);
 	io_close(pair[1]);
-	if (o->process == -1) {
-		io_close(pair[0]);
-		return -1;
-	}
-	o->life = pair[0];
-	return 0;
+	io_close(process);
+	if (process != -1)
+		return pair[0];
+	io_close(pair[0]);
+	return -1;
 }
 
-static void
-end_one(const struct one *o)
-{
-	io_close(o->process);
-	io_close(o->life);
-}
-
-/* Where a nursery has died what was passed waits for another. */
+/* Where a nursery has died, or our program has taken another's session, what
+ * was passed waits for the next one: this, or that other's when it leaves. */
 static int
 ask_another(int sock)
 {
-	struct one o = { -1, -1 };
-	int child = start_one(&o) == -1 ? -1 : porter_hello(sock, o.process);
+	int life = start_one();
+	int child = life == -1 ? -1 : porter_hello(sock, -1);
 
-	end_one(&o);
+	io_close(life);
 	return child;
 }
 
 /* Whoever is behind the door takes it: the process descriptor, or -1. */
 static int
-pass(const struct link *l, int fd, const struct one *o)
+pass(const struct link *l, int fd, int life)
 {
 	const struct frame_request q = { .type = FRAME_BEGIN };
-	bool nursery = l->nursery && o->process == -1;
 	int pair[2], child = -1, r;
 
 	/* No process with rights stays behind a connection of its own. */
@@ -65,9 +55,9 @@ pass(const struct link *l, int fd, const struct one *o)
 	    2);
 	io_close(pair[1]);
 	if (r == 0)
-		child = porter_hello(pair[0],
-		    nursery ? l->nursery[PORTER_SESSIONS].sock : o->process);
-	if (r == 0 && child == -1 && nursery)
+		child = porter_hello(pair[0], l->nursery && life == -1
+			? l->nursery[PORTER_SESSIONS].sock : life);
+	if (r == 0 && child == -1 && l->nursery)
 		child = ask_another(pair[0]);
 	io_close(pair[0]);
 	return child;
@@ -75,14 +65,16 @@ pass(const struct link *l, int fd, const struct one *o)
 
 /* The session is the listener's to count. */
 static enum next
-begin(const struct link *l, int fd, const struct one *o)
+begin(const struct link *l, int fd, int life)
 {
 	const char *session = l->porter->service->session;
-	int child = pass(l, fd, o);
+	int child = pass(l, fd, life);
 	pid_t self = getpid();
 
 	if (child == -1) {
 		log_error("no-session", session, errno);
+		/* It may lie behind the door for long. */
+		(void)shutdown(fd, SHUT_RDWR);
 		return DONE;
 	}
 	if (l->moves != -1 &&
@@ -94,20 +86,21 @@ begin(const struct link *l, int fd, const struct one *o)
 
 /* In clear: the session speaks on the socket once the child is gone. */
 static enum next
-hand_over(const struct link *l, const char *user, const struct one *o)
+hand_over(const struct link *l, const char *user, int life)
 {
 	if (porter_answer(l, FRAME_OK, user, -1) == -1)
 		return DONE;
 	if (io_wait(l->child, POLLIN, io_now_ms() + PORTER_LEAVE_MS) == -1)
 		return VIOLATION;
-	return begin(l, l->sock, o);
+	return begin(l, l->sock, life);
 }
 
 /* Over TLS: the child goes on as the relay. */
 static enum next
-join(const struct link *l, const char *user, const struct one *o)
+join(const struct link *l, const char *user, int life)
 {
 	int pair[2], r;
+	enum next next;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
 		(void)porter_answer(l, FRAME_TEMPFAIL, NULL, -1);
@@ -115,23 +108,25 @@ join(const struct link *l, const char *user, const struct one *o)
 	}
 	r = porter_answer(l, FRAME_OK, user, pair[0]);
 	close(pair[0]);
-	return r == -1 ? DONE : begin(l, pair[1], o);
+	next = r == -1 ? DONE : begin(l, pair[1], life);
+	close(pair[1]);
+	return next;
 }
 
 enum next
 porter_session(struct link *l, const struct frame_request *q,
     const struct frame_verdict *v)
 {
-	struct one o = { -1, -1 };
 	enum next next;
+	int life = -1;
 
 	if (l->nursery && l->nursery[PORTER_SESSIONS].sock == -1 &&
-	    start_one(&o) == -1) {
+	    (life = start_one()) == -1) {
 		log_error("no-session", l->porter->service->session, errno);
 		(void)porter_answer(l, FRAME_TEMPFAIL, NULL, -1);
 		return GO_ON;
 	}
-	next = q->tls ? join(l, v->user, &o) : hand_over(l, v->user, &o);
-	end_one(&o);
+	next = q->tls ? join(l, v->user, life) : hand_over(l, v->user, life);
+	io_close(life);
 	return next;
 }

@@ -124,7 +124,7 @@ take(const struct nursery *n, bool *gone)
 
 	*gone = got == 0;
 	if (got == -1 && errno != EMSGSIZE)
-		return -1;
+		return errno == EAGAIN ? 0 : -1;
 	if (got == (ssize_t)n->size)
 		r = bear(n, fds);
 	for (int i = 0; r == 0 && i < ALL; i++)
@@ -194,6 +194,9 @@ nursery_run(const struct nursery *wanted)
 	if (n->life > 0 && fcntl(n->life, F_GETFD) != -1)
 		p[2].fd = n->life;
 	r = block_children(&p[1].fd);
+	/* Others are at the door, too: one of them may be first. */
+	if (r == 0 && n->life > 0)
+		r = fcntl(FRAME_FD, F_SETFL, O_NONBLOCK);
 
 	if (!n->once)
 		close_gaps();
@@ -202,10 +205,12 @@ nursery_run(const struct nursery *wanted)
 			return -1;
 		if (p[1].revents && reap(p[1].fd) && leave(n, &gone) == -1)
 			return -1;
-		if (p[2].revents)
-			return 0;
-		if (p[0].revents && !gone)
+		/* Whoever leaves looks once more: what is there may have been
+		 * left to it by one that took what was its own. */
+		if ((p[0].revents || p[2].revents) && !gone)
 			r = take(n, &gone);
+		if (r == 0 && p[2].revents)
+			return 0;
 	}
 	return r;
 }
