@@ -388,6 +388,30 @@ def hosts(base):
        "different names", h.wrong)
 
 
+def in_memory():
+    """A view that cannot be kept has numbers of its own."""
+    box = TMP + "/readonly"
+    h = make(box)
+    validity = h.numbers[0]
+    for n in INDEX, JOURNAL, "postern.uidvalidity":
+        os.unlink(box + "/" + n)
+    folders = box, box + "/cur", box + "/new"
+    for f in folders:
+        os.utime(f, (validity, validity))
+        os.chmod(f, 0o555)
+    os.chmod(TMP, 0o755)
+    tool = Tool(box)
+    said = tool.say("open INBOX")
+    seen = int(tool.say("validity").split()[0]) if said == "ok" else 0
+    tool.close()
+    for f in folders:
+        os.chmod(f, 0o755)
+    good = said == "ok" and seen not in (0, validity) and \
+        not os.path.exists(box + "/" + JOURNAL)
+    ok(good, "a view in memory: another UIDVALIDITY",
+       [] if good else ["%s: %s, was %s" % (said, seen, validity)])
+
+
 print("# seed %d" % SEED)
 other = make(TMP + "/other")
 first = make(ROOT)
@@ -396,6 +420,7 @@ every_byte(first)
 others(first)
 formats(first)
 missing(first)
+in_memory()
 backups(first)
 clocks(first)
 hosts(first)

@@ -265,7 +265,7 @@ def attack(site, service, enter, text):
     ends += [os.WTERMSIG(s) for s in reaped() if os.WIFSIGNALED(s)]
     with open(site.log) as f:
         f.seek(told)
-        ends += [int(n) for n in re.findall(r"by signal (\d+)", f.read())]
+        ends += [int(n) for n in re.findall(r"program-killed signal=(\d+)", f.read())]
     refused = bool(re.search(r"^PROBE \S+ no: ", said, re.M))
     killed = signal.SIGSYS in ends or (text == "dump" and
                                        signal.SIGSEGV in ends)

@@ -10,18 +10,12 @@
 #include <unistd.h>
 
 static bool
-is_text(const char *p, size_t size)
-{
-	return memchr(p, '\0', size) != NULL;
-}
-
-static bool
 is_sound(const struct frame_verdict *v, ssize_t n)
 {
 	return n == (ssize_t)sizeof *v && v->status <= FRAME_MORE &&
-	       v->n <= sizeof v->data && is_text(v->user, sizeof v->user) &&
-	       is_text(v->credential, sizeof v->credential) &&
-	       is_text(v->why, sizeof v->why) &&
+	       v->n <= sizeof v->data && frame_is_text(v->user, sizeof v->user) &&
+	       frame_is_text(v->credential, sizeof v->credential) &&
+	       frame_is_text(v->why, sizeof v->why) &&
 	       (v->status != FRAME_OK || v->user[0] != '\0');
 }
 

@@ -36,17 +36,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-	SERVICES = 5
-};
-
 struct attempt {
 	struct conf conf;
 	const struct service *service;
 	const char *peer;
 	uint64_t workers; /* passwords hashed at a time */
 	uid_t self;
-	uid_t ours[SERVICES]; /* users of programs: they have no mail */
+	uid_t ours[PRIV_SERVICES]; /* users of programs: they have no mail */
 	struct guard guard;
 	struct classic classic;
 	char key[USERS_ADDRESS]; /* who it is meant to be */
@@ -83,7 +79,7 @@ is_owner(const struct attempt *a)
 		return true;
 	if (a->self != a->ours[0]) /* a server of one uid */
 		return s->uid == a->self;
-	for (size_t i = 0; i < SERVICES; i++)
+	for (size_t i = 0; i < PRIV_SERVICES; i++)
 		if (s->uid == a->ours[i])
 			return false;
 	return s->uid >= a->conf.uid_min && s->uid != 0 && s->gid != 0;
@@ -441,23 +437,6 @@ check(struct attempt *a)
 	return check_scram(a, m, bindings);
 }
 
-/* One that is not there is nobody. */
-static void
-find_services(struct attempt *a)
-{
-	const struct conf *c = &a->conf;
-	const char *const users[SERVICES] = { c->auth_user, c->key_user,
-		c->net_user, c->porter_user, c->queue_user };
-
-	a->self = geteuid();
-	for (size_t i = 0; i < SERVICES; i++) {
-		gid_t gid;
-
-		if (priv_find(users[i], &a->ours[i], &gid) == -1)
-			a->ours[i] = (uid_t)-1;
-	}
-}
-
 static uint64_t
 count_workers(const struct conf *c)
 {
@@ -524,7 +503,8 @@ main(int argc, char *argv[])
 	if (conf_load(&a.conf, root, error) == -1)
 		err_die(EXIT_LATER, "%s", error);
 	a.workers = count_workers(&a.conf);
-	find_services(&a);
+	a.self = geteuid();
+	priv_services(&a.conf, a.ours);
 	/* It is started before the jail, for one attempt. */
 	if (a.conf.checkpassword && nursery)
 		err_die(EXIT_NEVER, "checkpassword has no nursery");

@@ -69,7 +69,6 @@ put(const struct front *f, struct start_list l, const char **out)
 	return n;
 }
 
-/* Does not return. */
 static _Noreturn void
 be(const struct front *f, const struct start_request *q, const int *fds)
 {
@@ -324,7 +323,7 @@ leave(struct front *f, int code)
 static void
 tell_crash(int signal)
 {
-	char text[] = "front: a program was ended by signal 00\n";
+	char text[] = "front: program-killed signal=00\n";
 	char *digits = strchr(text, '0');
 
 	digits[0] = (char)('0' + signal / 10 % 10);

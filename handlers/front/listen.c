@@ -60,7 +60,8 @@ tell(struct listener *l, const char *why, const struct peer *s, int error)
 	l->untold = 0;
 }
 
-/* In the child: nothing of the listener's stays. */
+/* In the child: nothing of the listener's stays but process descriptors of
+ * sessions, which its jail lets it do nothing with. */
 static _Noreturn void
 serve(const struct listener *l, int sock, struct seat *seat)
 {

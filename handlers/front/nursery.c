@@ -49,23 +49,15 @@ porter_nursery_end(struct nursery *n)
 	n->sock = -1;
 }
 
-/* Its end of a pair, or -1: login programs then have no keys. */
+/* -1: login programs then have no keys. */
 static int
 start_signers(void)
 {
-	int pair[2], process;
+	int sock = porter_start_beside(START_SIGNERS);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		return -1;
-	process = porter_start(START_SIGNERS, NULL, &pair[1], 1);
-	close(pair[1]);
-	if (process != -1) {
-		close(process);
-		return pair[0];
-	}
-	log_error("no-nursery", "signer", errno);
-	close(pair[0]);
-	return -1;
+	if (sock == -1)
+		log_error("no-nursery", "signer", errno);
+	return sock;
 }
 
 /* 0, or -1 with errno. */

@@ -416,17 +416,13 @@ static void
 add_owners(struct making *m)
 {
 	const struct conf *c = &m->porter->conf;
-	const char *const users[START_USERS] = { c->queue_user, c->net_user,
-		c->auth_user, c->key_user, c->porter_user };
 	struct start_plan *p = m->plan;
-	uid_t uid;
-	gid_t gid;
 
+	_Static_assert((int)START_USERS == (int)PRIV_SERVICES, "all of them");
 	p->least_uid = m->root ? (uint32_t)c->uid_min : 1;
 	p->least_gid = m->root;
-	for (size_t i = 0; m->root && i < START_USERS; i++)
-		if (users[i] && priv_find(users[i], &uid, &gid) == 0)
-			p->user[i] = uid;
+	if (m->root)
+		priv_services(c, p->user);
 }
 
 static void

@@ -138,8 +138,11 @@ void porter_jail(enum jail_kind kind);
  * descriptor, or -1 with errno. */
 int porter_start(enum start_program program, const char *const *args,
     const int *given, size_t ngiven);
-/* Has front become it: 0, or -1 with errno. */
-int porter_yield(enum start_program program);
+/* The same with one end of a pair, which it has as long as it lives: ours, or
+ * -1 with errno. */
+int porter_start_beside(enum start_program program);
+/* Has front become the session program: 0, or -1 with errno. */
+int porter_yield(void);
 /* Have files been replaced?  0, or -1 with errno. */
 int porter_stamps(struct start_stamps *s);
 /* Has the login program killed. */

@@ -29,6 +29,22 @@ porter_start(enum start_program program, const char *const *args,
 	return process;
 }
 
+int
+porter_start_beside(enum start_program program)
+{
+	int pair[2], process;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	process = porter_start(program, NULL, &pair[1], 1);
+	io_close(pair[1]);
+	io_close(process);
+	if (process != -1)
+		return pair[0];
+	io_close(pair[0]);
+	return -1;
+}
+
 static int
 ask(enum start_type type, enum start_program program)
 {
@@ -39,10 +55,10 @@ ask(enum start_type type, enum start_program program)
 }
 
 int
-porter_yield(enum start_program program)
+porter_yield(void)
 {
 	struct start_reply a;
-	int sock = ask(START_BECOME, program);
+	int sock = ask(START_BECOME, START_SESSION);
 	ssize_t n;
 
 	if (sock == -1)

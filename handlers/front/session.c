@@ -14,17 +14,7 @@
 static int
 start_one(void)
 {
-	int pair[2], process;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		return -1;
-	process = porter_start(START_SESSION, NULL, &pair[1], 1);
-	io_close(pair[1]);
-	io_close(process);
-	if (process != -1)
-		return pair[0];
-	io_close(pair[0]);
-	return -1;
+	return porter_start_beside(START_SESSION);
 }
 
 /* Where a nursery has died, or our program has taken another's session, what
@@ -47,7 +37,7 @@ pass(const struct link *l, int fd, int life)
 	int pair[2], child = -1, r;
 
 	/* No process with rights stays behind a connection of its own. */
-	if (l->nursery == NULL && porter_yield(START_SESSION) == -1)
+	if (l->nursery == NULL && porter_yield() == -1)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return -1;

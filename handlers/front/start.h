@@ -32,7 +32,7 @@ enum {
 	START_ARGS = 128,   /* that a request adds, */
 	START_BYTES = 6144, /* in so many bytes, each with its NUL */
 	START_FILE_NAME = 320,
-	START_USERS = 8,    /* that own no mailbox */
+	START_USERS = 5,    /* that own no mailbox */
 	START_GIVEN = IO_MAX_FDS - 1,
 	START_TEXT = 49152
 };

@@ -21,6 +21,16 @@ int priv_find(const char *user, uid_t *uid, gid_t *gid);
  * root's group. */
 int priv_find_service(const char *user, uid_t *uid, gid_t *gid);
 
+struct conf;
+
+enum {
+	PRIV_SERVICES = 5
+};
+
+/* The uids of all users that postern.conf names for programs: they own no
+ * mailbox.  (uid_t)-1 where there is no such user. */
+void priv_services(const struct conf *c, uid_t uids[PRIV_SERVICES]);
+
 /* What can be kept: sets of capabilities. */
 enum {
 	PRIV_NONE = 0,

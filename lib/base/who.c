@@ -1,6 +1,7 @@
 /* Who programs are to run as. */
 #include "base/priv.h"
 
+#include "base/conf.h"
 #include "base/num.h"
 
 #include <errno.h>
@@ -38,4 +39,16 @@ priv_find_service(const char *user, uid_t *uid, gid_t *gid)
 		return 0;
 	errno = EPERM;
 	return -1;
+}
+
+void
+priv_services(const struct conf *c, uid_t uids[PRIV_SERVICES])
+{
+	const char *const users[PRIV_SERVICES] = { c->auth_user, c->key_user,
+		c->net_user, c->porter_user, c->queue_user };
+	gid_t gid;
+
+	for (size_t i = 0; i < PRIV_SERVICES; i++)
+		if (priv_find(users[i], &uids[i], &gid) == -1)
+			uids[i] = (uid_t)-1;
 }

@@ -174,6 +174,13 @@ enum {
 	FRAME_DOOR_FD = 7   /* to who begins sessions */
 };
 
+/* Is it NUL-terminated? */
+static inline bool
+frame_is_text(const char *p, size_t size)
+{
+	return memchr(p, '\0', size) != NULL;
+}
+
 /*
  * The child's side: sends a request and waits for its reply.  *fd gets the
  * descriptor that came with it, or -1.  0, or -1 with errno (EPROTO: the

@@ -10,19 +10,13 @@
 #include <stdlib.h>
 
 static bool
-is_text(const char *p, size_t size)
-{
-	return memchr(p, '\0', size) != NULL;
-}
-
-static bool
 is_sound(const struct frame_session *s)
 {
-	return is_text(s->tag, sizeof s->tag) && s->tag[0] != '\0' &&
-	       is_text(s->user, sizeof s->user) &&
-	       is_text(s->quota, sizeof s->quota) &&
-	       is_text(s->uidl, sizeof s->uidl) &&
-	       is_text(s->maildir, sizeof s->maildir) &&
+	return frame_is_text(s->tag, sizeof s->tag) && s->tag[0] != '\0' &&
+	       frame_is_text(s->user, sizeof s->user) &&
+	       frame_is_text(s->quota, sizeof s->quota) &&
+	       frame_is_text(s->uidl, sizeof s->uidl) &&
+	       frame_is_text(s->maildir, sizeof s->maildir) &&
 	       s->maildir[0] == '/' && s->pace.data_rate > 0;
 }
 

@@ -383,8 +383,10 @@ choose_numbers(struct repair *r)
 		int64_t sec = t->cur.tv_sec > t->fresh.tv_sec ? t->cur.tv_sec
 							      : t->fresh.tv_sec;
 
-		m->uidvalidity =
-		    sec > 0 && sec < UINT32_MAX ? (uint32_t)sec : 1;
+		/* Nobody else's: what is given for good is the time, too. */
+		m->uidvalidity = (uint32_t)sec ^ UINT32_C(1) << 31;
+		if (m->uidvalidity == 0)
+			m->uidvalidity = 1;
 		return 0;
 	}
 	if (r->a.from) {
