@@ -148,14 +148,16 @@ def pss(root):
 
 
 def private(root):
-    """KiB that each has for itself, once that stays."""
-    before, now = {}, smaps(root, "Private_Clean", "Private_Dirty")
+    """KiB that each has written for itself, once that stays.  (What is clean
+    is of files: it is shared or not as other programs on the machine have
+    them open.)"""
+    before, now = {}, smaps(root, "Private_Dirty")
     end = time.monotonic() + 5
     while (now.keys() != before.keys() or any(
             abs(now[p] - before[p]) > 8 for p in now)) and \
             time.monotonic() < end:
         time.sleep(0.1)
-        before, now = now, smaps(root, "Private_Clean", "Private_Dirty")
+        before, now = now, smaps(root, "Private_Dirty")
     return now
 
 

@@ -108,10 +108,9 @@ exposed() { # exposed UNIT TENTHS
 }
 exposed postern@imap.service 20
 exposed postern-submit@1.service 10
-# Programs run as any user from here, and reach other servers; and one that
-# systemd builds anew for each connection.
+exposed postern-imap-each@1.service 20
+# Programs run as any user from here, and reach other servers.
 exposed postern-queue.service 24
-exposed postern-imap-each@1.service 32
 
 running() {
 	in_it ps -eo comm= | grep -cxE \
