@@ -88,6 +88,11 @@ def test_attack(site):
        "past a limit guesses are not heard", len(refused), len(wrong))
     ok(len(front.logged("login-unavailable .* why=limit\n")) == len(refused),
        "which the log tells")
+    c = front.client(source="127.0.0.20")
+    got = c.ask(b"a LOGIN {250+}\r\n" + b"\xff" * 250 + b" wrong\r\n")
+    ok(got.startswith("a NO [UNAVAILABLE]") and wait_for(lambda: front.logged(
+        r"login-unavailable .* user=(?:\\xff)+ tls=0 .* why=limit\n")),
+       "whatever the name, the log says why", got)
     got, took = attempt(front, "127.0.1.1", password="secret word")
     ok(got.startswith("a OK stub") and took < 6,
        "from a new address the right password is heard after a wait", got,

@@ -75,7 +75,7 @@ log_escape(struct span value, char *out, size_t size)
 void
 log_span(struct log *l, const char *key, struct span value)
 {
-	char safe[LOG_FIELD * 4 + 1];
+	char safe[LOG_SAFE + 1];
 	size_t n = log_escape(value, safe, sizeof safe);
 
 	add(l, " ", 1);

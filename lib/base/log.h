@@ -3,7 +3,8 @@
  *
  * This is the only sink for text from the network in a log: every value is
  * escaped (bytes outside 0x21..0x7e, backslash and double quote become
- * \xNN), cut at LOG_FIELD bytes of input, and the line at LOG_LINE bytes.
+ * \xNN), cut at LOG_FIELD bytes of input and LOG_SAFE of output, so that none
+ * pushes what comes behind it out of the line, which has LOG_LINE bytes.
  * Names of events and keys are ours.  Where fd 2 is a datagram socket (the
  * system log) the line carries the priority <22> (mail, info) before it.
  */
@@ -16,6 +17,7 @@
 
 enum {
 	LOG_FIELD = 256,
+	LOG_SAFE = 512,
 	LOG_LINE = 1024
 };
 
