@@ -95,6 +95,23 @@ is "$(postern user list --json | tr -d ' ' | grep -c '"address":"alice@example.t
 like "$(postern user show alice)" "^maildir $root/var/mail/example.test/alice" \
 	"one record, shown"
 
+# Nor do they open a new mailbox of that name, whoever removed the old one.
+echo x | postern user add again
+postern user app add again phone >/dev/null; ok $? "an app password"
+postern user disable again
+sed -i '/^again@/d' "$etc/users"
+cert=cert:$(printf '%064d' 7)
+echo "$cert login=again@example.test" >>"$etc/users"
+echo y | postern user add again; ok $? "a mailbox whose record was removed"
+unlike "$(cdb -d -m "$etc/secrets.cdb" | grep ^again)" 'phone|disabled' \
+	"has no credentials of before"
+unlike "$(cdb -d -m "$etc/users.cdb")" "^$cert" "and no certificate"
+sed -i '/^again@/d' "$etc/secrets"
+postern user disable again; postern user enable again
+unlike "$(cdb -d -m "$etc/secrets.cdb" | grep ^again)" disabled \
+	"enabled again, with no password"
+postern user del again 2>/dev/null
+
 # Its uid is not somebody else's: the mail is still there.
 if [ "$(id -u)" = 0 ]; then
 	echo x | postern user add first; echo x | postern user add last

@@ -203,20 +203,47 @@ derive(const struct conf *c, const struct userdb *db, const char *address,
 }
 
 void
+credential_forget(struct userdb *db, const char *address)
+{
+	struct span rest = buf_span(&db->text), key, value;
+
+	while (userdb_next(&rest, &key, &value)) {
+		struct span whose = key;
+
+		if (!span_is(span_take(&whose, '/'), address))
+			continue;
+		(void)userdb_remove(db, key);
+		rest = buf_span(&db->text);
+	}
+}
+
+void
 credential_set(const struct conf *c, const struct userdb *users,
-    const char *address, const char *password)
+    const char *address, const char *password, bool is_new)
 {
 	static const char *const but[] = { "scram", "crypt", NULL };
 	struct userdb db = open_secrets(c, users);
 	struct buf value = buf_new(SECRETS_VALUE);
 	struct span old;
 
+	if (is_new)
+		credential_forget(&db, address);
 	derive(c, &db, address, false, password, &value);
 	if (userdb_get(&db, span_str(address), &old) == 1)
 		keep_fields(old, but, &value);
 	set(&db, span_str(address), &value);
 	tool_commit(&db);
 	buf_wipe(&value);
+}
+
+/* The user's record; without a field there is none. */
+static void
+put(struct userdb *db, const char *address, const struct buf *value)
+{
+	if (value->n > 0)
+		set(db, span_str(address), value);
+	else
+		(void)userdb_remove(db, span_str(address));
 }
 
 void
@@ -233,8 +260,7 @@ credential_disable(const struct conf *c, const struct userdb *users,
 	if (disabled)
 		(void)buf_addf(
 		    &value, "%sdisabled=yes", value.n > 0 ? " " : "");
-	if (value.n > 0)
-		set(&db, span_str(address), &value);
+	put(&db, address, &value);
 	tool_commit(&db);
 	buf_wipe(&value);
 }
@@ -252,10 +278,7 @@ set_apps(struct userdb *db, const char *address, const struct buf *apps)
 	if (apps->n > 0)
 		(void)buf_addf(&value, "%sapps=%.*s", value.n > 0 ? " " : "",
 		    (int)apps->n, apps->p);
-	if (value.n > 0)
-		set(db, span_str(address), &value);
-	else
-		(void)userdb_remove(db, span_str(address));
+	put(db, address, &value);
 	buf_wipe(&value);
 }
 

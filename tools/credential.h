@@ -10,9 +10,13 @@
  * input; exits where there is none. */
 void credential_ask(char out[SECRETS_PASSWORD + 1]);
 
-/* Sets the main password.  App passwords stay as they are. */
+/* Sets the main password.  App passwords stay as they are, but for a new
+ * mailbox: what is left of one of that name is somebody else's. */
 void credential_set(const struct conf *c, const struct userdb *users,
-    const char *address, const char *password);
+    const char *address, const char *password, bool is_new);
+
+/* Removes all credentials of a user from secrets. */
+void credential_forget(struct userdb *db, const char *address);
 
 /* Lets nothing open the mailbox any more, or again what did before. */
 void credential_disable(const struct conf *c, const struct userdb *users,

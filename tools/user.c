@@ -248,7 +248,8 @@ add(struct conf *c, int argc, char **argv)
 	fill_defaults(&db, address, &u);
 	record_text(&u, &record);
 	make_home(c, &u);
-	credential_set(c, &db, address, password);
+	certificate_remove_all(&db, address);
+	credential_set(c, &db, address, password, true);
 	explicit_bzero(password, sizeof password);
 	if (userdb_set(&db, span_str(address), buf_span(&record)) == -1)
 		err_die_sys(EXIT_LATER, "%s", address);
@@ -284,25 +285,10 @@ passwd(struct conf *c, int argc, char **argv)
 	credential_ask(password);
 	db = tool_open(c, "users", NULL);
 	need_mailbox(&db, address);
-	credential_set(c, &db, address, password);
+	credential_set(c, &db, address, password, false);
 	explicit_bzero(password, sizeof password);
 	userdb_close(&db);
 	return 0;
-}
-
-/* Removes one credential of the user (ADDRESS or ADDRESS/NAME). */
-static bool
-remove_secret(struct userdb *db, struct span address)
-{
-	struct span rest = buf_span(&db->text), key, value;
-
-	while (userdb_next(&rest, &key, &value)) {
-		struct span whose = key;
-
-		if (span_eq(span_take(&whose, '/'), address))
-			return userdb_remove(db, key) == 1;
-	}
-	return false;
 }
 
 /* The record first: from then on nobody logs in.  The mail stays. */
@@ -322,8 +308,7 @@ del(struct conf *c, int argc, char **argv)
 	userdb_remove(&db, span_str(address));
 	certificate_remove_all(&db, address);
 	secrets = tool_open(c, "secrets", &db);
-	while (remove_secret(&secrets, span_str(address)))
-		continue;
+	credential_forget(&secrets, address);
 	/* The lock is that of users: it is held until both are written. */
 	tool_write(&db);
 	tool_commit(&secrets);
