@@ -202,20 +202,20 @@ secrets_prove(const struct secrets *s, const struct scram *x, size_t *which)
 	return v;
 }
 
+/* crypt(3) has no password that is longer: a fault would tell that there is
+ * such a user. */
 static enum secrets_verdict
 check_crypt(const char *setting, struct span password)
 {
-	char text[SECRETS_PASSWORD + 1];
+	char text[CRYPT_MAX_PASSPHRASE_SIZE];
 	struct crypt_data data = { 0 };
 	enum secrets_verdict v = SECRETS_NO;
-	const char *hash;
+	bool fits = span_copy(password, text, sizeof text) == 0;
+	const char *hash = crypt_r(text, setting, &data);
 
-	if (span_copy(password, text, sizeof text) == -1)
-		return SECRETS_NO;
-	hash = crypt_r(text, setting, &data);
 	if (hash == NULL || hash[0] == '*')
 		v = SECRETS_TEMPFAIL;
-	else if (strlen(hash) == strlen(setting) &&
+	else if (fits && strlen(hash) == strlen(setting) &&
 		 gnutls_memcmp(hash, setting, strlen(setting)) == 0)
 		v = SECRETS_YES;
 	explicit_bzero(text, sizeof text);
@@ -275,9 +275,6 @@ check_nobody(const struct secrets *s, struct span password)
 	};
 	enum secrets_verdict v;
 
-	/* No password at all costs what one does. */
-	if (password.n == 0)
-		password = (struct span)SPAN("-");
 	if (!s->known && has_any(&s->list[0]))
 		v = check_one(&s->list[0], password, &made);
 	else
@@ -286,15 +283,13 @@ check_nobody(const struct secrets *s, struct span password)
 	return v == SECRETS_TEMPFAIL ? v : SECRETS_NO;
 }
 
-enum secrets_verdict
-secrets_check(const struct secrets *s, struct span password, size_t *which)
+static enum secrets_verdict
+check_all(const struct secrets *s, struct span password, size_t *which)
 {
 	struct scram_keys made = { 0 };
 	enum secrets_verdict v = SECRETS_NO;
 	bool any = false;
 
-	if (password.n == 0 || password.n > SECRETS_PASSWORD)
-		return check_nobody(s, span_head(password, SECRETS_PASSWORD));
 	for (size_t i = 0; s->known && i < s->n; i++) {
 		enum secrets_verdict one;
 
@@ -311,4 +306,17 @@ secrets_check(const struct secrets *s, struct span password, size_t *which)
 	}
 	explicit_bzero(&made, sizeof made);
 	return any ? v : check_nobody(s, password);
+}
+
+/* What cannot be a password costs what one does. */
+enum secrets_verdict
+secrets_check(const struct secrets *s, struct span password, size_t *which)
+{
+	bool possible = password.n > 0 && password.n <= SECRETS_PASSWORD;
+	enum secrets_verdict v;
+
+	if (!possible)
+		password = (struct span)SPAN("-");
+	v = check_all(s, password, which);
+	return v == SECRETS_YES && !possible ? SECRETS_NO : v;
 }
