@@ -114,8 +114,12 @@ def test_wrong(server):
         w = server.wire(p)
         got = scram(w, authzid="bob")
         ok(got == "no", p + ": for somebody else", got)
-        ok(scram(server.wire(p), authzid="alice") == "yes",
-           p + ": for oneself")
+        w = server.wire(p)
+        got = [scram(server.wire(p), authzid=name) for name in
+               ("alice", "Alice@example.org")] + \
+            [w.verdict(w.begin("PLAIN", "alice@example.org\0alice\0" +
+                               PASSWORD))]
+        ok(got == ["yes"] * 3, p + ": for oneself, by either name", got)
         # The final message first, the first one twice.
         w = server.wire(p)
         s = Scram()
@@ -307,14 +311,27 @@ def test_crypt(server):
     with open(path, "w") as f:
         f.write(text)
     made = run("app", "add", "carol", "phone", root=root).stdout.strip()
-    def plain(word):
+    def plain(word, user="carol"):
         w = server.wire("imap")
-        return w.verdict(w.begin("PLAIN", "\0carol\0" + word))
+        return w.verdict(w.begin("PLAIN", "\0%s\0%s" % (user, word)))
     got = [plain("carol's"), plain(made), plain("x")]
     ok(got == ["yes", "yes", "no"], "crypt(3) and an app password", got)
     got = [scram(server.wire("imap"), user="carol", password=made),
            scram(server.wire("imap"), user="carol", password="carol's")]
     ok(got == ["yes", "no"], "SCRAM needs keys of its own", got)
+    # crypt(3) takes fewer bytes than SCRAM; what does not fit is just wrong.
+    for text in ("", " crypt=" + hashed):
+        with open(path) as f:
+            now = re.sub(r"(?m)^(/nobody \S+).*",
+                         lambda m: m.group(1) + text, f.read())
+        with open(path, "w") as f:
+            f.write(now)
+        run("app", "del", "carol", "phone", root=root)
+        run("app", "add", "carol", "phone", root=root)
+        got = [plain("p" * n, user) for user in ("carol", "alice", "nobody")
+               for n in (0, 511, 512, 513, 800)]
+        ok(got == ["no"] * 15, "passwords that are too long" +
+           (", with a hash of nobody's" if text else ""), got)
     # As shadow(5) has them where nobody may log in.
     for locked in ("!" + hashed, "*", "!!", "$nothing$x"):
         with open(path) as f:

@@ -180,6 +180,16 @@ is_heard(struct attempt *a)
 	return false;
 }
 
+/* Nobody may act for somebody else (RFC 4616 2, RFC 5802 5.1, RFC 4422 A). */
+static bool
+may_act_as(const struct attempt *a, struct span name)
+{
+	char as[USERS_ADDRESS];
+
+	return name.n == 0 || (users_login(name, a->conf.domain, as) == 0 &&
+				  strcmp(as, a->key) == 0);
+}
+
 static enum frame_status
 check_plain(struct attempt *a)
 {
@@ -191,8 +201,7 @@ check_plain(struct attempt *a)
 		return refuse(a, "malformed");
 	if (load_user(a, plain.authcid) == -1)
 		return FRAME_TEMPFAIL;
-	/* Nobody may act for somebody else (RFC 4616 2: authorization). */
-	if (plain.authzid.n > 0 && !span_eq(plain.authzid, plain.authcid))
+	if (!may_act_as(a, plain.authzid))
 		return refuse(a, "authzid");
 	if (!is_heard(a))
 		return FRAME_TEMPFAIL;
@@ -240,8 +249,7 @@ find_certificate(
 static enum frame_status
 check_external(struct attempt *a)
 {
-	struct span name = span_of(a->q.data, a->q.n);
-	char login[USERS_ADDRESS], as[USERS_ADDRESS];
+	char login[USERS_ADDRESS];
 	enum frame_status status;
 	struct secret c = { 0 };
 	int r = find_certificate(a, &c, login);
@@ -252,8 +260,7 @@ check_external(struct attempt *a)
 		return refuse(a, "certificate");
 	if (load_user(a, span_str(login)) == -1)
 		return FRAME_TEMPFAIL;
-	if (name.n > 0 && (users_login(name, a->conf.domain, as) == -1 ||
-			      strcmp(as, a->key) != 0))
+	if (!may_act_as(a, span_of(a->q.data, a->q.n)))
 		return refuse(a, "authzid");
 	status = allow(a, &c);
 	explicit_bzero(&c, sizeof c);
@@ -386,10 +393,11 @@ check_scram(
 
 	if (!scram_first(&x, span_of(a->q.data, a->q.n)))
 		status = refuse(a, "malformed");
-	else if (x.authzid[0] != '\0' && strcmp(x.authzid, x.user) != 0)
+	else if (load_user(a, span_str(x.user)) == -1)
+		status = FRAME_TEMPFAIL;
+	else if (!may_act_as(a, span_str(x.authzid)))
 		status = refuse(a, "authzid");
-	else if (load_user(a, span_str(x.user)) == 0 && is_heard(a) &&
-		 challenge(a, &x, &out) == 0) {
+	else if (is_heard(a) && challenge(a, &x, &out) == 0) {
 		if (!converse(a, &out))
 			_exit(0);
 		status = prove(a, &x, &out);
