@@ -19,6 +19,7 @@ enum kind {
 enum {
 	ONE = 256,           /* a failure */
 	MOST = ONE * 100000, /* a counter; more is damage */
+	SPARE = 8,           /* failures that are counted past the last step */
 	STEP_MS = 250,       /* the first delay; each next one is double */
 	HEAD = 64,
 	SUM = 32,
@@ -247,6 +248,18 @@ choose(struct set *s, enum kind kind, uint64_t h, int64_t now_s)
 	return least;
 }
 
+/* How far a counter goes: not much past what makes a difference, or who comes
+ * after an attack pays for all of it. */
+static int64_t
+ceiling(const struct guard *g, enum kind kind)
+{
+	uint64_t times = kinds[kind].most > 0 ? kinds[kind].most + 1
+					      : kinds[kind].free;
+	uint64_t n = (g->free * times + SPARE) * ONE;
+
+	return n < MOST ? (int64_t)n : MOST;
+}
+
 /* Adds to a counter (which also is what makes it): the level that it had. */
 static uint32_t
 count(const struct guard *g, enum kind kind, int64_t by, int64_t now_s)
@@ -256,7 +269,7 @@ count(const struct guard *g, enum kind kind, int64_t by, int64_t now_s)
 	struct set s;
 	struct entry *e;
 	uint32_t level = 0;
-	int64_t after;
+	int64_t after, most = ceiling(g, kind);
 
 	if (h == 0 || lock(g->fd, F_WRLCK, at, sizeof s, true) == -1)
 		return 0;
@@ -264,8 +277,8 @@ count(const struct guard *g, enum kind kind, int64_t by, int64_t now_s)
 		e = choose(&s, kind, h, now_s);
 		level = level_now(kind, e, now_s);
 		after = (int64_t)level + by;
-		e->level = after <= 0 ? 0 : after > MOST ? MOST
-							 : (uint32_t)after;
+		e->level = after <= 0 ? 0
+				      : (uint32_t)(after < most ? after : most);
 		e->time = (uint32_t)now_s;
 		(void)write_at(g->fd, &s, sizeof s, at); /* full: uncounted */
 	}

@@ -14,7 +14,9 @@
  * An attempt is counted before it is made, and taken back when it succeeds:
  * many at once cannot run ahead of the count.  127.0.0.1, ::1 and local
  * sockets may be a webmail's for many users: only the user's name counts.
- * What a damaged file says is bounded; one without its mark is begun anew.
+ * No counter goes far past its last step, so that an attack is forgotten some
+ * minutes after its end, however large it was.  What a damaged file says is
+ * bounded; one without its mark is begun anew.
  */
 #ifndef POSTERN_AUTH_GUARD_H
 #define POSTERN_AUTH_GUARD_H

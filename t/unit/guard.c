@@ -113,6 +113,27 @@ try_address(struct tap *t)
 	close(fd);
 }
 
+/* Whoever comes after an attack does not pay for all of it. */
+static void
+try_after(struct tap *t)
+{
+	int fd = fresh();
+
+	for (int n = 0; n < 5000; n++)
+		fail(fd, "alice@x", "192.0.2.1", NOON);
+	tap_ok(t, fail(fd, "bob@x", "192.0.2.1", NOON) == -1 &&
+		      fail(fd, "alice@x", "203.0.113.1", NOON) ==
+			  GUARD_USER_WAIT_MS,
+	    "thousands of failures: refused, and slow for the user");
+	tap_ok(t, fail(fd, "bob@x", "192.0.2.1", NOON + 100) == -1,
+	    "still two minutes later");
+	tap_ok(t, fail(fd, "bob@x", "192.0.2.1", NOON + 900) == 0 &&
+		      fail(fd, "carol@x", "192.0.2.2", NOON + 900) == 0 &&
+		      fail(fd, "alice@x", "203.0.113.1", NOON + 900) == 0,
+	    "a quarter of an hour after its end it is forgotten");
+	close(fd);
+}
+
 static void
 try_ipv6(struct tap *t)
 {
@@ -261,6 +282,7 @@ main(void)
 
 	try_faults(&t);
 	try_address(&t);
+	try_after(&t);
 	try_ipv6(&t);
 	try_user(&t);
 	try_home(&t);
