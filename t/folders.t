@@ -7,4 +7,4 @@ if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 "$tmp"
 	chown 65534 "$tmp"
 fi
-exec python3 "$POSTERN_SRC/t/folders.py" "$tmp"
+python3 "$POSTERN_SRC/t/folders.py" "$tmp"
