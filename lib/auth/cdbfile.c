@@ -82,7 +82,7 @@ struct table {
 	uint32_t used;
 };
 
-/* Every slot is empty, or names a record that belongs there. */
+/* Every slot is empty, or names a record that may belong there. */
 static bool
 is_slot(struct table *t, struct pair slot)
 {
@@ -90,12 +90,50 @@ is_slot(struct table *t, struct pair slot)
 		return slot.a == 0;
 	t->used++;
 	return slot.b >= HEAD && slot.b + (uint64_t)PAIR <= t->size &&
-	    slot.a % TABLES == t->hash % TABLES &&
-	    has_hash(t->fd, slot.b, slot.a);
+	    slot.a % TABLES == t->hash % TABLES;
 }
 
-/* Whether the table in which the key was not found is whole: half of its
- * slots are used, always. */
+/* Whether all that the search passed over are other keys: one of them may be
+ * this one, with a bit that has changed. */
+static bool
+are_others(const struct table *t, struct pair head)
+{
+	struct pair slot;
+
+	for (uint32_t i = 0; i < head.b; i++) {
+		uint32_t n = (uint32_t)(((uint64_t)(t->hash / TABLES) + i) %
+					head.b);
+
+		if (!read_pair(t->fd, head.a + n * (uint64_t)PAIR, &slot))
+			return false;
+		if (slot.b == 0)
+			return true;
+		if (!has_hash(t->fd, slot.b, slot.a))
+			return false;
+	}
+	return true;
+}
+
+/* Where the table is; its end is where the next one begins, or the file ends.
+ * One without slots has a place, too. */
+static bool
+find_table(const struct table *t, struct pair *head)
+{
+	uint32_t number = t->hash % TABLES;
+	struct pair next = { .a = (uint32_t)t->size };
+
+	return read_pair(t->fd, number * PAIR, head) &&
+	    (number + 1 == TABLES ||
+		read_pair(t->fd, (number + 1) * PAIR, &next)) &&
+	    head->a >= HEAD && head->b <= CDBFILE_SLOTS &&
+	    head->a + head->b * (uint64_t)PAIR == next.a && next.a <= t->size;
+}
+
+/*
+ * Whether the table in which the key was not found is whole: half of its
+ * slots are used, always.  Records are read only where the search came by:
+ * nobody is to see by the time that a name is not there.
+ */
 static bool
 is_whole(int fd, uint32_t hash)
 {
@@ -104,12 +142,10 @@ is_whole(int fd, uint32_t hash)
 	struct pair head;
 	struct stat st;
 
-	if (fstat(fd, &st) == -1 ||
-	    !read_pair(fd, hash % TABLES * PAIR, &head))
+	if (fstat(fd, &st) == -1)
 		return false;
 	t.size = (uint64_t)st.st_size;
-	if (head.a < HEAD || head.b > CDBFILE_SLOTS ||
-	    head.a + head.b * (uint64_t)PAIR > t.size)
+	if (!find_table(&t, &head))
 		return false;
 	for (uint32_t i = 0; i < head.b;) {
 		uint32_t n = head.b - i < SLOTS ? head.b - i : SLOTS;
@@ -122,7 +158,7 @@ is_whole(int fd, uint32_t hash)
 				return false;
 		i += n;
 	}
-	return t.used * 2 == head.b;
+	return t.used * 2 == head.b && are_others(&t, head);
 }
 
 static bool

@@ -10,6 +10,8 @@
 
 enum {
 	USERS = 30,
+	MANY = 50000,
+	ASKED = 200,
 	MOST = 65536
 };
 
@@ -101,6 +103,73 @@ every(struct file *f, size_t n, char c)
 	return true;
 }
 
+static bool
+flipped(struct file *f)
+{
+	for (size_t at = 0; at < f->n; at++)
+		for (int bit = 0; bit < 8; bit++)
+			if (!damaged(f, at, 1,
+				(char)(f->bytes[at] ^ (1 << bit)), f->n))
+				return false;
+	return true;
+}
+
+/* System calls that read, of this process; -1: nobody says. */
+static long
+reads(void)
+{
+	FILE *io = fopen("/proc/self/io", "r");
+	char line[64];
+	long n = -1;
+
+	while (io && fgets(line, sizeof line, io))
+		if (strncmp(line, "syscr: ", 7) == 0)
+			n = strtol(line + 7, NULL, 10);
+	if (io)
+		fclose(io);
+	return n;
+}
+
+/* What it takes on average to find addresses, or that they are not there. */
+static long
+effort(int fd, char first)
+{
+	struct users_record r;
+	long before = reads();
+	char key[64];
+
+	for (int i = 0; i < ASKED; i++) {
+		snprintf(key, sizeof key, "%c%d@example.org", first, i);
+		(void)users_get(fd, span_str(key), &r);
+	}
+	return (reads() - before) / ASKED;
+}
+
+/* Where there are many names, time does not tell that one is not there. */
+static void
+try_effort(struct tap *t)
+{
+	struct cdb_make m;
+	char key[64];
+	int fd = fresh();
+	long there, absent;
+
+	if (fd == -1 || cdb_make_start(&m, fd) == -1)
+		return;
+	for (int i = 0; i < MANY; i++) {
+		snprintf(key, sizeof key, "u%d@example.org", i);
+		add(&m, key, "uid=1000 gid=1000 maildir=/var/mail/u");
+	}
+	if (cdb_make_finish(&m) == -1)
+		return;
+	there = effort(fd, 'u');
+	absent = effort(fd, 'v');
+	tap_ok(t, reads() == -1 || (there > 0 && absent < 5 * there),
+	    "a name that is not there takes few reads more than one that is");
+	printf("# reads: %ld and %ld\n", there, absent);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -128,5 +197,7 @@ main(void)
 	tap_ok(&t, every(&f, 512, 0), "a sector of zeros: later");
 	tap_ok(&t, every(&f, 512, (char)0xff), "a sector of ones: later");
 	tap_ok(&t, every(&f, 16, 'd'), "letters at any place: later");
+	tap_ok(&t, flipped(&f), "any one bit: later, or no matter");
+	try_effort(&t);
 	return tap_end(&t);
 }
