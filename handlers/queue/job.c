@@ -8,6 +8,13 @@
 #include "qsend.h"
 #include "store/quota.h"
 
+/*
+ * Hosts that refuse at once would have all of the processor: each worker
+ * begins with one that is not known to answer so often; half of the workers
+ * may do so at once.
+ */
+enum { PACE_MS = 400 };
+
 static struct job *
 free_job(struct qsend *q)
 {
@@ -92,9 +99,34 @@ new_job(struct qsend *q, const struct work *w, enum start_program program)
 }
 
 bool
-job_remote_full(const struct qsend *q)
+job_remote_full(const struct qsend *q, enum dest_kind kind)
 {
-	return q->nremote >= q->workers - q->workers / 4;
+	size_t most = q->workers - q->workers / 4;
+
+	if (kind == DEST_UNKNOWN)
+		most -= most / 5;
+	else if (kind == DEST_SILENT)
+		most = (most + 1) / 2;
+	return q->nremote >= most ||
+	    (kind != DEST_ANSWERS && job_pace(q) > io_now_ms());
+}
+
+int64_t
+job_pace(const struct qsend *q)
+{
+	return q->pace_ms - PACE_MS / 2;
+}
+
+static void
+keep_pace(struct qsend *q, uint32_t dest)
+{
+	int64_t now = io_now_ms();
+
+	if (dest_kind(&q->dests, dest) == DEST_ANSWERS)
+		return;
+	if (q->pace_ms < now)
+		q->pace_ms = now;
+	q->pace_ms += PACE_MS / (int64_t)q->workers;
 }
 
 bool
@@ -142,6 +174,7 @@ job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
 	struct job *j = new_job(q, w, START_REMOTE);
 	struct span domain = w->route[rcpt[0]].dest;
 	struct start_request f;
+	uint32_t dest;
 
 	if (j == NULL)
 		return false;
@@ -154,8 +187,9 @@ job_remote(struct qsend *q, struct work *w, const size_t *rcpt, size_t n)
 		j->rcpt[j->n] = rcpt[j->n];
 		j->n++;
 	}
-	return j->n > 0 &&
-	    start(q, j, &f, dest_find(&q->dests, domain, io_now_ms()));
+	dest = dest_find(&q->dests, domain, io_now_ms());
+	keep_pace(q, dest);
+	return j->n > 0 && start(q, j, &f, dest);
 }
 
 bool

@@ -5,7 +5,7 @@ handlers_queue_enqueue_SOURCES = %D%/enqueue.c
 handlers_queue_enqueue_LDADD = lib/libpostern.a
 handlers_queue_qsend_SOURCES = %D%/qsend.c %D%/qsend.h \
 	handlers/front/ask.c handlers/front/start.h \
-	%D%/dest.c %D%/dest.h %D%/gone.c %D%/job.c %D%/retry.c %D%/route.c \
+	%D%/dest.c %D%/dest.h %D%/find.c %D%/gone.c %D%/job.c %D%/retry.c %D%/route.c \
 	%D%/table.c %D%/table.h %D%/told.c %D%/work.c
 handlers_queue_qsend_LDADD = lib/libpostern.a $(CDB_LIBS)
 handlers_queue_deliver_SOURCES = %D%/deliver.c
@@ -14,9 +14,10 @@ handlers_queue_bounce_SOURCES = %D%/bounce.c
 handlers_queue_bounce_LDADD = lib/libpostern.a
 tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail-incoming.c \
 	tools/sendmail-incoming.h
-TESTS += t/queue.t t/queue-root.t t/queue-remote.t t/queue-rights.t
+TESTS += t/queue.t t/queue-root.t t/queue-remote.t t/queue-rights.t \
+	t/queue-load.t
 EXTRA_DIST += t/queue.t t/queue-root.t t/queue-remote.t t/queue-rights.t \
-	t/queue-rights.py
+	t/queue-rights.py t/queue-load.t t/queue-load.py
 dist_man_MANS += %D%/enqueue.8 %D%/qsend.8 %D%/deliver.8 \
 	%D%/bounce.8 tools/sendmail.8
 queue_units = %D%/postern-queue.service %D%/postern-queue.socket \

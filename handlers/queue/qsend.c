@@ -7,7 +7,6 @@
  * Runs as: the owner of the queue; with -c as root.
  * Exits:   0 told to stop, or (-1) nothing is due; 100 usage; 111 try later.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,145 +24,13 @@
 #include "qsend.h"
 
 enum {
-	SCAN_MS = 600000,   /* between looks for messages nobody told of */
-	TRIGGER_LOST = 32768, /* so much in the FIFO: some may have been lost */
 	SYNC_BATCH = 64,
-	OPEN_BATCH = 32, /* messages begun before new mail is looked for */
+	OPEN_BATCH = 32, /* messages that nothing is started for, before it */
+	REST_MS = 2,     /* rests: what runs needs the disk and the processor */
 	STATE_CHECK_MS = 1000,
 	GRACE_MS = 15000, /* for running programs, once we are to stop */
 	ALONE_MS = 30000  /* the same without front */
 };
-
-/* ---- finding messages ---- */
-
-static void
-tidy(const struct qsend *q, const char *name)
-{
-	struct log l;
-
-	log_start(&l, "damaged");
-	log_str(&l, "file", name);
-	log_end(&l);
-	if (queue_bury(&q->queue, name) == -1)
-		log_error("not-moved", name, errno);
-}
-
-/* Calls what for each name in folder. */
-static void
-each_name(struct qsend *q, int folder,
-    void (*what)(struct qsend *, const char *))
-{
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	if (d == NULL) {
-		log_error("scan", "folder", errno);
-		if (fd != -1)
-			close(fd);
-		return;
-	}
-	while ((e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			what(q, e->d_name);
-	closedir(d);
-}
-
-/*
- * A message's mtime says when it is due, so that a long queue need not be
- * read to know it.  It is a hint: what is far from now is not believed.
- */
-static int64_t
-due_hint(const struct qsend *q, const char *name)
-{
-	struct stat st;
-	uint32_t usec;
-	int64_t now, wait;
-
-	io_wall(&now, &usec);
-	if (fstatat(q->queue.mess, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return 0;
-	wait = st.st_mtime - now;
-	if (wait <= 0 || wait > (int64_t)q->conf.retry_max_s)
-		return 0;
-	return io_now_ms() + wait * 1000;
-}
-
-static void
-see_message(struct qsend *q, const char *name)
-{
-	if (!queue_is_id(span_str(name)))
-		tidy(q, name);
-	else if (table_find(&q->table, name) == TABLE_NONE)
-		table_add(&q->table, name, due_hint(q, name));
-}
-
-/* Left behind by a crash: its message is gone. */
-static void
-see_state(struct qsend *q, const char *name)
-{
-	struct stat st;
-
-	if (queue_is_id(span_str(name)) &&
-	    table_find(&q->table, name) != TABLE_NONE)
-		return;
-	if (fstatat(q->queue.mess, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-	    errno != ENOENT)
-		return;
-	if (unlinkat(q->queue.state, name, 0) == -1)
-		log_error("not-removed", name, errno);
-}
-
-static void
-see_unfinished(struct qsend *q, const char *name)
-{
-	struct stat st;
-	uint32_t usec;
-	int64_t now;
-
-	io_wall(&now, &usec);
-	if (fstatat(q->queue.tmp, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    now - st.st_mtime > QUEUE_TMP_LIFE_S &&
-	    unlinkat(q->queue.tmp, name, 0) == -1)
-		log_error("not-removed", name, errno);
-}
-
-static void
-scan(struct qsend *q)
-{
-	q->scan_ms = io_now_ms() + SCAN_MS;
-	each_name(q, q->queue.mess, see_message);
-	each_name(q, q->queue.tmp, see_unfinished);
-}
-
-/* A line of the FIFO.  New mail goes before what waits from earlier. */
-static void
-take_line(struct qsend *q)
-{
-	q->line[q->partial] = '\0';
-	if (queue_is_id(span_str(q->line)))
-		table_add(&q->table, q->line, -1);
-	q->partial = 0;
-}
-
-static void
-take_trigger(struct qsend *q)
-{
-	size_t got = 0;
-	char text[4096];
-	ssize_t n;
-
-	while ((n = read(q->trigger, text, sizeof text)) > 0) {
-		got += (size_t)n;
-		for (ssize_t i = 0; i < n; i++)
-			if (text[i] == '\n')
-				take_line(q);
-			else if (q->partial + 1 < sizeof q->line)
-				q->line[q->partial++] = text[i];
-	}
-	if (got >= TRIGGER_LOST)
-		scan(q);
-}
 
 /* ---- the loop ---- */
 
@@ -265,11 +132,45 @@ is_blocked(const struct qsend *q, const struct entry *e)
 {
 	uint32_t dest = e->dest;
 
-	if (dest == DEST_SHARE)
-		return job_remote_full(q);
+	for (unsigned kind = 0; kind < DEST_KINDS; kind++)
+		if (dest == DEST_SHARE(kind))
+			return job_remote_full(q, kind);
 	return dest != TABLE_NONE &&
 	    dest_born(&q->dests, dest) == e->born &&
 	    dest_busy(&q->dests, dest);
+}
+
+/* Begins with what is due.  New mail that is told of meanwhile goes first, so
+ * it is looked for between any two. */
+static void
+begin_due(struct qsend *q)
+{
+	struct pollfd told = { .fd = q->trigger, .events = POLLIN };
+
+	int n;
+
+	for (n = 0; n < OPEN_BATCH && !q->stopping && q->njobs < q->workers &&
+	     q->nworks < q->workers;
+	     n++) {
+		uint32_t i = table_take(&q->table, io_now_ms());
+		struct entry *e;
+
+		if (i == TABLE_NONE)
+			break;
+		e = table_entry(&q->table, i);
+		if (is_blocked(q, e)) {
+			table_schedule(&q->table, i,
+			    io_now_ms() + work_busy_ms(q, e->dest), true);
+			continue;
+		}
+		if (e->dest != TABLE_NONE)
+			dest_leave(&q->dests, e->dest, e->born);
+		e->dest = TABLE_NONE;
+		work_open(q, i);
+		if (poll(&told, 1, 0) == 1)
+			find_told(q);
+	}
+	q->rests = n == OPEN_BATCH;
 }
 
 /* Messages that are open go first, each in its turn. */
@@ -283,33 +184,19 @@ dispatch(struct qsend *q)
 			work_step(q, w);
 	}
 	q->turn++;
-	for (int n = 0; n < OPEN_BATCH && !q->stopping &&
-	     q->njobs < q->workers && q->nworks < q->workers;
-	     n++) {
-		uint32_t i = table_take(&q->table, io_now_ms());
-		struct entry *e;
-
-		if (i == TABLE_NONE)
-			break;
-		e = table_entry(&q->table, i);
-		if (is_blocked(q, e)) {
-			table_schedule(&q->table, i,
-			    io_now_ms() + 200 + q->table.n / 20, true);
-			continue;
-		}
-		e->dest = TABLE_NONE;
-		work_open(q, i);
-	}
+	begin_due(q);
 }
 
 static int
 wait_ms(const struct qsend *q)
 {
-	int64_t now = io_now_ms(), next = q->scan_ms, due;
+	int64_t now = io_now_ms(), next = find_next(q), due;
 
 	due = table_next(&q->table);
 	if (q->unstarted > 0)
 		return 0;
+	if (q->rests)
+		return REST_MS;
 	if (q->stop_ms > 0 && q->stop_ms < next)
 		next = q->stop_ms;
 	if (!q->stopping && due != -1 && due < next &&
@@ -317,6 +204,8 @@ wait_ms(const struct qsend *q)
 		next = due;
 	if (q->nworks > 0 && now + STATE_CHECK_MS < next)
 		next = now + STATE_CHECK_MS;
+	if (q->nworks > 0 && job_pace(q) > now && job_pace(q) < next)
+		next = job_pace(q);
 	for (size_t i = 0; i < q->workers; i++)
 		if (q->works[i].retry_ms > 0 && q->works[i].retry_ms < next)
 			next = q->works[i].retry_ms;
@@ -341,7 +230,7 @@ wait_for_something(struct qsend *q)
 	if (r <= 0)
 		return;
 	if (p[2].revents)
-		take_trigger(q);
+		find_told(q);
 	if (p[1].revents)
 		take_ends(q);
 	if (p[0].revents)
@@ -366,7 +255,7 @@ is_over(const struct qsend *q)
 		return false;
 	if (q->stopping)
 		return true;
-	return q->once && q->table.nwaits == 0 &&
+	return q->once && find_done(q) && q->table.nwaits == 0 &&
 	    (next == -1 || next > io_now_ms());
 }
 
@@ -381,8 +270,7 @@ serve(struct qsend *q)
 		drain_reports(q);
 		end_unstarted(q);
 		keep_grace(q);
-		if (q->scan_ms <= io_now_ms())
-			scan(q);
+		find_step(q);
 	}
 	gone_sync(q);
 }
@@ -457,7 +345,7 @@ int
 main(int argc, char **argv)
 {
 	struct qsend q = { .table = table_new(), .dests = dests_new(),
-		.states = buf_new(SIZE_MAX / 2) };
+		.states = buf_new(SIZE_MAX / 2), .loose = true };
 
 	err_program("qsend");
 	signal(SIGPIPE, SIG_IGN);
@@ -479,11 +367,8 @@ main(int argc, char **argv)
 	enter_jail(&q);
 	make_room(&q);
 	/* First the FIFO: what is told from now on is not in the scan. */
-	take_trigger(&q);
-	scan(&q);
-	/* What was removed before a crash may come back after the next. */
-	if (durable_sync(q.queue.mess) == 0)
-		each_name(&q, q.queue.state, see_state);
+	find_told(&q);
+	find_begin(&q, true);
 	serve(&q);
 	return 0;
 }

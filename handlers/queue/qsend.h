@@ -11,6 +11,7 @@
 #include "store/account.h"
 #include "table.h"
 
+#include <dirent.h>
 #include <sys/types.h>
 
 enum {
@@ -50,6 +51,7 @@ struct work {
 	size_t routes; /* room in route */
 	size_t running;
 	struct buf unsaved;  /* lines not yet in the state file */
+	bool must_sync;      /* some of them must not get lost */
 	bool must_save;      /* although nothing is left to do */
 	bool local_fault;    /* a look-up could not be made */
 	bool bounce_failed;  /* for now */
@@ -73,6 +75,20 @@ struct job {
 	size_t rcpt[JOB_RCPTS];
 };
 
+/* The folder that is being gone through. */
+struct find {
+	DIR *folder; /* NULL: none */
+	enum {
+		FIND_MESS,
+		FIND_TMP,
+		FIND_STATE
+	} which;
+	bool at_start, again;
+	int64_t next_ms; /* when the next look begins */
+	size_t partial;  /* of a line from the trigger */
+	char line[QUEUE_ID + 1];
+};
+
 struct qsend {
 	struct conf conf;
 	struct queue queue;
@@ -80,6 +96,7 @@ struct qsend {
 	struct dests dests;
 	int trigger, lock;
 	bool once, create, stopping;
+	bool rests; /* from a batch: others have their turn */
 	int64_t stop_ms; /* then what runs is ended; 0: never */
 	uint64_t started;
 	size_t unstarted; /* of the jobs */
@@ -87,13 +104,27 @@ struct qsend {
 	struct job *jobs;
 	size_t workers, njobs, nworks, turn;
 	size_t nremote; /* of the jobs: mail for other hosts */
+	int64_t pace_ms;
 	size_t unsynced; /* unlinked since mess was last synced, */
 	struct buf states; /* and those whose states are to follow */
-	int64_t scan_ms;
+	bool loose; /* names in state may not be durable */
+	struct find find;
 	struct arena arena;
-	size_t partial; /* of a line from the trigger */
-	char line[QUEUE_ID + 1];
 };
+
+/* ---- find.c: messages ---- */
+
+/* Begins to look for messages that nobody told of.  at_start: for what a
+ * crash has left behind, too. */
+void find_begin(struct qsend *q, bool at_start);
+/* Goes on with that: a piece of it, for there may be a million. */
+void find_step(struct qsend *q);
+/* When to go on; now, or the next time. */
+int64_t find_next(const struct qsend *q);
+/* Whether all are known that there were when it began. */
+bool find_done(const struct qsend *q);
+/* Takes in what the FIFO says. */
+void find_told(struct qsend *q);
 
 /* ---- route.c: where a recipient's mail goes ---- */
 
@@ -132,6 +163,9 @@ void told_of_delay(const struct qsend *q, struct work *w);
 
 /* Seconds of the wall clock. */
 int64_t work_now(void);
+/* How long who waits for a destination waits before it looks again: others may
+ * wait for the same. */
+int64_t work_busy_ms(const struct qsend *q, uint32_t dest);
 /* One line on a recipient. */
 void work_log(const struct qsend *q, const struct work *w, const char *event,
     const struct rcpt *r);
@@ -169,9 +203,13 @@ void gone_sync(struct qsend *q);
 /*
  * Whether other hosts have all the workers that they may have.  They decide
  * how long that lasts: without the quarter that is left, a few that answer
- * slowly would stop all mail here.
+ * slowly would stop all mail here.  Of their share those that are not known to
+ * answer leave a fifth, and those that did not when they were last tried
+ * half: the mail of others does not wait behind them.
  */
-bool job_remote_full(const struct qsend *q);
+bool job_remote_full(const struct qsend *q, enum dest_kind kind);
+/* When one that is not known to answer may be begun with. */
+int64_t job_pace(const struct qsend *q);
 
 /* Each: whether there is a job now, be it of a program that front could not
  * start. */

@@ -66,21 +66,6 @@ outcome(const struct routing *r, size_t i, enum outcome_word word,
 
 /* ---- who is named twice ---- */
 
-static size_t
-hash(struct span address)
-{
-	uint64_t h = 1469598103934665603u;
-
-	for (size_t i = 0; i < address.n; i++) {
-		unsigned char c = (unsigned char)address.p[i];
-
-		if (c >= 'A' && c <= 'Z')
-			c |= 0x20;
-		h = (h ^ c) * 1099511628211u;
-	}
-	return (size_t)(h ^ h >> 32);
-}
-
 static struct named
 name_all(const struct state *s, struct arena *a)
 {
@@ -90,7 +75,7 @@ name_all(const struct state *s, struct arena *a)
 		n.mask *= 2;
 	n.slot = arena_alloc(a, n.mask--, sizeof *n.slot);
 	for (size_t i = 0; n.slot && i < s->n && i < UINT32_MAX; i++) {
-		size_t at = hash(s->rcpt[i].address) & n.mask;
+		size_t at = span_hash_nocase(s->rcpt[i].address) & n.mask;
 
 		while (n.slot[at] != 0)
 			at = (at + 1) & n.mask;
@@ -119,7 +104,7 @@ is_named_before(const struct routing *r, size_t i, bool foreign)
 
 	if (n->slot == NULL)
 		return false;
-	at = hash(rcpt[i].address) & n->mask;
+	at = span_hash_nocase(rcpt[i].address) & n->mask;
 	for (; n->slot[at] != 0; at = (at + 1) & n->mask)
 		if (n->slot[at] <= i &&
 		    is_same(rcpt[n->slot[at] - 1].address, rcpt[i].address,

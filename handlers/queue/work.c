@@ -28,6 +28,12 @@ work_now(void)
 	return sec;
 }
 
+int64_t
+work_busy_ms(const struct qsend *q, uint32_t dest)
+{
+	return BUSY_RETRY_MS + dest_waiting(&q->dests, dest) / 20;
+}
+
 static const char *
 id_of(const struct qsend *q, const struct work *w)
 {
@@ -71,8 +77,10 @@ put_off(struct qsend *q, struct work *w, int64_t ms, bool waits)
 void
 work_record(struct work *w, const struct outcome *o)
 {
-	if (state_apply(&w->state, &w->arena, o))
-		state_line(&w->unsaved, o);
+	if (!state_apply(&w->state, &w->arena, o))
+		return;
+	state_line(&w->unsaved, o);
+	w->must_sync |= o->word != OUTCOME_TEMP && o->word != OUTCOME_FAULT;
 }
 
 static bool
@@ -95,6 +103,26 @@ has_failed(const struct work *w)
 }
 
 /*
+ * That something was tried in vain may get lost: then it is tried sooner.  A
+ * queue with many messages to a host that is dead writes nothing else.
+ */
+static int
+write_state(struct qsend *q, struct work *w)
+{
+	struct span lines = buf_span(&w->unsaved);
+
+	if (!w->must_sync) {
+		q->loose |= w->state.length == 0;
+		return state_note(&q->queue, id_of(q, w), &w->state, lines);
+	}
+	/* The name of this one may be among those that are not yet durable. */
+	if (q->loose && durable_sync(q->queue.state) == -1)
+		return -1;
+	q->loose = false;
+	return state_write(&q->queue, id_of(q, w), &w->state, lines);
+}
+
+/*
  * Nothing more is begun for a message whose outcomes are not on the disk:
  * after a crash they would be tried twice.  A message that is done needs
  * none of it: removing it says all.
@@ -104,9 +132,9 @@ save(struct qsend *q, struct work *w)
 {
 	if (w->unsaved.n == 0 || (is_done(w) && !w->must_save))
 		return true;
-	if (state_write(&q->queue, id_of(q, w), &w->state,
-		buf_span(&w->unsaved)) == 0) {
+	if (write_state(q, w) == 0) {
 		buf_reset(&w->unsaved);
+		w->must_sync = false;
 		w->retry_ms = 0;
 		w->delay_ms = 0;
 		return true;
@@ -207,6 +235,7 @@ static bool
 start_one(struct qsend *q, struct work *w, size_t i, uint32_t *blocked)
 {
 	uint32_t dest = dest_find(&q->dests, w->route[i].dest, io_now_ms());
+	enum dest_kind kind = dest_kind(&q->dests, dest);
 	size_t rcpt[JOB_RCPTS], n;
 
 	if (w->route[i].kind == ROUTE_REMOTE &&
@@ -221,8 +250,8 @@ start_one(struct qsend *q, struct work *w, size_t i, uint32_t *blocked)
 	}
 	if (w->route[i].kind == ROUTE_LOCAL)
 		return job_deliver(q, w, i);
-	if (job_remote_full(q)) {
-		*blocked = DEST_SHARE;
+	if (job_remote_full(q, kind)) {
+		*blocked = DEST_SHARE(kind);
 		return false;
 	}
 	n = gather(w, i, rcpt);
@@ -307,15 +336,15 @@ wait_for_next(struct qsend *q, struct work *w)
 	put_off(q, w, (delay < most ? delay : most) * 1000, false);
 }
 
-/* Not before a while: there may be many that wait for the same. */
 static void
 wait_for_dest(struct qsend *q, struct work *w, uint32_t dest)
 {
-	int64_t ms = BUSY_RETRY_MS + q->table.n / 20;
+	struct entry *e = table_entry(&q->table, w->entry);
 
-	table_entry(&q->table, w->entry)->dest = dest;
-	table_entry(&q->table, w->entry)->born = dest_born(&q->dests, dest);
-	put_off(q, w, ms, true);
+	e->dest = dest;
+	e->born = dest_born(&q->dests, dest);
+	dest_wait(&q->dests, dest);
+	put_off(q, w, work_busy_ms(q, dest), true);
 }
 
 static void

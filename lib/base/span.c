@@ -21,6 +21,16 @@ span_eq_nocase(struct span a, struct span b)
 	return true;
 }
 
+uint64_t
+span_hash_nocase(struct span s)
+{
+	uint64_t h = 1469598103934665603u;
+
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ (unsigned char)lower(s.p[i])) * 1099511628211u;
+	return h ^ h >> 32;
+}
+
 bool
 span_starts_nocase(struct span s, const char *prefix)
 {

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct span {
@@ -75,6 +76,9 @@ span_is_nocase(struct span s, const char *str)
 
 	return s.n == want.n && span_eq_nocase(s, want);
 }
+/* The same for both of two that are equal so.  Not seeded: whoever chooses the
+ * spans chooses which of them meet. */
+uint64_t span_hash_nocase(struct span s);
 bool span_starts_nocase(struct span s, const char *prefix);
 bool span_ends(struct span s, const char *suffix);
 

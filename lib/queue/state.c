@@ -305,14 +305,12 @@ append(int fd, size_t length, struct span lines)
 	}
 	if (st.st_size > (off_t)length && ftruncate(fd, (off_t)length) == -1)
 		return -1;
-	if (io_write(fd, lines.p, lines.n) == -1 || fdatasync(fd) == -1)
-		return -1;
-	return 0;
+	return io_write(fd, lines.p, lines.n);
 }
 
-int
-state_write(const struct queue *q, const char *id, struct state *s,
-    struct span lines)
+static int
+add_lines(const struct queue *q, const char *id, struct state *s,
+    struct span lines, bool durable)
 {
 	int fd = queue_file(q->state, id, true);
 	int r;
@@ -320,9 +318,26 @@ state_write(const struct queue *q, const char *id, struct state *s,
 	if (fd == -1)
 		return -1;
 	r = append(fd, s->length, lines);
+	if (r == 0 && durable)
+		r = fdatasync(fd);
 	io_close(fd);
-	if (r == -1 || (s->length == 0 && durable_sync(q->state) == -1))
-		return -1;
-	s->length += lines.n;
-	return 0;
+	if (r == 0 && durable && s->length == 0)
+		r = durable_sync(q->state);
+	if (r == 0)
+		s->length += lines.n;
+	return r;
+}
+
+int
+state_note(const struct queue *q, const char *id, struct state *s,
+    struct span lines)
+{
+	return add_lines(q, id, s, lines, false);
+}
+
+int
+state_write(const struct queue *q, const char *id, struct state *s,
+    struct span lines)
+{
+	return add_lines(q, id, s, lines, true);
 }
