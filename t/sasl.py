@@ -431,6 +431,17 @@ def test_external():
     def wire(p, name):
         return server.wire(p, cert=name and TMP + "/" + name)
 
+    for service, asked in (("submission", True), ("smtp", False)):
+        front = Front(site, service)
+        got = subprocess.run(
+            ["openssl", "s_client", "-starttls", "smtp", "-connect",
+             "%s:%d" % front.address], input="QUIT\r\n", text=True,
+            capture_output=True, timeout=20).stdout
+        ok("Verify return code" in got and asked ==
+           ("Requested Signature Algorithms" in got),
+           service + (": asks" if asked else ": does not ask"), got)
+        front.stop()
+
     for p in SERVICES:
         want = [m for m in ALL if p == "imap" or "PLUS" not in m]
         got = wire(p, None).mechanisms()

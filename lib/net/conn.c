@@ -94,6 +94,14 @@ load_pair(struct conn *c, uint32_t number, int cert, int key, const char *name)
 		close(key);
 }
 
+/* Port 25 has no login; there are other servers that do not like the question. */
+static bool
+asks_clients(const struct conn *c)
+{
+	return (c->conf.mechanisms & CONF_EXTERNAL) != 0 &&
+	       c->service->kind != SERVICE_SMTP;
+}
+
 static void
 load_credentials(struct conn *c)
 {
@@ -104,7 +112,7 @@ load_credentials(struct conn *c)
 	for (uint32_t i = 0; i < c->conf.nsites && c->signer; i++)
 		load_pair(c, 2 + i, FRAME_SITES_FD + (int)i, -1,
 		    c->conf.sites[i].cert);
-	if (c->server && (c->conf.mechanisms & CONF_EXTERNAL) != 0)
+	if (c->server && asks_clients(c))
 		tls_server_ask(c->server);
 }
 
@@ -134,7 +142,7 @@ take_ticket_key(struct conn *c)
 		errno = EPROTO;
 		return -1;
 	}
-	if (c->server && (c->conf.mechanisms & CONF_EXTERNAL) == 0)
+	if (c->server && !asks_clients(c))
 		r = tls_server_tickets(c->server, key, c->conf.tls_ticket_s);
 	explicit_bzero(key, sizeof key);
 	return r;
