@@ -38,6 +38,8 @@
 
 struct attempt {
 	struct conf conf;
+	bool nursery; /* -n, in its children, too */
+	struct frame_attempt passed; /* to one of these */
 	const struct service *service;
 	const char *peer;
 	uint64_t workers; /* passwords hashed at a time */
@@ -462,12 +464,52 @@ usage(void)
 	    "usage: checkpw [-r root] SERVICE PEER | -n SERVICE");
 }
 
-/* False in the nursery, when it is done. */
-static bool
-be_born(struct frame_attempt *passed)
+static void
+read_arguments(struct attempt *a, int argc, char *argv[], const char **root)
 {
-	const struct nursery n = { .packet = passed,
-		.size = sizeof *passed,
+	int option;
+
+	while ((option = getopt(argc, argv, "nr:")) != -1)
+		if (option == 'r')
+			*root = optarg;
+		else if (option == 'n')
+			a->nursery = true;
+		else
+			usage();
+	if (argc - optind != (a->nursery ? 1 : 2))
+		usage();
+	a->service = service_find(argv[optind]);
+	if (a->service == NULL)
+		usage();
+	a->peer = a->nursery ? a->passed.peer : argv[optind + 1];
+}
+
+/* What takes files, and the start of other programs. */
+static void
+prepare(struct attempt *a, const char *root)
+{
+	char error[CONF_ERROR];
+
+	if (conf_load(&a->conf, root, error) == -1)
+		err_die(EXIT_LATER, "%s", error);
+	a->workers = count_workers(&a->conf);
+	a->self = geteuid();
+	priv_services(&a->conf, a->ours);
+	/* It is started before the jail, for one attempt. */
+	if (a->conf.checkpassword && a->nursery)
+		err_die(EXIT_NEVER, "checkpassword has no nursery");
+	if (a->conf.checkpassword &&
+	    classic_start(&a->conf, a->service->name, a->peer, &a->classic) ==
+		-1)
+		err_die_sys(EXIT_LATER, "start %s", a->conf.checkpassword);
+}
+
+/* In the jail: false in the nursery itself, when it is done. */
+static bool
+begin(struct attempt *a)
+{
+	const struct nursery n = { .packet = &a->passed,
+		.size = sizeof a->passed,
 		.least = 1,
 		.most = 1,
 		.channel = 0,
@@ -476,68 +518,49 @@ be_born(struct frame_attempt *passed)
 			1u << FRAME_GUARD_FD | 1u << FRAME_DOOR_FD };
 	int r;
 
-	enter_jail(JAIL_NURSERY);
+	enter_jail(a->nursery ? JAIL_NURSERY : JAIL_SECRET);
+	if (!a->nursery)
+		return true;
 	r = nursery_run(&n);
 	if (r == -1 || (r == 1 && jail_tighten(JAIL_SECRET) == -1))
 		err_die_sys(EXIT_LATER, "nursery");
-	passed->peer[sizeof passed->peer - 1] = '\0';
+	a->passed.peer[sizeof a->passed.peer - 1] = '\0';
 	return r == 1;
+}
+
+/* One exchange, up to its end. */
+static void
+judge_attempt(struct attempt *a)
+{
+	a->q.tag[sizeof a->q.tag - 1] = '\0';
+	memcpy(a->session.tag, a->q.tag, sizeof a->session.tag);
+	a->v.status = check(a);
+	if (a->v.status == FRAME_TEMPFAIL && a->v.why[0] == '\0')
+		guard_take_back(&a->guard, (int64_t)time(NULL));
+	explicit_bzero(&a->secrets, sizeof a->secrets);
+	explicit_bzero(a->q.data, sizeof a->q.data);
+	/* Its locks go, too: what comes is no work (guard_place). */
+	close(FRAME_GUARD_FD);
+	send_verdict(a);
 }
 
 int
 main(int argc, char *argv[])
 {
 	struct attempt a = { .v.status = FRAME_TEMPFAIL, .guard.fd = -1 };
-	char error[CONF_ERROR];
-	struct frame_attempt passed;
 	const char *root = NULL;
-	bool nursery = false;
-	int option;
 
 	err_program("checkpw");
-	while ((option = getopt(argc, argv, "nr:")) != -1)
-		if (option == 'r')
-			root = optarg;
-		else if (option == 'n')
-			nursery = true;
-		else
-			usage();
-	if (argc - optind != (nursery ? 1 : 2))
-		usage();
-	a.service = service_find(argv[optind]);
-	if (a.service == NULL)
-		usage();
-	a.peer = nursery ? passed.peer : argv[optind + 1];
-	if (conf_load(&a.conf, root, error) == -1)
-		err_die(EXIT_LATER, "%s", error);
-	a.workers = count_workers(&a.conf);
-	a.self = geteuid();
-	priv_services(&a.conf, a.ours);
-	/* It is started before the jail, for one attempt. */
-	if (a.conf.checkpassword && nursery)
-		err_die(EXIT_NEVER, "checkpassword has no nursery");
-	if (a.conf.checkpassword &&
-	    classic_start(&a.conf, a.service->name, a.peer, &a.classic) == -1)
-		err_die_sys(EXIT_LATER, "start %s", a.conf.checkpassword);
-	if (!nursery)
-		enter_jail(JAIL_SECRET);
-	else if (!be_born(&passed))
+	read_arguments(&a, argc, argv, &root);
+	prepare(&a, root);
+	if (!begin(&a))
 		return 0;
 	if (fcntl(FRAME_GUARD_FD, F_GETFD) == -1 ||
 	    guard_open(&a.guard, FRAME_GUARD_FD, a.conf.auth_free_tries) == -1)
 		err_warn_sys("guard");
 	if (!receive(&a, FRAME_AUTH))
 		return 0;
-	a.q.tag[sizeof a.q.tag - 1] = '\0';
-	memcpy(a.session.tag, a.q.tag, sizeof a.session.tag);
-	a.v.status = check(&a);
-	if (a.v.status == FRAME_TEMPFAIL && a.v.why[0] == '\0')
-		guard_take_back(&a.guard, (int64_t)time(NULL));
-	explicit_bzero(&a.secrets, sizeof a.secrets);
-	explicit_bzero(a.q.data, sizeof a.q.data);
-	/* Its locks go, too: what comes is no work (guard_place). */
-	close(FRAME_GUARD_FD);
-	send_verdict(&a);
+	judge_attempt(&a);
 	if (a.v.status == FRAME_OK && a.service->session)
 		begin_session(&a);
 	return 0;
