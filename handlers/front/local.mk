@@ -79,3 +79,8 @@ t_fuzz_proxy_SOURCES = t/fuzz/proxy.c t/fuzz/driver.c
 t_fuzz_proxy_LDADD = lib/libpostern.a
 TESTS += t/unit/proxy.t t/proxy.t t/sni.t t/gate.t
 EXTRA_DIST += t/fuzz/seeds/proxy t/proxy.t t/proxy.py t/sni.t t/sni.py t/gate.t t/gate.py
+check_PROGRAMS += t/unit/seats.t
+t_unit_seats_t_SOURCES = t/unit/seats.c t/unit/tap.h %D%/lost.c %D%/seats.c \
+	%D%/porter.h
+t_unit_seats_t_LDADD = lib/libpostern.a
+TESTS += t/unit/seats.t

@@ -64,8 +64,9 @@ find_heaviest(struct seats *s, size_t n, uint64_t *weight)
 		if (seat == NULL)
 			return NULL;
 		w = seat->family == AF_UNSPEC ? 1 : weigh(s, seat);
-		if (w > *weight ||
-		    (w == *weight && seat->since_ms < heaviest->since_ms)) {
+		/* Nothing: its client has just logged in. */
+		if (w > *weight || (heaviest && w == *weight &&
+				       seat->since_ms < heaviest->since_ms)) {
 			*weight = w;
 			heaviest = seat;
 		}
