@@ -1,4 +1,5 @@
 """Sockets, caps, rights, and programs that were taken over."""
+import ctypes
 import imaplib
 import os
 import poplib
@@ -7,6 +8,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import time
 
@@ -226,10 +228,22 @@ def test_signals():
     ok(front.stop() == 0, "and SIGTERM is heard")
 
 
+def descriptors(pid):
+    """By number: what it is, and its flags."""
+    found = {}
+    for n in os.listdir("/proc/%d/fd" % pid):
+        with open("/proc/%d/fdinfo/%s" % (pid, n)) as f:
+            flags = int(re.search(r"flags:\t(\d+)", f.read()).group(1), 8)
+        found[int(n)] = os.readlink("/proc/%d/fd/%s" % (pid, n)), flags
+    return found
+
+
 def test_no_descriptors(site):
-    """T-DOS-4: where nothing can be accepted front waits, and does not spin."""
+    """T-DOS-4: where nobody can be served it waits, and does not spin."""
     front = Front(site, "imap")
-    front.limit("NOFILE", 8, 8)
+    wait_for(lambda: any("eventpoll" in what for what, _ in
+                         descriptors(front.porter()).values()))
+    front.limit("NOFILE", 6, 7)
     begin = time.monotonic()
     clients = [socket.create_connection(front.address) for _ in range(20)]
     ok(wait_for(lambda: len(front.logged("why=accept")) >= 2),
@@ -240,9 +254,107 @@ def test_no_descriptors(site):
     with open("/proc/%d/stat" % front.porter()) as f:
         ticks = sum(int(n) for n in f.read().split()[13:15])
     ok(ticks < 50, "without burning the processor", ticks)
+    front.limit("NOFILE", 7, 7)
+    ok(wait_for(lambda: front.logged("why=fork")),
+       "nor is anybody served who was accepted")
     ok(front.stop() == 0, "and still hears SIGTERM")
     for c in clients:
         c.close()
+
+
+def seat_of(link):
+    """Its socket to the listener, ours as well."""
+    n = next(n for n, (_, flags) in descriptors(link).items()
+             if flags & os.O_NONBLOCK)
+    process = os.pidfd_open(link)
+    got = ctypes.CDLL(None, use_errno=True).syscall(438, process, n, 0)
+    os.close(process)
+    return socket.socket(fileno=got)
+
+
+def test_seats():
+    """The listener does not believe a child of its own that was taken over."""
+    if not ROOT:
+        skip("a child of the porter's that was taken over", "not root")
+        return
+    site = Site("seats", connections_per_source=4, listen_idle_s=600)
+    front = Front(site, "imap")
+    porter = front.porter()
+    clients = []
+
+    def sit(source="127.0.0.1"):
+        old = children(porter)
+        clients.append(front.client(source=source))
+        return next(p for p in children(porter) if p not in old)
+
+    first = sit()
+    with open("/proc/%d/maps" % first) as f:
+        shared = [line for line in f if re.match(r"\S+ .w.s ", line)]
+    ok(not shared, "it shares no memory that could be written", shared)
+    wait_for(lambda: len(descriptors(first)) == 9, 2)
+    had, base = len(descriptors(first)), len(descriptors(porter))
+    for c in (clients[0], front.client(source="127.0.0.2")):
+        login(c)
+        clients.append(c)
+    sit("127.0.0.3")
+    last = sit("127.0.0.4")
+    ok(wait_for(lambda: len(descriptors(last)) == had, 2),
+       "and has no descriptor that is another's", had, descriptors(last))
+    for c in clients:
+        c.close()
+    ok(wait_for(lambda: len(descriptors(porter)) == base - 1),
+       "of which the listener keeps none", base, descriptors(porter))
+
+    def word(kind, family=0, address=b""):
+        return struct.pack("=Ii16s", kind, family, address)
+
+    v4, mine = socket.AF_INET, socket.inet_aton("127.0.0.9")
+    null = os.open("/dev/null", os.O_RDONLY)
+    self = os.pidfd_open(os.getpid())
+    cases = [("another address, without a proxy", [(word(0, v4, mine), [])]),
+             ("a session that is no process", [(word(2), [null])]),
+             ("a session that is its connection", [(word(2), ["seat"])]),
+             ("a session that is not there", [(word(2), [])]),
+             ("two sessions", [(word(2), [self, self])]),
+             ("that somebody logged in, twice", [(word(1), [])] * 2),
+             ("something else", [(word(9), [])]),
+             ("half of something", [(b"x", [])]),
+             ("too much", [(word(1) + b"x", [null])])]
+    for name, words in cases:
+        site.log and open(site.log, "w").close()
+        links = [sit() for _ in range(4)]
+        seat = seat_of(links[0])
+        for packet, fds in words:
+            try:
+                socket.send_fds(seat, [packet], [
+                    seat.fileno() if fd == "seat" else fd for fd in fds])
+            except BrokenPipeError:
+                pass
+        good = wait_for(lambda: front.logged("child-not-believed"))
+        got = front.client(greeting=False).rest()
+        other = login(front.client(source="127.0.0.9"))
+        ok(good and got == "" and other.startswith("a OK"),
+           "not believed, and its seat is taken: " + name, good, got, other)
+        seat.close()
+        for c in clients:
+            c.close()
+        clients.clear()
+        ok(wait_for(lambda: not children(porter)) and
+           wait_for(lambda: len(descriptors(porter)) == base - 1),
+           "until its end", descriptors(porter))
+    # What is true is heard, and nothing is kept of what comes along.
+    sit()
+    seat = seat_of(children(porter)[0])
+    socket.send_fds(seat, [word(1)], [null])
+    got = login(clients[-1])
+    ok(got.startswith("a OK"), "a descriptor that nobody asked for", got)
+    seat.close()
+    clients[-1].close()
+    ok(wait_for(lambda: len(descriptors(porter)) == base - 1),
+       "is closed", descriptors(porter))
+    os.close(null)
+    os.close(self)
+    ok(front.stop() == 0, "stopped")
 
 
 def test_rights(site):
@@ -819,6 +931,7 @@ def main():
     test_caps()
     test_many_handshakes()
     test_early_drop()
+    test_seats()
     test_no_descriptors(site)
     test_signals()
     test_rights(site)

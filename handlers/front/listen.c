@@ -10,11 +10,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,8 +25,7 @@ struct listener {
 	const int *socks;
 	size_t nsocks;
 	int signals;
-	int moves[2]; /* read here, written by our children */
-	int sessions; /* an epoll descriptor for all of them */
+	int seated; /* an epoll descriptor: signals, children, sessions */
 	struct nursery nursery[PORTER_NURSERIES];
 	struct start_stamps stamps;
 	int64_t stamps_ms;
@@ -60,24 +61,35 @@ tell(struct listener *l, const char *why, const struct peer *s, int error)
 	l->untold = 0;
 }
 
-/* In the child: nothing of the listener's stays but process descriptors of
- * sessions, which its jail lets it do nothing with. */
-static _Noreturn void
-serve(const struct listener *l, int sock, struct seat *seat)
+/* Closes everything but these, and 0 to 2: 0, or -1 with errno. */
+static int
+keep_only(const int *fds, size_t n)
 {
-	const struct helpers h = { l->nursery, l->moves[1], l->seats, seat };
-	sigset_t term;
+	unsigned from = 3, next = 0;
 
-	for (size_t i = 0; i < l->nsocks; i++)
-		close(l->socks[i]);
-	close(l->signals);
-	close(l->moves[0]);
-	close(l->sessions);
-	/* For porter_seat_watch. */
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	sigprocmask(SIG_SETMASK, &term, NULL);
-	if (jail_tighten(JAIL_LINK) == -1)
+	for (; next != UINT_MAX; from = next + 1) {
+		next = UINT_MAX;
+		for (size_t i = 0; i < n; i++)
+			if (fds[i] >= (int)from && (unsigned)fds[i] < next)
+				next = (unsigned)fds[i];
+		if (next > from &&
+		    syscall(SYS_close_range, from, next - 1, 0) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* In the child: of the listener's others it has nothing. */
+static _Noreturn void
+serve(const struct listener *l, int sock, int seat)
+{
+	const struct helpers h = { l->nursery, seat };
+	int kept[2 + PORTER_NURSERIES] = { sock, seat };
+
+	for (int i = 0; i < PORTER_NURSERIES; i++)
+		kept[2 + i] = l->nursery[i].sock;
+	if (keep_only(kept, sizeof kept / sizeof *kept) == -1 ||
+	    jail_tighten(JAIL_LINK) == -1)
 		err_die_sys(EXIT_LATER, "jail");
 	_exit(porter_serve(l->porter, sock, &h));
 }
@@ -109,27 +121,62 @@ ready(struct listener *l)
 			    &l->nursery[i], l->porter, &l->stamps);
 }
 
+static int
+watch(const struct listener *l, struct seat *seat, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	e.data.ptr = seat;
+	return epoll_ctl(l->seated, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* The processes that we fork have it for a moment, so that closing it is not
+ * enough. */
+static void
+forget(const struct listener *l, int *fd)
+{
+	if (*fd == -1)
+		return;
+	(void)epoll_ctl(l->seated, EPOLL_CTL_DEL, *fd, NULL);
+	close(*fd);
+	*fd = -1;
+}
+
+/* 0, or -1 with errno. */
+static int
+fork_child(struct listener *l, int sock, struct seat *seat)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		0, pair) == -1)
+		return -1;
+	seat->sock = pair[0];
+	seat->pid = watch(l, seat, pair[0]) == -1 ? -1 : fork();
+	if (seat->pid == 0)
+		serve(l, sock, pair[1]);
+	io_close(pair[1]);
+	return seat->pid == -1 ? -1 : 0;
+}
+
 static void
 start(struct listener *l, int sock, const struct peer *s)
 {
 	const struct peer nobody = { .family = AF_UNSPEC };
+	bool proxied = porter_is_proxy(l->porter, s);
 	/* A proxy says later for whom this one counts. */
-	struct seat *seat = porter_seats_take(
-	    l->seats, porter_is_proxy(l->porter, s) ? &nobody : s);
-	pid_t pid;
+	struct seat *seat =
+	    porter_seats_take(l->seats, proxied ? &nobody : s);
 
+	seat->proxied = proxied;
 	ready(l);
 	l->seats->used++;
-	pid = fork();
-	if (pid == 0)
-		serve(l, sock, seat);
-	if (pid == -1) {
-		l->seats->used--;
-		tell(l, "fork", s, errno);
-		l->pause_until = io_now_ms() + PORTER_PAUSE_MS;
+	if (fork_child(l, sock, seat) == 0)
 		return;
-	}
-	seat->pid = pid;
+	tell(l, "fork", s, errno);
+	l->pause_until = io_now_ms() + PORTER_PAUSE_MS;
+	forget(l, &seat->sock);
+	porter_seat_leave(l->seats, seat);
 }
 
 static void
@@ -174,57 +221,114 @@ find(const struct listener *l, pid_t pid)
 	return NULL;
 }
 
-/* Sessions that have begun, told by who served the connection up to then. */
-static void
-take_moves(struct listener *l)
+/* Whose connection a proxy has passed on. */
+static bool
+admit(struct listener *l, struct seat *seat, const struct peer *p)
 {
-	pid_t pid;
+	uint64_t most = l->porter->conf.connections_per_source;
+	uint32_t told = SEAT_TOLD_GOOD;
+
+	if (!seat->proxied || (p->family != AF_INET && p->family != AF_INET6))
+		return false;
+	seat->proxied = false;
+	porter_seat_for(seat, p);
+	if (porter_seats_count(l->seats, p) > most) {
+		told = SEAT_TOLD_FULL;
+		tell(l, "connections_per_source", p, 0);
+	}
+	return io_send(seat->sock, &told, sizeof told, NULL, 0) == 0;
+}
+
+/* Of a process that is no child of ours, and of nothing else. */
+static bool
+is_process(int fd)
+{
+	siginfo_t i;
+
+	return fd != -1 &&
+	       waitid(P_PIDFD, (id_t)fd, &i, WEXITED | WNOHANG | WNOWAIT) ==
+		   -1 &&
+	       errno == ECHILD;
+}
+
+/* A session is counted in the place of who served the connection up to it. */
+static bool
+move(const struct listener *l, struct seat *seat, int session)
+{
+	if (!is_process(session) || watch(l, seat, session) == -1)
+		return false;
+	seat->session = session;
+	forget(l, &seat->sock);
+	return true;
+}
+
+/* False: not what a child says that is itself. */
+static bool
+believe(struct listener *l, struct seat *seat, const struct seat_word *w,
+    int fd)
+{
+	switch ((enum seat_says)w->type) {
+	case SEAT_SAYS_PEER:
+		return admit(l, seat, &w->peer);
+	case SEAT_SAYS_KEEP:
+		if (seat->stage == SEAT_KEPT)
+			return false;
+		porter_seat_keep(l->seats, seat);
+		return true;
+	case SEAT_SAYS_SESSION:
+		return move(l, seat, fd);
+	}
+	return false;
+}
+
+/* A child that has said too much, or is gone, is heard no more; it has its seat
+ * until its end. */
+static void
+hear(struct listener *l, struct seat *seat)
+{
+	struct seat_word w;
 	int fd;
 
-	while (io_recv(l->moves[0], &pid, sizeof pid, &fd, 1) ==
-	       (ssize_t)sizeof pid) {
-		struct seat *s = pid > 0 && fd != -1 ? find(l, pid) : NULL;
-		struct epoll_event e = { .events = EPOLLIN };
+	while (seat->sock != -1) {
+		ssize_t n = io_recv(seat->sock, &w, sizeof w, &fd, 1);
 
-		e.data.ptr = s;
-		if (s && s->session == 0 &&
-		    epoll_ctl(l->sessions, EPOLL_CTL_ADD, fd, &e) == 0)
-			s->session = fd;
-		else if (fd != -1)
-			close(fd);
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n != (ssize_t)sizeof w || !believe(l, seat, &w, fd)) {
+			if (n != 0)
+				log_error("child-not-believed",
+				    l->porter->service->name, EPROTO);
+			forget(l, &seat->sock);
+		}
+		if (fd != seat->session)
+			io_close(fd);
 	}
 }
 
 static void
-end_sessions(struct listener *l)
+end_session(struct listener *l, struct seat *s)
 {
-	struct epoll_event e;
-
-	while (epoll_wait(l->sessions, &e, 1, 0) == 1) {
-		struct seat *s = e.data.ptr;
-
-		(void)epoll_ctl(l->sessions, EPOLL_CTL_DEL, s->session, NULL);
-		close(s->session);
-		s->session = 0;
-		if (s->pid == PORTER_SEAT_SESSION)
-			porter_seat_leave(l->seats, s);
-	}
+	forget(l, &s->session);
+	if (s->pid == PORTER_SEAT_SESSION)
+		porter_seat_leave(l->seats, s);
 	l->idle_since = io_now_ms();
 }
 
 static void
 reap(struct listener *l)
 {
-	pid_t pid;
+	siginfo_t i = { 0 };
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-		struct seat *s = find(l, pid);
+	while (waitid(P_ALL, 0, &i, WEXITED | WNOHANG) == 0 && i.si_pid > 0) {
+		struct seat *s = find(l, i.si_pid);
 
+		i.si_pid = 0;
 		if (s == NULL)
 			continue;
 		/* It may have told us just before its end. */
-		take_moves(l);
-		if (s->session != 0)
+		hear(l, s);
+		forget(l, &s->sock);
+		if (s->session != -1)
 			s->pid = PORTER_SEAT_SESSION;
 		else
 			porter_seat_leave(l->seats, s);
@@ -239,6 +343,23 @@ take_signals(struct listener *l)
 
 	(void)!read(l->signals, &s, sizeof s);
 	reap(l);
+}
+
+static void
+look_round(struct listener *l)
+{
+	struct epoll_event e;
+
+	while (epoll_wait(l->seated, &e, 1, 0) == 1) {
+		struct seat *s = e.data.ptr;
+
+		if (s == NULL)
+			take_signals(l);
+		else if (s->sock != -1)
+			hear(l, s);
+		else
+			end_session(l, s);
+	}
 }
 
 static bool
@@ -270,17 +391,14 @@ run(struct listener *l, bool activated)
 {
 	enum {
 		FRONT,
-		SIGNALS,
-		MOVES,
-		SESSIONS,
+		SEATED,
 		NURSERIES,
 		OURS = NURSERIES + PORTER_NURSERIES
 	};
+	/* Not more than are open: poll fails above the limit of open files. */
 	struct pollfd p[OURS + START_SOCKETS] = {
 		[FRONT] = { .fd = START_FD, .events = POLLIN },
-		[SIGNALS] = { .fd = l->signals, .events = POLLIN },
-		[MOVES] = { .fd = l->moves[0], .events = POLLIN },
-		[SESSIONS] = { .fd = l->sessions, .events = POLLIN },
+		[SEATED] = { .fd = l->seated, .events = POLLIN },
 	};
 
 	for (size_t i = 0; i < l->nsocks; i++)
@@ -305,12 +423,8 @@ run(struct listener *l, bool activated)
 		}
 		if (r <= 0)
 			continue;
-		if (p[MOVES].revents)
-			take_moves(l);
-		if (p[SESSIONS].revents)
-			end_sessions(l);
-		if (p[SIGNALS].revents)
-			take_signals(l);
+		if (p[SEATED].revents)
+			look_round(l);
 		if (p[FRONT].revents)
 			return 0;
 		for (int i = 0; i < PORTER_NURSERIES; i++)
@@ -324,11 +438,11 @@ run(struct listener *l, bool activated)
 	}
 }
 
-/* One for each session: where the limit is lower there are fewer. */
+/* One for each seat: where the limit is lower there are fewer. */
 static void
 allow_files(const struct listener *l)
 {
-	rlim_t wanted = l->porter->conf.connections + PORTER_SPARE_FDS;
+	rlim_t wanted = l->seats->n + PORTER_SPARE_FDS;
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
@@ -353,6 +467,8 @@ porter_listen(const struct porter *p, const int *socks, size_t n, bool activated
 		.seats = porter_seats_new((size_t)p->conf.connections) };
 	sigset_t wanted;
 
+	if (l.seats == NULL)
+		err_die_sys(EXIT_LATER, "listen");
 	allow_files(&l);
 	for (int i = 0; i < PORTER_NURSERIES; i++)
 		l.nursery[i] = (struct nursery){ .kind = (enum porter_nursery)i,
@@ -360,14 +476,12 @@ porter_listen(const struct porter *p, const int *socks, size_t n, bool activated
 			.born_ms = -PORTER_PAUSE_MS };
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
-	if (l.seats == NULL || sigprocmask(SIG_BLOCK, &wanted, NULL) == -1)
+	if (sigprocmask(SIG_BLOCK, &wanted, NULL) == -1)
 		err_die_sys(EXIT_LATER, "listen");
 	l.signals = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
-	l.sessions = epoll_create1(EPOLL_CLOEXEC);
-	if (l.signals == -1 || l.sessions == -1 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l.moves) ==
-		-1 ||
-	    fcntl(l.moves[0], F_SETFL, O_NONBLOCK) == -1)
+	l.seated = epoll_create1(EPOLL_CLOEXEC);
+	if (l.signals == -1 || l.seated == -1 ||
+	    watch(&l, NULL, l.signals) == -1)
 		err_die_sys(EXIT_LATER, "listen");
 	for (size_t i = 0; i < n; i++)
 		if (fcntl(socks[i], F_SETFL, O_NONBLOCK) == -1)

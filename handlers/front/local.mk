@@ -7,7 +7,8 @@ handlers_front_front_SOURCES = %D%/front.c %D%/front.h %D%/planner.c \
 	%D%/start.h
 handlers_front_porter_SOURCES = %D%/porter.c %D%/porter.h %D%/start.h \
 	%D%/ask.c %D%/check.c %D%/listen.c %D%/lost.c %D%/nursery.c %D%/peer.c \
-	%D%/plan.c %D%/proxy.c %D%/request.c %D%/seats.c %D%/serve.c %D%/session.c
+	%D%/plan.c %D%/proxy.c %D%/request.c %D%/seats.c %D%/serve.c %D%/session.c \
+	%D%/sit.c
 handlers_front_checkpw_SOURCES = %D%/checkpw.c %D%/classic.c %D%/classic.h
 handlers_front_checkpw_LDADD = lib/libpostern.a $(GNUTLS_LIBS) \
 	$(CDB_LIBS) $(CRYPT_LIBS)

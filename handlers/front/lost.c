@@ -10,11 +10,7 @@
 
 #include "base/io.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 enum {
 	SAMPLE = 16,
@@ -41,7 +37,7 @@ next_open(struct seats *s, size_t at)
 	for (size_t i = 0; i < s->n; i++) {
 		struct seat *seat = &s->all[(at + i) % s->n];
 
-		if (seat->pid > 0 && seat->stage == SEAT_OPEN)
+		if (seat->sock != -1 && seat->stage == SEAT_OPEN)
 			return seat;
 	}
 	return NULL;
@@ -74,17 +70,18 @@ find_heaviest(struct seats *s, size_t n, uint64_t *weight)
 	return heaviest;
 }
 
-/* Its process may just have ended, or begun a session. */
+/* Its process may just have ended.  Where somebody has just logged in it will
+ * say so, and there is one more than there should be, for once. */
 static bool
 take_away(struct seats *s, struct seat *seat)
 {
-	int open = SEAT_OPEN;
-	pid_t pid = seat->pid;
+	const uint32_t lost = SEAT_TOLD_LOST;
 
-	if (pid <= 0 || !atomic_compare_exchange_strong(&seat->stage, &open, SEAT_LOST))
+	if (io_send(seat->sock, &lost, sizeof lost, NULL, 0) == -1)
 		return false;
+	seat->stage = SEAT_LOST;
 	s->lost++;
-	return kill(pid, SIGTERM) == 0;
+	return true;
 }
 
 /* Who has seats must not throw out others of about as many, again and again,
@@ -112,45 +109,4 @@ porter_seats_free(struct seats *s, const struct peer *p)
 	own = new.family == AF_UNSPEC ? 0 : weigh(s, &new);
 	seat = find_heaviest(s, own > 0 ? SAMPLE_FEW : SAMPLE, &weight);
 	return seat && is_due(s, seat, own, weight) && take_away(s, seat);
-}
-
-void
-porter_seat_leave(struct seats *s, struct seat *seat)
-{
-	if (seat->stage == SEAT_LOST)
-		s->lost--;
-	seat->stage = SEAT_OPEN;
-	seat->pid = 0;
-	s->used--;
-}
-
-/* SIGTERM is blocked where there are seats. */
-int
-porter_seat_watch(struct link *l)
-{
-	sigset_t term;
-
-	l->lost = -1;
-	if (l->seats == NULL)
-		return 0;
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	l->lost = signalfd(-1, &term, SFD_CLOEXEC);
-	return l->lost == -1 ? -1 : 0;
-}
-
-bool
-porter_seat_keep(const struct link *l)
-{
-	int open = SEAT_OPEN;
-	sigset_t term;
-
-	if (l->seats == NULL)
-		return true;
-	if (!atomic_compare_exchange_strong(&l->seat->stage, &open, SEAT_KEPT) &&
-	    open != SEAT_KEPT)
-		return false;
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	return sigprocmask(SIG_UNBLOCK, &term, NULL) == 0;
 }

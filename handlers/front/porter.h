@@ -18,7 +18,6 @@
 #include "net/service.h"
 
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -33,6 +32,7 @@ enum {
 	PORTER_NURSERY_MS = 600000, /* and its age */
 	PORTER_HELLO_MS = 5000,    /* for a nursery to take a connection */
 	PORTER_STAMPS_MS = 10, /* how old they may be for a new connection */
+	PORTER_SEAT_MS = 30000,    /* for what the listener says to a child */
 	PORTER_EARLY_MS = 5000,    /* from then on others may have the seat */
 	PORTER_SEAT_SESSION = -1,  /* a seat's: its session is no child of ours */
 	PORTER_SPARE_FDS = 64      /* beside one for each session */
@@ -76,24 +76,42 @@ enum seat_stage {
 
 /* A connection that is being served. */
 struct seat {
-	_Atomic int stage;
+	enum seat_stage stage;
 	int64_t since_ms;
 	/* Of the listener's child that serves it; PORTER_SEAT_SESSION; 0: free */
-	_Atomic pid_t pid;
-	int session; /* the listener's: its process descriptor, 0: none */
-	_Atomic int family;       /* of whom it counts for; AF_UNSPEC: nobody */
-	_Atomic uint64_t address; /* IPv4, or the first half of IPv6 */
+	pid_t pid;
+	int sock;     /* to that child; -1: it has nothing more to say */
+	int session;  /* its process descriptor, -1: none */
+	bool proxied; /* by a proxy that has yet to say for whom */
+	int family;       /* of whom it counts for; AF_UNSPEC: nobody */
+	uint64_t address; /* IPv4, or the first half of IPv6 */
 };
 
-/* All of a listener, in memory that the processes which serve them share:
- * behind a proxy only these get to know whose they are. */
+/* All of a listener.  No child writes here: the listener knows which of them
+ * sits where, and believes it as little as struct seat_word can say. */
 struct seats {
-	_Atomic int64_t told_ms; /* when a refusal was last logged */
 	size_t n;     /* of all */
 	size_t limit; /* that can be had at a time */
-	_Atomic size_t used;
+	size_t used;
 	size_t lost; /* of these: they are about to go */
 	struct seat all[];
+};
+
+/* What a child says about its own seat, each once at most, */
+enum seat_says {
+	SEAT_SAYS_PEER, /* whose it is, behind a proxy: answered */
+	SEAT_SAYS_KEEP, /* somebody has logged in: it cannot be lost any more */
+	SEAT_SAYS_SESSION /* with the process descriptor, the last */
+};
+struct seat_word {
+	uint32_t type;
+	struct peer peer;
+};
+/* and what it is told, a uint32_t. */
+enum seat_told {
+	SEAT_TOLD_LOST, /* at any time until it has said KEEP */
+	SEAT_TOLD_GOOD,
+	SEAT_TOLD_FULL /* too many of that source */
 };
 
 /* An exchange with checkpw. */
@@ -108,7 +126,6 @@ struct link {
 	const struct porter *porter;
 	int sock;
 	const struct nursery *nursery; /* of each kind; NULL: none */
-	int moves;   /* to the listener: who has begun a session */
 	int channel; /* our end of the frame channel */
 	int child;   /* process descriptor of the login program */
 	int signer;  /* readable when a key holder is needed; -1: no matter */
@@ -116,9 +133,8 @@ struct link {
 	bool clear_login;
 	bool proxied; /* by a proxy that has yet to say for whom */
 	bool logged_in;
-	struct seats *seats; /* NULL: nobody counts */
-	struct seat *seat;
-	int lost; /* readable when the seat is; -1: never */
+	int seat;  /* to the listener; -1: nobody counts */
+	bool kept; /* the seat */
 	struct check check;
 	uint64_t tries;
 	char user[FRAME_USER];
@@ -154,17 +170,19 @@ void porter_peer_text(const struct peer *p, char out[PORTER_PEER]);
 bool porter_is_loopback(const struct peer *p);
 bool porter_is_proxy(const struct porter *f, const struct peer *p);
 
+/* ---- the listener's seats (seats.c, lost.c) ---- */
+
 /* For n connections, and some that are about to go.  NULL with errno. */
 struct seats *porter_seats_new(size_t n);
 /* A free one, which there must be; it counts for its peer once it has a pid. */
 struct seat *porter_seats_take(struct seats *s, const struct peer *p);
 /* From now on it is this peer's. */
 void porter_seat_for(struct seat *seat, const struct peer *p);
+/* From now on it cannot be lost; or it was not, after all. */
+void porter_seat_keep(struct seats *s, struct seat *seat);
 /* How many are of the same source as this peer: its IPv4 address, or its
  * IPv6 /64, for who has one address of that has them all. */
 uint64_t porter_seats_count(const struct seats *s, const struct peer *p);
-/* At most once in PORTER_PAUSE_MS for all that share it. */
-bool porter_seats_may_tell(struct seats *s);
 
 /*
  * Is there a seat for one more of this peer?  Where all are taken, somebody
@@ -174,11 +192,17 @@ bool porter_seats_may_tell(struct seats *s);
 bool porter_seats_free(struct seats *s, const struct peer *p);
 /* The process that sat there has ended. */
 void porter_seat_leave(struct seats *s, struct seat *seat);
-/* In the process that sits there: to be told of the loss from now on, by a
- * descriptor; 0, or -1 with errno. */
-int porter_seat_watch(struct link *l);
+
+/* ---- in the child that sits there (sit.c) ---- */
+
+/* Has it been lost?  To be asked when l->seat is readable. */
+bool porter_sit_is_lost(struct link *l);
 /* From now on it cannot be lost: false, it is. */
-bool porter_seat_keep(const struct link *l);
+bool porter_sit_keep(struct link *l);
+/* It is this peer's, if there are not too many of it. */
+bool porter_sit_for(struct link *l, const struct peer *p);
+/* The session's process takes our place: 0, or -1 with errno. */
+int porter_sit_move(const struct link *l, int session);
 
 /* What the header of the proxy says, in a frame: FRAME_OK; FRAME_REJECT, too
  * many connections; FRAME_TEMPFAIL, nothing that a header can say. */
@@ -192,11 +216,7 @@ int porter_listen(
 /* What a listener's child has. */
 struct helpers {
 	const struct nursery *nursery; /* one of each kind */
-	/* Where it tells the listener, by its process id (pid_t) with the
-	 * process descriptor, which session is counted in its place. */
-	int moves;
-	struct seats *seats;
-	struct seat *seat;
+	int seat; /* to the listener */
 };
 
 /* Serves the connection up to its session, or to its end where there is none.

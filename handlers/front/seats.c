@@ -3,7 +3,7 @@
 
 #include "base/io.h"
 
-#include <sys/mman.h>
+#include <stdlib.h>
 
 enum {
 	SPARE = 16 /* seats of some that are about to go */
@@ -24,13 +24,14 @@ struct seats *
 porter_seats_new(size_t n)
 {
 	size_t all = n + n / 4 + SPARE;
-	struct seats *s = mmap(NULL, sizeof *s + all * sizeof *s->all,
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct seats *s = calloc(1, sizeof *s + all * sizeof *s->all);
 
-	if (s == MAP_FAILED)
+	if (s == NULL)
 		return NULL;
 	s->n = all;
 	s->limit = n;
+	for (size_t i = 0; i < all; i++)
+		s->all[i].sock = s->all[i].session = -1;
 	return s;
 }
 
@@ -39,7 +40,6 @@ porter_seat_for(struct seat *seat, const struct peer *p)
 {
 	bool counts = p->family == AF_INET || p->family == AF_INET6;
 
-	seat->family = AF_UNSPEC;
 	seat->address = prefix(p);
 	seat->family = counts ? p->family : AF_UNSPEC;
 }
@@ -51,8 +51,9 @@ porter_seats_take(struct seats *s, const struct peer *p)
 
 	while (seat->pid != 0)
 		seat++;
-	seat->stage = SEAT_OPEN;
-	seat->since_ms = io_now_ms();
+	*seat = (struct seat){ .since_ms = io_now_ms(),
+		.sock = -1,
+		.session = -1 };
 	porter_seat_for(seat, p);
 	return seat;
 }
@@ -76,11 +77,18 @@ porter_seats_count(const struct seats *s, const struct peer *p)
 	return n;
 }
 
-bool
-porter_seats_may_tell(struct seats *s)
+void
+porter_seat_keep(struct seats *s, struct seat *seat)
 {
-	int64_t last = s->told_ms, now = io_now_ms();
+	if (seat->stage == SEAT_LOST)
+		s->lost--;
+	seat->stage = SEAT_KEPT;
+}
 
-	return (last == 0 || now >= last + PORTER_PAUSE_MS) &&
-	       atomic_compare_exchange_strong(&s->told_ms, &last, now);
+void
+porter_seat_leave(struct seats *s, struct seat *seat)
+{
+	porter_seat_keep(s, seat);
+	seat->pid = 0;
+	s->used--;
 }

@@ -172,7 +172,7 @@ authenticate(struct link *l, const struct frame_request *q)
 		return pass_on(l, &v);
 	if (v.status != FRAME_OK)
 		return porter_answer(l, v.status, NULL, -1) == 0 ? GO_ON : DONE;
-	if (!porter_seat_keep(l))
+	if (!porter_sit_keep(l))
 		return LOST;
 	if (l->porter->service->session)
 		return porter_session(l, q, &v);
@@ -246,7 +246,7 @@ static int
 wait_frame(struct link *l, int64_t deadline_ms)
 {
 	struct pollfd p[3] = { { .fd = l->channel, .events = POLLIN },
-		{ .fd = l->lost, .events = POLLIN },
+		{ .fd = l->kept ? -1 : l->seat, .events = POLLIN },
 		{ .fd = l->signer, .events = POLLIN } };
 
 	do {
@@ -263,9 +263,13 @@ wait_frame(struct link *l, int64_t deadline_ms)
 			start_signer(l);
 		if (p[2].revents)
 			p[2].fd = -1;
-	} while (p[0].revents == 0 && p[1].revents == 0);
-	errno = ECANCELED;
-	return p[1].revents ? -1 : 0;
+		if (p[1].revents && porter_sit_is_lost(l)) {
+			errno = ECANCELED;
+			return -1;
+		}
+		p[1].fd = l->kept ? -1 : l->seat;
+	} while (p[0].revents == 0);
+	return 0;
 }
 
 static enum next
@@ -332,12 +336,10 @@ porter_serve(const struct porter *p, int sock, const struct helpers *h)
 	struct link l = { .porter = p,
 		.sock = sock,
 		.nursery = h ? h->nursery : NULL,
-		.moves = h ? h->moves : -1,
 		.child = -1,
 		.signer = -1,
 		.enqueue = -1,
-		.seats = h ? h->seats : NULL,
-		.seat = h ? h->seat : NULL,
+		.seat = h ? h->seat : -1,
 		.check.sock = -1 };
 	int64_t deadline = -1;
 	enum next next = GO_ON;
@@ -352,7 +354,7 @@ porter_serve(const struct porter *p, int sock, const struct helpers *h)
 			return 0;
 		err_die_sys(EXIT_NEVER, "the connection");
 	}
-	if (porter_seat_watch(&l) == -1 || start_child(&l) == -1)
+	if (start_child(&l) == -1)
 		err_die_sys(EXIT_LATER, "start %s", p->service->program);
 	if (p->service->session)
 		deadline = io_now_ms() + PORTER_GRACE_MS +

@@ -59,7 +59,6 @@ begin(const struct link *l, int fd, int life)
 {
 	const char *session = l->porter->service->session;
 	int child = pass(l, fd, life);
-	pid_t self = getpid();
 
 	if (child == -1) {
 		log_error("no-session", session, errno);
@@ -67,8 +66,7 @@ begin(const struct link *l, int fd, int life)
 		(void)shutdown(fd, SHUT_RDWR);
 		return DONE;
 	}
-	if (l->moves != -1 &&
-	    io_send(l->moves, &self, sizeof self, &child, 1) == -1)
+	if (porter_sit_move(l, child) == -1)
 		log_error("uncounted", session, errno);
 	close(child);
 	return PASSED;

@@ -87,13 +87,13 @@
 #define CALLS_LINK \
 	CALLS_LOG, CALLS_FRAMES, SYS_brk, SYS_clock_gettime, SYS_close, \
 	    SYS_exit_group, SYS_getpeername, SYS_mmap, SYS_munmap, SYS_poll, \
-	    SYS_restart_syscall, SYS_rt_sigprocmask, SYS_setsockopt, \
-	    SYS_shutdown, SYS_signalfd4, SYS_socketpair
+	    SYS_restart_syscall, SYS_setsockopt, SYS_shutdown, SYS_socketpair
 static const unsigned link_calls[] = { CALLS_LINK };
-/* It forks for each, waits for it and for its session, and may end it. */
+/* It forks for each, and waits for it and for its session. */
 static const unsigned porter_calls[] = { CALLS_LINK, SYS_accept4, SYS_clone,
-	SYS_epoll_ctl, SYS_epoll_wait, SYS_getrandom, SYS_kill,
-	SYS_prlimit64, SYS_read, SYS_seccomp, SYS_set_robust_list, SYS_wait4 };
+	SYS_close_range, SYS_epoll_ctl, SYS_epoll_wait, SYS_getrandom,
+	SYS_prlimit64, SYS_read, SYS_rt_sigprocmask, SYS_seccomp,
+	SYS_set_robust_list, SYS_waitid };
 static const unsigned login_calls[] = { CALLS_BASE, CALLS_LOG, CALLS_SOCKET,
 	CALLS_FRAMES };
 static const unsigned smtp_calls[] = { CALLS_SMTP };

@@ -32,8 +32,8 @@ struct jailed {
 };
 
 static const struct jailed jails[] = {
-	{ "porter", JAIL_PORTER, JAIL_PORTER, 30 },
-	{ "porter's children", JAIL_PORTER, JAIL_LINK, 20 },
+	{ "porter", JAIL_PORTER, JAIL_PORTER, 29 },
+	{ "porter's children", JAIL_PORTER, JAIL_LINK, 17 },
 	{ "login programs", JAIL_LOGIN, JAIL_LOGIN, 20 },
 	{ "login programs below a nursery", JAIL_NURSERY, JAIL_LOGIN, 20 },
 	{ "smtpd", JAIL_SMTP, JAIL_SMTP, 26 },
@@ -114,7 +114,7 @@ static bool
 may(const struct jailed *j, long number)
 {
 	if (j->kind == JAIL_PORTER)
-		return number == SYS_accept4 || number == SYS_kill;
+		return number == SYS_accept4;
 	return j->kind == JAIL_SESSIONS &&
 	       (number == SYS_setuid || number == SYS_setresuid ||
 		   number == SYS_setgroups || number == SYS_capset);
