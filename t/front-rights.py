@@ -12,9 +12,9 @@ import struct
 import subprocess
 import time
 
-from frontlib import (FAKE, OWNER, PLAIN, ROOT, SANITIZED, STAGE, TMP, USERS,
-                      Client, Front, Site, arguments, children, context, finish,
-                      login, logs, ok, skip, wait_for)
+from frontlib import (ASKS, FAKE, OWNER, PLAIN, ROOT, SANITIZED, STAGE, TMP,
+                      USERS, Client, Front, Site, arguments, children, context,
+                      finish, login, logs, ok, programs_folder, skip, wait_for)
 
 # --- sockets -----------------------------------------------------------------
 
@@ -236,6 +236,44 @@ def descriptors(pid):
             flags = int(re.search(r"flags:\t(\d+)", f.read()).group(1), 8)
         found[int(n)] = os.readlink("/proc/%d/fd/%s" % (pid, n)), flags
     return found
+
+
+def test_arguments(site):
+    """A porter that was taken over starts what the plan says."""
+    other = Site("elsewhere", hostname="elsewhere.example.org")
+
+    def greeting(*args):
+        site.program("porter", ASKS + """
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+error, pid, process = ask(packet(BEGIN, LOGIN, %r), theirs.fileno(),
+    os.open("/dev/null", os.O_RDONLY), 0)
+signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+signal.alarm(5)
+os.close(theirs.fileno())
+ours.recv(1)
+""" % (args,))
+        pair = socket.socketpair()
+        p = site.start("imap", pair[0])
+        pair[0].close()
+        pair[1].settimeout(10)
+        with pair[1].makefile() as f:
+            line = f.readline()
+        pair[1].close()
+        p.wait(10)
+        return line
+
+    got = greeting("192.0.2.1")
+    ok("mail.example.org" in got, "a login program has its arguments", got)
+    for args in (("-r", other.root, "imap", "192.0.2.1"),
+                 ("192.0.2.1", "-r", other.root),
+                 ("192.0.2.1", "-r" + other.root, "clear"),
+                 ("-n",), ("192.0.2.1", "-n"), ("192.0.2.1", "-c")):
+        got = greeting(*args)
+        ok("elsewhere" not in got and (
+            got == "" or args == ("-n",)), "none is an option: " +
+           " ".join(args).replace(TMP, ""), got)
+    os.unlink(site.libexec + "/porter")
+    os.symlink(programs_folder() + "/porter", site.libexec + "/porter")
 
 
 def test_no_descriptors(site):
@@ -932,6 +970,7 @@ def main():
     test_many_handshakes()
     test_early_drop()
     test_seats()
+    test_arguments(site)
     test_no_descriptors(site)
     test_signals()
     test_rights(site)

@@ -70,6 +70,37 @@ done
 """
 
 
+# A program that asks front in the porter's place.
+ASKS = """#!%s
+import array, os, signal, socket, struct, sys, time
+front = socket.socket(fileno=1)
+OWNER = %d
+BEGIN, BECOME, STAMP, END = range(4)
+LOGIN, CHECKER, DELIVER, REMOTE, BOUNCE = 4, 6, 10, 11, 12
+def tell(*words):
+    os.write(2, (" ".join(map(str, words)) + "\\n").encode())
+def packet(kind, program, args=(), uid=OWNER, gid=OWNER, n=None, size=None):
+    text = b"".join(a.encode() + b"\\0" for a in args)
+    return struct.pack("=6I", kind, program, uid, gid,
+        len(args) if n is None else n,
+        len(text) if size is None else size) + text
+def fds_of(extra):
+    got = array.array("i")
+    for level, kind, value in extra:
+        got.frombytes(value)
+    return list(got)
+def ask(packet, *fds):
+    # (error, pid, process), or None where it is refused.
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    socket.send_fds(front, [packet], [theirs.fileno(), *fds])
+    theirs.close()
+    data, extra, flags, who = ours.recvmsg(1000, 64)
+    ours.close()
+    if not data:
+        return None
+    return struct.unpack("=ii", data[:8]) + tuple(fds_of(extra))
+""" % (FAKE, OWNER)
+
 logs = set()
 
 

@@ -4,41 +4,15 @@ import re
 import subprocess
 import time
 
-from frontlib import (FAKE, OWNER, ROOT, USERS, Site, children, finish,
-                      fronts, ok, skip, wait_for)
+from frontlib import (ASKS, OWNER, ROOT, USERS, Site, children, finish, fronts,
+                      ok, skip, wait_for)
 
 LEAST = 2000
 
 # What it prints goes to the log, each line of its own.
-QSEND = """#!%s
-import array, os, signal, socket, struct, sys, time
-front = socket.socket(fileno=1)
-BEGIN, BECOME, STAMP, END = range(4)
-LOGIN, DELIVER, REMOTE, BOUNCE = 4, 10, 11, 12
-OWNER, LEAST = %d, %d
+QSEND = ASKS + """
+LEAST = %d
 os.set_blocking(0, True)
-def tell(*words):
-    os.write(2, (" ".join(map(str, words)) + "\\n").encode())
-def packet(kind, program, args=(), uid=OWNER, gid=OWNER, n=None, size=None):
-    text = b"".join(a.encode() + b"\\0" for a in args)
-    return struct.pack("=6I", kind, program, uid, gid,
-        len(args) if n is None else n,
-        len(text) if size is None else size) + text
-def fds_of(extra):
-    got = array.array("i")
-    for level, kind, value in extra:
-        got.frombytes(value)
-    return list(got)
-def ask(packet, *fds):
-    # (error, pid, process), or None where it is refused.
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    socket.send_fds(front, [packet], [theirs.fileno(), *fds])
-    theirs.close()
-    data, extra, flags, who = ours.recvmsg(1000, 64)
-    ours.close()
-    if not data:
-        return None
-    return struct.unpack("=ii", data[:8]) + tuple(fds_of(extra))
 def begin(program=DELIVER, *args, **kw):
     # (report, status) of the program, or None.
     out, report = os.pipe()
@@ -74,7 +48,7 @@ echo "$(id -u) $(id -g) $(id -G) $*"
 
 
 def fake(text):
-    return QSEND % (FAKE, OWNER, LEAST, text)
+    return QSEND % (LEAST, text)
 
 
 class Queue:

@@ -62,7 +62,8 @@ add_list(struct making *m, const char *const *s)
 	return l;
 }
 
-/* Who runs it, and what it is: not yet its descriptors. */
+/* Who runs it, and what it is: not yet its descriptors.  Where requests add
+ * arguments there is a "--" before, so that none of them is an option. */
 static struct start_recipe *
 add(struct making *m, enum start_program what, const char *user,
     const char *const *argv, bool nursery)
@@ -174,14 +175,14 @@ add_login(struct making *m, bool nursery)
 	const struct conf *c = &m->porter->conf;
 	char path[PATH_MAX];
 	const char *const argv[] = { path, c->root[0] ? "-r" : "", c->root,
-		nursery ? "-n" : "", nursery ? s->name : "", NULL };
+		nursery ? "-n" : "--", s->name, NULL };
 	struct start_recipe *r;
 
 	find_program(m, s->program, path);
 	r = add(m, nursery ? START_LOGINS : START_LOGIN, c->net_user, argv,
 	    nursery);
 	r->leaves = m->root;
-	r->args = nursery ? 0 : 4;
+	r->args = nursery ? 0 : 3;
 	for (size_t fd = 0; fd < 2 && !nursery; fd++)
 		from(r, fd, START_THAT, 2);
 	from(r, FRAME_FD, START_THAT, 0);

@@ -49,18 +49,17 @@ ask_nursery(const struct link *l, int nursery, const int pair[2])
 static int
 start_one(struct link *l, int end)
 {
-	const char *args[START_ARGS + 1] = { NULL };
+	const char *args[4] = { NULL };
 	int signer[2], process;
 	size_t n = 0;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, signer) == -1)
 		return -1;
-	if (l->clear_login)
-		args[n++] = "-c";
-	if (l->proxied)
-		args[n++] = "-p";
-	args[n++] = l->porter->service->name;
 	args[n++] = l->peer;
+	if (l->clear_login)
+		args[n++] = "clear";
+	if (l->proxied)
+		args[n++] = "proxied";
 	process = porter_start(START_LOGIN, args,
 	    (const int[]){ end, signer[0], l->sock }, 3);
 	io_close(end);

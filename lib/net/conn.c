@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,16 @@ complain(char error[CONF_ERROR], const char *what)
 	return -1;
 }
 
+/* What holds for this connection: false, there is no such word. */
+static bool
+read_word(struct conn *c, const char *word)
+{
+	if (strcmp(word, "clear") == 0)
+		return c->clear_login = true;
+	return strcmp(word, "proxied") == 0 && (c->proxied = true);
+}
+
+/* From SERVICE on they come from the porter, and none is an option. */
 static int
 read_arguments(struct conn *c, int argc, char *argv[], const char **root,
     char error[CONF_ERROR])
@@ -32,24 +43,23 @@ read_arguments(struct conn *c, int argc, char *argv[], const char **root,
 	int option;
 
 	*root = NULL;
-	while ((option = getopt(argc, argv, "cnpr:")) != -1) {
-		if (option == 'c')
-			c->clear_login = true;
-		else if (option == 'n')
+	while ((option = getopt(argc, argv, "+nr:")) != -1) {
+		if (option == 'n')
 			c->nursery = true;
-		else if (option == 'p')
-			c->proxied = true;
 		else if (option == 'r')
 			*root = optarg;
 		else
 			return complain(error, "unknown option");
 	}
-	if (argc - optind != (c->nursery ? 1 : 2))
+	if (c->nursery ? argc - optind != 1 : argc - optind < 2)
 		return complain(error,
-		    "[-r root] {-n SERVICE | [-cp] SERVICE PEER}: "
+		    "[-r root] {-n SERVICE | SERVICE PEER [clear] [proxied]}: "
 		    "started by front");
 	c->service = service_find(argv[optind]);
 	c->peer = c->nursery ? NULL : argv[optind + 1];
+	for (int i = optind + 2; i < argc; i++)
+		if (!read_word(c, argv[i]))
+			return complain(error, "unknown argument");
 	return c->service ? 0 : complain(error, "unknown service");
 }
 

@@ -34,8 +34,8 @@ enum {
 struct conn {
 	const struct service *service;
 	const char *peer;
-	bool clear_login;          /* -c */
-	bool proxied;              /* -p: peer is a proxy */
+	bool clear_login;
+	bool proxied;              /* peer is a proxy */
 	bool nursery;              /* -n: a nursery, or a child of one */
 	struct frame_connection passed;
 	char client[FRAME_PEER];   /* peer, from a proxy's header */

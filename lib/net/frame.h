@@ -104,9 +104,9 @@ struct frame_binding {
  * the child's process descriptor.
  */
 struct frame_connection {
-	uint32_t clear_login; /* -c */
-	uint32_t proxied; /* -p */
-	char peer[FRAME_PEER]; /* PEER, NUL-terminated */
+	uint32_t clear_login; /* as the arguments in net/service.h */
+	uint32_t proxied;
+	char peer[FRAME_PEER]; /* NUL-terminated */
 };
 
 /* What the porter passes to a nursery of checkpws, with the end of a channel. */

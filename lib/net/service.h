@@ -14,16 +14,16 @@
  * Else, and where the nursery fails, it has one login program started per
  * connection, like this:
  *
- *   argv         PROGRAM [-r ROOT] SERVICE [-c] [-p] PEER
+ *   argv         PROGRAM [-r ROOT] -- SERVICE PEER [clear] [proxied]
  *                  -r ROOT   as everywhere; left out when there is no root
- *                  -c        passwords may cross this connection in clear
- *                            (postern.conf: clear_login, and who the peer is)
- *                  -p        PEER is a proxy, which says in a header whose
- *                            connection it is (FRAME_PROXY, net/frame.h)
  *                  SERVICE   a name of the table below
  *                  PEER      the address as text, `192.0.2.1', `2001:db8::1'
  *                            (IPv4 in its own form), or `local' for a socket
- *                            that has none
+ *                            that has none; from here on as the porter says
+ *                  clear     passwords may cross this connection in clear
+ *                            (postern.conf: clear_login, and who the peer is)
+ *                  proxied   PEER is a proxy, which says in a header whose
+ *                            connection it is (FRAME_PROXY, net/frame.h)
  *   environment  empty
  *   fd 0, 1      the connection, a blocking stream socket, and a copy of it
  *   fd 2         the log

@@ -194,9 +194,9 @@ class Session:
             opened.append(fds[6])
         copies = {n: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 50)
                   for n, fd in fds.items()}
-        argv = ["smtpd", "-r", root] + (["-c"] if clear else [])
+        argv = ["smtpd", "-r", root, "--", service, peer]
         self.pid = os.posix_spawn(
-            STAGE + "/smtpd", argv + [service, peer],
+            STAGE + "/smtpd", argv + (["clear"] if clear else []),
             {k: v for k, v in os.environ.items() if "SAN" in k},
             file_actions=[(os.POSIX_SPAWN_DUP2, fd, n)
                           for n, fd in copies.items()])
