@@ -272,8 +272,41 @@ ours.recv(1)
         ok("elsewhere" not in got and (
             got == "" or args == ("-n",)), "none is an option: " +
            " ".join(args).replace(TMP, ""), got)
+    restore(site)
+
+
+def restore(site):
     os.unlink(site.libexec + "/porter")
     os.symlink(programs_folder() + "/porter", site.libexec + "/porter")
+
+
+def test_packets(site):
+    """Nor does it leave anything with front."""
+    if not ROOT:
+        skip("packets of a porter that was taken over", "not root")
+        return
+    site.program("porter", ASKS + """
+stamp = packet(STAMP, 0)
+for data, n in ((b"", 1), (b"", 3), (b"", 4), (b"", 100), (b"x", 4),
+                (stamp, 4), (stamp, 5), (stamp, 250), (stamp + b"x", 4),
+                (b"x" * 20000, 4), (b"x" * 20000, 100),
+                (packet(STAMP, 99), 4), (packet(99, LOGIN), 4),
+                (packet(BEGIN, 0), 4), (packet(BEGIN, LOGIN, ["a"] * 9), 4)):
+    for i in range(10):
+        socket.send_fds(front, [data], [2] * n)
+tell("answered", ask(stamp) is not None)
+os.read(0, 1)
+""")
+    pair = socket.socketpair()
+    p = site.start("imap", pair[0])
+    pair[0].close()
+    ok(wait_for(lambda: site.logged("answered True", "imap")),
+       "front answers after any number of odd packets")
+    ok(wait_for(lambda: len(descriptors(p.pid)) < 12, 2),
+       "and keeps none of their descriptors", descriptors(p.pid))
+    pair[1].close()
+    p.wait(10)
+    restore(site)
 
 
 def test_no_descriptors(site):
@@ -971,6 +1004,7 @@ def main():
     test_early_drop()
     test_seats()
     test_arguments(site)
+    test_packets(site)
     test_no_descriptors(site)
     test_signals()
     test_rights(site)

@@ -4,8 +4,8 @@ import re
 import subprocess
 import time
 
-from frontlib import (ASKS, OWNER, ROOT, USERS, Site, children, finish, fronts,
-                      ok, skip, wait_for)
+from frontlib import (ASKS, FAKE, OWNER, ROOT, USERS, Site, children, finish,
+                      fronts, ok, skip, wait_for)
 
 LEAST = 2000
 

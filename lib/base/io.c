@@ -186,18 +186,18 @@ io_recv(int sock, void *p, size_t size, int *fds, size_t nfds)
 	do
 		r = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (r == -1 && errno == EINTR);
-	if (r <= 0)
+	if (r == -1)
 		return r;
 	extra = take_fds(&m, fds, nfds);
-	if (extra == 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+	if (r > 0 && extra == 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return r;
-	for (size_t i = 0; i < nfds; i++)
-		if (fds[i] != -1) {
+	for (size_t i = 0; i < nfds; i++) {
+		if (fds[i] != -1)
 			close(fds[i]);
-			fds[i] = -1;
-		}
+		fds[i] = -1;
+	}
 	errno = EMSGSIZE;
-	return -1;
+	return r == 0 ? 0 : -1;
 }
 
 const char *

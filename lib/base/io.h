@@ -52,9 +52,9 @@ void io_ack_now(int fd);
 /*
  * One packet with up to IO_MAX_FDS descriptors over a SOCK_SEQPACKET
  * socket.  io_send: 0 or -1.  io_recv: the length of the packet, 0 when the
- * peer is gone, -1 with errno (EMSGSIZE: longer than size, or more
- * descriptors than asked for; nothing is kept then).  Missing descriptors
- * are set to -1.
+ * peer is gone or the packet has no bytes, -1 with errno (EMSGSIZE: longer than
+ * size, or more descriptors than asked for).  No descriptor is kept of what has
+ * no length; missing ones are set to -1.
  */
 enum {
 	IO_MAX_FDS = 4

@@ -213,7 +213,7 @@ test_log(struct tap *t)
 static void
 test_fds(struct tap *t)
 {
-	int pair[2], fds[2] = { 1, 2 }, got[2];
+	int pair[2], fds[2] = { 1, 2 }, got[2], free_one;
 	char byte;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == -1)
@@ -221,12 +221,25 @@ test_fds(struct tap *t)
 	ok(t, io_send(pair[0], "x", 1, fds, 2) == 0 &&
 		io_recv(pair[1], &byte, 1, got, 2) == 1 && got[0] > 2 &&
 		got[1] > 2, "descriptors travel");
+	close(got[0]);
+	close(got[1]);
+	free_one = dup(0);
+	close(free_one);
 	ok(t, io_send(pair[0], "x", 1, fds, 2) == 0 &&
 		io_recv(pair[1], &byte, 1, got, 1) == -1 && got[0] == -1,
 	    "more than asked for are not kept");
 	ok(t, io_send(pair[0], "long", 4, NULL, 0) == 0 &&
 		io_recv(pair[1], &byte, 1, NULL, 0) == -1 &&
 		errno == EMSGSIZE, "nor a packet that is too long");
+	ok(t, io_send(pair[0], "", 0, fds, 2) == 0 &&
+		io_recv(pair[1], &byte, 1, got, 2) == 0 && got[0] == -1 &&
+		got[1] == -1, "a packet of no bytes has no descriptors");
+	ok(t, io_send(pair[0], "", 0, fds, 2) == 0 &&
+		io_recv(pair[1], &byte, 1, NULL, 0) == 0 &&
+		io_send(pair[0], "", 0, fds, 2) == 0 &&
+		io_recv(pair[1], &byte, 1, got, 1) == 0 &&
+		dup(0) == free_one, "and nothing is left open of it");
+	close(free_one);
 	close(pair[0]);
 	ok(t, io_recv(pair[1], &byte, 1, NULL, 0) == 0, "the peer is gone");
 }
