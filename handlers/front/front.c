@@ -44,9 +44,9 @@ struct front {
 _Noreturn void
 front_fail(const char *what)
 {
-	(void)io_write(2, "front: fault: ", 14);
-	(void)io_write(2, what, strlen(what));
-	(void)io_write(2, "\n", 1);
+	(void)!write(2, "front: fault: ", 14);
+	(void)!write(2, what, strlen(what));
+	(void)!write(2, "\n", 1);
 	_exit(FRONT_FAULT);
 }
 
@@ -328,7 +328,7 @@ tell_crash(int signal)
 
 	digits[0] = (char)('0' + signal / 10 % 10);
 	digits[1] = (char)('0' + signal % 10);
-	(void)io_write(2, text, sizeof text - 1);
+	(void)!write(2, text, sizeof text - 1);
 }
 
 static void
