@@ -841,11 +841,20 @@ def test_door():
         return
     site = Site("door", stubs=False)
     mail = site.root.encode() + b"/var/mail/example.org/alice"
+
+    def own(user, uid):
+        folder = site.root + "/" + user
+        os.mkdir(folder, 0o700)
+        os.chown(folder, uid, uid)
+        return folder.encode()
+
     cases = [("an owner's", "session(%d, %d, %r)" % (OWNER, OWNER, mail))]
     if ROOT:
         cases += [("root's", "session(0, 0, %r)" % mail),
                   ("root's group's", "session(%d, 0, %r)" % (OWNER, mail)),
                   ("a user's of the system", "session(5, 5, %r)" % mail),
+                  *(("a user's of our own: " + user, "session(%d, %d, %r)" % (
+                      uid, uid, own(user, uid))) for user, uid in USERS.items()),
                   ("uid -1", "session(0xffffffff, 9999, %r)" % mail)]
     else:
         cases += [("another's", "session(%d, %d, %r)" % (

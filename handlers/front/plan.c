@@ -224,11 +224,21 @@ static void
 add_session(struct making *m, bool nursery)
 {
 	const struct porter *p = m->porter;
-	char path[PATH_MAX], least[NUM_TEXT];
-	const char *const argv[] = { path, nursery ? "-n" : "-1", least, NULL };
+	char path[PATH_MAX], uid[1 + PRIV_SERVICES][NUM_TEXT] = { "0" };
+	const char *argv[START_LIST + 1] = { path, nursery ? "-n" : "-1",
+		uid[0] };
+	uid_t services[PRIV_SERVICES];
 	struct start_recipe *r;
 
-	least[num_text(m->root ? p->conf.uid_min : 0, least)] = '\0';
+	_Static_assert(START_LIST >= 3 + PRIV_SERVICES, "all of them");
+	if (m->root) {
+		uid[0][num_text(p->conf.uid_min, uid[0])] = '\0';
+		priv_services(&p->conf, services);
+	}
+	for (size_t i = 0; m->root && i < PRIV_SERVICES; i++) {
+		uid[1 + i][num_text(services[i], uid[1 + i])] = '\0';
+		argv[3 + i] = uid[1 + i];
+	}
 	find_program(m, p->service->session, path);
 	/* Then logins fail for now, and not what comes after them. */
 	if (access(path, X_OK) == -1)

@@ -32,12 +32,32 @@ session_user(const struct frame_session *s)
 		.quota = s->quota[0] == '\0' ? NULL : s->quota };
 }
 
+/* Who owns no mailbox: below the first, or one of the others. */
+struct others {
+	uint32_t uid[1 + PRIV_SERVICES];
+	size_t n;
+};
+
+static int
+read_others(struct others *o, char *const *text)
+{
+	for (; *text && o->n < sizeof o->uid / sizeof *o->uid; text++)
+		if (!num_parse_u32(
+			span_str(*text), UINT32_MAX, &o->uid[o->n++]))
+			return -1;
+	return *text ? -1 : 0;
+}
+
 /* First of all it becomes the owner. */
 static int
-become(const struct frame_session *s, uint32_t least)
+become(const struct frame_session *s, const struct others *o)
 {
+	bool other = s->uid < o->uid[0];
+
+	for (size_t i = 1; i < o->n; i++)
+		other |= s->uid == o->uid[i];
 	errno = EPERM;
-	if (s->uid < least || priv_become(s->uid, s->gid) == -1)
+	if (other || priv_become(s->uid, s->gid) == -1)
 		return -1;
 	errno = EPROTO;
 	return is_sound(s) ? 1 : -1;
@@ -54,18 +74,18 @@ session_passed(int argc, char *argv[], struct frame_session *s)
 		.place = { 0, 0, -1, -1, -1, -1, -1, -1 },
 		.plain = true,
 		.life = FRAME_LIFE_FD };
-	bool nursery = argc == 3 && strcmp(argv[1], "-n") == 0;
-	uint32_t least;
+	bool nursery = argc > 2 && strcmp(argv[1], "-n") == 0;
+	struct others others = { .n = 0 };
 	int r;
 
-	if (!nursery && (argc != 3 || strcmp(argv[1], "-1") != 0))
+	if (!nursery && (argc < 3 || strcmp(argv[1], "-1") != 0))
 		return 2;
 	n.once = !nursery;
 	errno = EINVAL;
 	if (priv_limit(PRIV_USERS) == -1 ||
-	    !num_parse_u32(span_str(argv[2]), UINT32_MAX, &least) ||
+	    read_others(&others, argv + 2) == -1 ||
 	    jail_tighten(JAIL_SESSIONS) == -1)
 		return -1;
 	r = nursery_run(&n);
-	return r == 1 ? become(s, least) : r;
+	return r == 1 ? become(s, &others) : r;
 }

@@ -2,9 +2,10 @@
  * A session program (imapd, pop3d) behind the door (front/start.h), as a
  * nursery or for one session.
  *
- * front executes it as `PROGRAM -n UID_MIN', a nursery (net/nursery.h), or
- * `PROGRAM -1 UID_MIN', for the next session; as root with the rights to
- * change uids where front has them.  Through the door, FRAME_FD, comes what
+ * front executes it as `PROGRAM -n UID_MIN [UID ...]', a nursery
+ * (net/nursery.h), or with -1 in place of -n, for the next session; as root with
+ * the rights to change uids where front has them.  Nobody below UID_MIN and
+ * none of the others owns a mailbox.  Through the door, FRAME_FD, comes what
  * checkpw passes (struct frame_session, net/frame.h).  It reads nothing else,
  * has a list of system calls of its own, and can execute nothing.
  */

@@ -23,8 +23,8 @@ main(int argc, char *argv[])
 	char script[4096];
 	int r;
 
-	n.once = argc == 3 && strcmp(argv[1], "-1") == 0;
-	if (!n.once && (argc != 3 || strcmp(argv[1], "-n") != 0))
+	n.once = argc > 2 && strcmp(argv[1], "-1") == 0;
+	if (!n.once && (argc < 3 || strcmp(argv[1], "-n") != 0))
 		return 100;
 	if (priv_limit(PRIV_USERS) == -1)
 		return 111;
