@@ -13,8 +13,9 @@ import subprocess
 import time
 
 from frontlib import (ASKS, FAKE, OWNER, PLAIN, ROOT, SANITIZED, STAGE, TMP,
-                      USERS, Client, Front, Site, arguments, children, context,
-                      finish, login, logs, ok, programs_folder, skip, wait_for)
+                      USERS, Client, Front, Site, arguments, children, connected,
+                      context, finish, login, logs, ok, programs_folder, skip,
+                      wait_for)
 
 # --- sockets -----------------------------------------------------------------
 
@@ -688,6 +689,7 @@ def test_hostile():
     test_owners()
     test_left()
     test_none()
+    test_connected()
     test_places()
     test_door()
 
@@ -803,10 +805,58 @@ def test_none():
         front = Front(site, service)
         c = front.client(tls=service == "imaps")
         c.send('a LOGIN alice "secret word"\r\n')
-        ok(c.rest() == "", service + ": the connection ends")
+        got = c.rest()
+        ok(got.startswith("a NO [UNAVAILABLE] ") and "\r\n* BYE " in got,
+           service + ": a session that does not begin: an answer", got)
         ok(wait_for(lambda: not children(front.porter())),
            "and who served it", children(front.porter()))
         front.stop()
+
+
+def enter(site, service):
+    """Who connects, has front to itself, as from inetd, and logs in."""
+    p, c = connected(site, service, tls=service[-1] == "s")
+    if service.startswith("imap"):
+        return p, c, login(c)
+    c.ask("USER alice\r\n", end=r"[+-]")
+    return p, c, c.ask("PASS secret word\r\n", end=r"[+-]")
+
+
+def test_connected():
+    """A connection of its own is answered where no session can begin."""
+    site = Site("alone", stubs=False)
+    no = {"imap": "a NO [UNAVAILABLE] ", "pop3": "-ERR [SYS/TEMP] "}
+    for service in ("imap", "imaps", "pop3", "pop3s"):
+        program = site.libexec + "/" + service[:4] + "d"
+        want = no[service[:4]]
+        os.rename(program, program + ".away")
+        p, c, got = enter(site, service)
+        ok(got.startswith(want), service + ": no program: told", got)
+        if service == "imap":
+            got = [login(c), c.ask("n NOOP\r\n")]
+            ok(got[0].startswith(want) and got[1].startswith("n OK"),
+               "and may try again", got)
+        c.close()
+        p.wait(10)
+        for text, what in (("#!/nowhere\n", "that cannot be executed"),
+                           ("#!/bin/sh\nexit 1\n", "that ends"),
+                           ("", "that is none")):
+            with open(program, "w") as f:
+                f.write(text)
+            os.chmod(program, 0o755)
+            p, c, got = enter(site, service)
+            rest = c.rest()
+            ok(got.startswith(want) and rest == (
+                "* BYE Temporary failure, try later\r\n"
+                if service[0] == "i" else ""),
+               service + ": a program %s: told" % what, got, rest)
+            c.close()
+            p.wait(10)
+        os.rename(program + ".away", program)
+        p, c, got = enter(site, service)
+        ok(got.startswith(("a OK", "+OK")), service + ": the program", got)
+        c.close()
+        p.wait(10)
 
 
 def test_places():

@@ -338,6 +338,19 @@ class Client:
         self.sock.close()
 
 
+def connected(site, service, **kw):
+    """front as inetd starts it, and its client."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    client = socket.create_connection(server.getsockname())
+    conn, _ = server.accept()
+    p = site.start(service, conn)
+    conn.close()
+    server.close()
+    return p, Client(client, **kw)
+
+
 def login(c, tag="a"):
     return c.ask('%s LOGIN alice "secret word"\r\n' % tag)
 

@@ -15,8 +15,8 @@ import signal
 import socket
 import subprocess
 
-from frontlib import (OWNER, ROOT, TMP, Client, Front, Site, finish, fronts, login,
-                      ok, skip)
+from frontlib import (OWNER, ROOT, TMP, Front, Site, connected, finish, fronts,
+                      login, ok, skip)
 
 BUILD = os.environ["POSTERN_BUILD"]
 INJECTED = ["imapd", "pop3d", "imap-login", "pop3-login", "smtpd"]
@@ -227,19 +227,6 @@ def reaped():
         if pid == 0:
             return ends
         ends.append(status)
-
-
-def connected(site, service):
-    """front as inetd starts it, and its client."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen()
-    client = socket.create_connection(server.getsockname())
-    conn, _ = server.accept()
-    p = site.start(service, conn)
-    conn.close()
-    server.close()
-    return p, Client(client)
 
 
 def enter_imap(c):

@@ -34,7 +34,7 @@ is_fit(const struct nursery *n)
 {
 	struct start_stamps s;
 
-	return n->sock != -1 && porter_stamps(&s) == 0 &&
+	return n->sock != -1 && porter_stamps(START_CHECKERS, &s) == 0 &&
 	       n->stamp == s.program[porter_nursery_program(n->kind)];
 }
 

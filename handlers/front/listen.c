@@ -111,7 +111,7 @@ ready(struct listener *l)
 
 	if (now >= l->stamps_ms + PORTER_STAMPS_MS) {
 		l->stamps_ms = now;
-		if (porter_stamps(&l->stamps) == -1)
+		if (porter_stamps(START_LOGINS, &l->stamps) == -1)
 			log_error("no-stamps", l->porter->service->name,
 			    errno);
 	}

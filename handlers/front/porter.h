@@ -159,8 +159,9 @@ int porter_start(enum start_program program, const char *const *args,
 int porter_start_beside(enum start_program program);
 /* Has front become the session program: 0, or -1 with errno. */
 int porter_yield(void);
-/* Have files been replaced?  0, or -1 with errno. */
-int porter_stamps(struct start_stamps *s);
+/* Have files been replaced?  0, or -1 with errno: also where the plan does not
+ * have that program. */
+int porter_stamps(enum start_program which, struct start_stamps *s);
 /* Has the login program killed. */
 void porter_kill(int process);
 

@@ -70,9 +70,9 @@ porter_yield(void)
 }
 
 int
-porter_stamps(struct start_stamps *s)
+porter_stamps(enum start_program which, struct start_stamps *s)
 {
-	int sock = ask(START_STAMP, START_PORTER);
+	int sock = ask(START_STAMP, which);
 	ssize_t n;
 
 	if (sock == -1)

@@ -1,10 +1,12 @@
 /* After a login: a session begins, as checkpw says. */
 #include "porter.h"
 
+#include "base/io.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,17 +55,36 @@ pass(const struct link *l, int fd, int life)
 	return child;
 }
 
+/* In place of the session's first line: who waits for the answer to a login
+ * gets one. */
+static void
+apologize(const struct link *l, int fd, const char *tag)
+{
+	const char why[] = "Temporary failure, try later";
+	char text[2 * FRAME_TAG + 2 * sizeof why];
+	int n;
+
+	if (l->porter->service->kind == SERVICE_IMAP)
+		n = snprintf(text, sizeof text,
+		    "%s NO [UNAVAILABLE] %s\r\n* BYE %s\r\n", tag, why, why);
+	else
+		n = snprintf(text, sizeof text, "-ERR [SYS/TEMP] %s\r\n", why);
+	if (io_wait(fd, POLLOUT, io_now_ms() + PORTER_LEAVE_MS) == 0)
+		(void)io_write(fd, text, (size_t)n);
+	/* It may lie behind the door for long. */
+	(void)shutdown(fd, SHUT_RDWR);
+}
+
 /* The session is the listener's to count. */
 static enum next
-begin(const struct link *l, int fd, int life)
+begin(const struct link *l, int fd, const char *tag, int life)
 {
 	const char *session = l->porter->service->session;
 	int child = pass(l, fd, life);
 
 	if (child == -1) {
 		log_error("no-session", session, errno);
-		/* It may lie behind the door for long. */
-		(void)shutdown(fd, SHUT_RDWR);
+		apologize(l, fd, tag);
 		return DONE;
 	}
 	if (porter_sit_move(l, child) == -1)
@@ -74,18 +95,18 @@ begin(const struct link *l, int fd, int life)
 
 /* In clear: the session speaks on the socket once the child is gone. */
 static enum next
-hand_over(const struct link *l, const char *user, int life)
+hand_over(const struct link *l, const char *user, const char *tag, int life)
 {
 	if (porter_answer(l, FRAME_OK, user, -1) == -1)
 		return DONE;
 	if (io_wait(l->child, POLLIN, io_now_ms() + PORTER_LEAVE_MS) == -1)
 		return VIOLATION;
-	return begin(l, l->sock, life);
+	return begin(l, l->sock, tag, life);
 }
 
 /* Over TLS: the child goes on as the relay. */
 static enum next
-join(const struct link *l, const char *user, int life)
+join(const struct link *l, const char *user, const char *tag, int life)
 {
 	int pair[2], r;
 	enum next next;
@@ -96,9 +117,24 @@ join(const struct link *l, const char *user, int life)
 	}
 	r = porter_answer(l, FRAME_OK, user, pair[0]);
 	close(pair[0]);
-	next = r == -1 ? DONE : begin(l, pair[1], life);
+	next = r == -1 ? DONE : begin(l, pair[1], tag, life);
 	close(pair[1]);
 	return next;
+}
+
+/* Is there a program that can be had?  Where the nurseries have none now, one
+ * is started. */
+static bool
+is_ready(const struct link *l, int *life)
+{
+	struct start_stamps s;
+
+	*life = -1;
+	if (l->nursery == NULL)
+		return porter_stamps(START_SESSION, &s) == 0;
+	if (l->nursery[PORTER_SESSIONS].sock == -1)
+		*life = start_one();
+	return *life != -1 || l->nursery[PORTER_SESSIONS].sock != -1;
 }
 
 enum next
@@ -106,15 +142,16 @@ porter_session(struct link *l, const struct frame_request *q,
     const struct frame_verdict *v)
 {
 	enum next next;
-	int life = -1;
+	int life;
 
-	if (l->nursery && l->nursery[PORTER_SESSIONS].sock == -1 &&
-	    (life = start_one()) == -1) {
+	if (!is_ready(l, &life)) {
 		log_error("no-session", l->porter->service->session, errno);
+		porter_check_end(l);
 		(void)porter_answer(l, FRAME_TEMPFAIL, NULL, -1);
 		return GO_ON;
 	}
-	next = q->tls ? join(l, v->user, life) : hand_over(l, v->user, life);
+	next = q->tls ? join(l, v->user, q->tag, life)
+		      : hand_over(l, v->user, q->tag, life);
 	io_close(life);
 	return next;
 }

@@ -108,7 +108,8 @@ struct start_plan {
 enum start_type {
 	START_BEGIN, /* the program */
 	START_BECOME, /* it: front is no more */
-	START_STAMP, /* all files: have they been replaced? */
+	START_STAMP, /* all files: have they been replaced?  The program is
+		      * one of the plan's */
 	START_END    /* the process of a descriptor that comes along, as this
 		      * program's user */
 };
