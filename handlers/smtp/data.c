@@ -141,7 +141,10 @@ write_received(const struct smtp *s, struct body *b)
 	buf_free(&text);
 }
 
-/* What a mail program may leave to its server: RFC 6409 8.2, 8.3. */
+/*
+ * What a mail program may leave to its server: RFC 6409 8.2, 8.3.  From is what
+ * RFC 5322 3.6 asks for, and other servers refuse mail without it.
+ */
 static void
 write_missing(const struct smtp *s, const struct body *b, struct submit *out)
 {
@@ -150,6 +153,9 @@ write_missing(const struct smtp *s, const struct body *b, struct submit *out)
 
 	if (s->c.service->kind != SERVICE_SUBMISSION)
 		return;
+	if (!b->header.has_from)
+		(void)buf_addf(&text, "From: <%s>\n",
+		    s->t.sender[0] != '\0' ? s->t.sender : s->user);
 	if (!b->header.has_date)
 		(void)buf_addf(&text, "Date: %s\n",
 		    date_mail(b->now, date_zone(b->now), date));

@@ -16,6 +16,8 @@ note_field(struct header *h)
 	h->fields++;
 	if (span_is_nocase(name, "Received"))
 		h->hops++;
+	else if (span_is_nocase(name, "From"))
+		h->has_from = true;
 	else if (span_is_nocase(name, "Date"))
 		h->has_date = true;
 	else if (span_is_nocase(name, "Message-ID"))

@@ -20,7 +20,7 @@ struct header {
 	char name[HEADER_NAME]; /* held back until its colon is there */
 	size_t n;
 	size_t bytes, fields, hops;
-	bool has_date, has_id;
+	bool has_from, has_date, has_id;
 	bool has_end; /* an empty line ended it */
 };
 

@@ -814,21 +814,25 @@ def senders():
     s.cmd(b"DATA")
     s.cmd(b"Subject: x\r\n\r\nhello\r\n.")
     body = s.front.messages[0].body
-    tap.ok(re.search(rb"\nSubject: x\nDate: .*\nMessage-ID: <\S+@mx\.example"
-                     rb"\.test>\n\nhello\n$", body),
-           "a missing Date and Message-ID are added", body)
+    tap.ok(re.search(rb"\nSubject: x\nFrom: <alice@example\.test>\nDate: .*\n"
+                     rb"Message-ID: <\S+@mx\.example\.test>\n\nhello\n$",
+                     body), "a missing From, Date and Message-ID are added",
+           body)
     tap.ok(b"with ESMTPA id" in body, "ESMTPA")
-    s.message(b"date: x\r\nMessage-Id: <y>\r\n\r\nhello" + END,
+    s.message(b"date: x\r\nMessage-Id: <y>\r\nfrom: z\r\n\r\nhello" + END,
               sender=b"alice@example.test")
     tap.ok(s.front.messages[1].body.endswith(
-        b"\ndate: x\nMessage-Id: <y>\n\nhello\n"), "but only then")
+        b"\ndate: x\nMessage-Id: <y>\nfrom: z\n\nhello\n"), "but only then")
     s.message(b"hello world\r\nbye" + END, sender=b"alice@example.test")
-    tap.ok(re.search(rb"\nDate: .*\nMessage-ID: .*\n\nhello world\nbye\n$",
-                     s.front.messages[2].body),
+    tap.ok(re.search(rb"\nFrom: .*\nDate: .*\nMessage-ID: .*\n"
+                     rb"\nhello world\nbye\n$", s.front.messages[2].body),
            "a text without a header gets one", s.front.messages[2].body)
     s.message(b"a: b" + END, sender=b"alice@example.test")
-    tap.ok(re.search(rb"\na: b\nDate: .*\nMessage-ID: .*\n$",
+    tap.ok(re.search(rb"\na: b\nFrom: .*\nDate: .*\nMessage-ID: .*\n$",
                      s.front.messages[3].body), "a header without a body")
+    s.message(b"Subject: seen\r\n\r\n" + END, sender=b"")
+    tap.ok(b"\nFrom: <alice@example.test>\n" in s.front.messages[4].body,
+           "without a sender From is who logged in")
     finish(s)
     for params, want in ((b"AUTH=a+40b.c", b"250"), (b"AUTH=a+0Ab", b"501"),
                          (b"AUTH=<> AUTH=<>", b"501"), (b"AUTH=", b"501")):
