@@ -15,7 +15,10 @@ fi
 is "$(ps -eo args= | grep -cF -- "-r $root")" 1 "no process is left" # grep's
 ! grep -qF " $root/mnt " /proc/mounts; ok $? "nothing is mounted any more"
 
+like "$("$POSTERN_SRC/tools/try" --help)" '^  --port-base N' "--help explains"
+
 start_try
+is "$(grep -h fewer-connections "$root"/log/*)" "" "there are files enough"
 for v in IMAP_HOST IMAP_PORT IMAPS_PORT POP3_PORT POP3S_PORT SMTP_PORT \
     SUBMISSION_PORT SMTPS_PORT MAIL_DOMAIN MAIL_USER MAIL_PASS MAIL_ADDR \
     MAIL_USER2 MAIL_PASS2 MAIL_ADDR2 MAILDIR MAILDIR2 CA_FILE SINK_DOMAIN \
