@@ -60,9 +60,8 @@ find_heaviest(struct seats *s, size_t n, uint64_t *weight)
 		if (seat == NULL)
 			return NULL;
 		w = seat->family == AF_UNSPEC ? 1 : weigh(s, seat);
-		/* Nothing: its client has just logged in. */
-		if (w > *weight || (heaviest && w == *weight &&
-				       seat->since_ms < heaviest->since_ms)) {
+		if (heaviest == NULL || w > *weight ||
+		    (w == *weight && seat->since_ms < heaviest->since_ms)) {
 			*weight = w;
 			heaviest = seat;
 		}
