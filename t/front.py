@@ -188,7 +188,29 @@ def test_tls(site):
     ok(c.rest() == "", "HTTP in TLS: the end, without a word")
     ok(wait_for(lambda: front.logged("tls-failed service=imaps "
                                      "peer=127.0.0.1")), "failures are logged")
+    failures_told(front)
     front.stop()
+
+
+def failures_told(front):
+    def told(why):
+        return wait_for(lambda: front.logged(
+            'tls-failed service=imaps peer=127.0.0.1 error="%s"' % why))
+
+    subprocess.run(["openssl", "s_client", "-connect", "%s:%d" % front.address,
+                    "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], input=b"",
+                   capture_output=True)
+    ok(told("Protocol not supported"), "TLS 1.1: the log says what is wrong")
+    # By TLS 1.3 OpenSSL says so in clear, where nobody takes it.
+    doubting = ssl.create_default_context()
+    doubting.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(front.address) as s:
+        try:
+            doubting.wrap_socket(s, server_hostname="localhost").close()
+        except ssl.SSLCertVerificationError:
+            pass
+    ok(told("Connection refused"), "a client that does not trust us: the same",
+       front.logged("tls-failed.*"))
 
 
 def half_close(site):

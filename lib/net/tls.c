@@ -46,6 +46,10 @@ tls_error(int r)
 		return ENOMEM;
 	if (r == GNUTLS_E_PREMATURE_TERMINATION)
 		return EPIPE;
+	if (r == GNUTLS_E_UNSUPPORTED_VERSION_PACKET)
+		return EPROTONOSUPPORT;
+	if (r == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return ECONNREFUSED;
 	return EPROTO;
 }
 

@@ -63,7 +63,8 @@ int tls_server_tickets(struct tls_server *s,
 /*
  * The handshake, as server, with ALPN checked when the client sends one
  * (protocol "imap", "pop3" or "smtp"; another one is refused).  NULL with
- * errno (EPROTO: not TLS or refused; ETIMEDOUT).
+ * errno (EPROTO: not TLS or refused; EPROTONOSUPPORT: TLS 1.1 or older alone;
+ * ECONNREFUSED: the peer sent an alert; ETIMEDOUT).
  */
 struct tls *tls_accept(struct tls_server *s, int fd, const char *protocol,
     int64_t deadline_ms);
