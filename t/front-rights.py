@@ -233,9 +233,14 @@ def descriptors(pid):
     """By number: what it is, and its flags."""
     found = {}
     for n in os.listdir("/proc/%d/fd" % pid):
-        with open("/proc/%d/fdinfo/%s" % (pid, n)) as f:
-            flags = int(re.search(r"flags:\t(\d+)", f.read()).group(1), 8)
-        found[int(n)] = os.readlink("/proc/%d/fd/%s" % (pid, n)), flags
+        try:
+            with open("/proc/%d/fdinfo/%s" % (pid, n)) as f:
+                text = f.read()
+            what = os.readlink("/proc/%d/fd/%s" % (pid, n))
+        except FileNotFoundError:
+            continue  # closed meanwhile
+        flags = int(re.search(r"flags:\t(\d+)", text).group(1), 8)
+        found[int(n)] = what, flags
     return found
 
 
@@ -363,7 +368,8 @@ def test_seats():
     with open("/proc/%d/maps" % first) as f:
         shared = [line for line in f if re.match(r"\S+ .w.s ", line)]
     ok(not shared, "it shares no memory that could be written", shared)
-    wait_for(lambda: len(descriptors(first)) == 9, 2)
+    wait_for(lambda: len(descriptors(first)) == 9 and
+             len(descriptors(porter)) == 10, 2)
     had, base = len(descriptors(first)), len(descriptors(porter))
     for c in (clients[0], front.client(source="127.0.0.2")):
         login(c)
