@@ -70,6 +70,22 @@ def test_mechanisms(server):
             ok(got == "yes", p + ": LOGIN", got)
 
 
+def test_unasked(server):
+    """A client that does not wait for the challenge."""
+    answer = b64(b"\0alice\0" + PASSWORD.encode())
+    for p, text, end in (("imap", "a AUTHENTICATE PLAIN", "LOGOUT"),
+                         ("pop3", "AUTH PLAIN", "QUIT")):
+        for tls in (True, False):
+            c = server.wire(p, tls=tls).c
+            c.send(text + "\r\n" + answer + "\r\n")
+            got = [c.line(), c.line()]
+            c.send(end + "\r\n")
+            got.append(c.rest())
+            ok(got[0] == "+ " and "OK stub" in got[1] and got[2] == "bye\n",
+               "%s: the answer before the question%s" %
+               (p, ", over TLS" if tls else ""), got)
+
+
 def test_wrong(server):
     """T-AUTH-1, T-AUTH-2 and T-AUTH-6."""
     for p in SERVICES:
@@ -634,6 +650,7 @@ def main():
     site = Site("sasl", auth_delay_ms=20, scram_plus="imap,pop3,smtp")
     server = Server(site)
     test_mechanisms(server)
+    test_unasked(server)
     test_wrong(server)
     test_binding(server)
     test_unknown(server)

@@ -311,8 +311,6 @@ do_login(struct imap *s, struct span args)
 	p = parse_login(s, &args, &user, &password);
 	if (p != PARSED)
 		return parse_failed(s, p, args);
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
 	next = exchange_password(&x, &s->l.c, s->tag,
 	    span_of(user.p, user.n), span_of(password.p, password.n));
 	explicit_bzero(&password, sizeof password);
@@ -359,8 +357,6 @@ do_authenticate(struct imap *s, struct span args)
 		return answer(s, "NO [PRIVACYREQUIRED] STARTTLS first");
 	if (m == NULL)
 		return bad(s, "NO No such mechanism");
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
 	return converse(s, &x,
 	    exchange_begin(
 		&x, &s->l.c, m, s->tag, name.n < line.n ? &args : NULL));

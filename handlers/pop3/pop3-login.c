@@ -138,8 +138,6 @@ do_pass(struct pop3 *s, struct span args)
 		return refuse_user(s);
 	if (s->nuser == 0)
 		return bad(s, "-ERR USER first");
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
 	return told(s, &x,
 	    exchange_password(
 		&x, &s->l.c, no_tag, span_of(s->user, s->nuser), args));
@@ -187,8 +185,6 @@ do_auth(struct pop3 *s, struct span args)
 	}
 	if (m == NULL)
 		return bad(s, "-ERR No such mechanism");
-	if (out_flush(&s->l.c.out) == -1)
-		return LEAVE;
 	return converse(s, &x,
 	    exchange_begin(
 		&x, &s->l.c, m, no_tag, name.n < all ? &args : NULL));

@@ -100,6 +100,9 @@ ask(struct exchange *x, struct conn *c, struct span message)
 	struct frame_reply a = { .status = FRAME_TEMPFAIL };
 	struct frame_request q;
 
+	/* The session may be the next to speak, and the relay has our array. */
+	if (out_flush(&c->out) == -1)
+		return EXCHANGE_LATER;
 	/* What does not fit into a frame is no password of ours. */
 	if (frame_fill(&q, type, x->tag, message, c->tls != NULL) == 0) {
 		q.mechanism = x->m->id;

@@ -48,8 +48,8 @@ const struct sasl_mechanism *exchange_find(
 
 /*
  * Begins; initial is the client's initial response, or NULL where it gave
- * none.  Before EXCHANGE_OK is looked for all output must have been flushed,
- * because the session may speak on.  Lines that were read before are cleared.
+ * none.  Output is flushed before the porter is asked, because after EXCHANGE_OK
+ * the session may speak on.  Lines that were read before are cleared.
  */
 enum exchange_next exchange_begin(struct exchange *x, struct conn *c,
     const struct sasl_mechanism *m, struct span tag,
