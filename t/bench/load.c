@@ -1,8 +1,9 @@
 /*
  * load: clients that log in and out, one session after the other.
  *
- *   load imap|pop3 plain|tls PORT CLIENTS SECONDS
+ *   load imap|pop3|none plain|tls PORT CLIENTS SECONDS
  *
+ * none: nothing is said, and the connection's end is waited for.
  * To 127.0.0.1, client N as userN@example.org, each handshake a full one.
  * Prints the sessions that came to their end and the seconds that it took;
  * exits with 1 where one failed.
@@ -23,7 +24,7 @@
 enum { LONG_MS = 20000, CLIENTS = 64 };
 
 struct load {
-	bool imap, secure;
+	bool imap, nothing, secure;
 	uint32_t port, clients, seconds;
 	struct tls_client *tls;
 	char login[64], user[64];
@@ -73,6 +74,18 @@ ask(struct session *s, const char *command, const char *answer)
 }
 
 static void
+wait_end(const struct load *l)
+{
+	int fd = dial(l->port);
+	char c;
+
+	/* The other side may close what it has not read: that is an end. */
+	while (read(fd, &c, 1) == 1)
+		;
+	close(fd);
+}
+
+static void
 one(const struct load *l)
 {
 	struct session s = { .fd = dial(l->port) };
@@ -108,7 +121,7 @@ client(const struct load *l, int out)
 	uint32_t n = 0;
 
 	do {
-		one(l);
+		l->nothing ? wait_end(l) : one(l);
 		n++;
 	} while (io_now_ms() < end);
 	_exit(io_write(out, &n, sizeof n) == -1);
@@ -128,8 +141,9 @@ main(int argc, char *argv[])
 	    !num_parse_u32(span_str(argv[4]), CLIENTS, &l.clients) ||
 	    !num_parse_u32(span_str(argv[5]), 3600, &l.seconds))
 		err_die(EXIT_NEVER,
-		    "usage: load imap|pop3 plain|tls PORT CLIENTS SECONDS");
+		    "usage: load imap|pop3|none plain|tls PORT CLIENTS SECONDS");
 	l.imap = strcmp(argv[1], "imap") == 0;
+	l.nothing = strcmp(argv[1], "none") == 0;
 	l.secure = strcmp(argv[2], "tls") == 0;
 	if ((l.tls = tls_client_new(false)) == NULL || pipe(pair) == -1)
 		err_die_sys(EXIT_LATER, "begin");

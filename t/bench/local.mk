@@ -8,4 +8,4 @@ t_bench_floor_SOURCES = %D%/floor.c
 t_bench_floor_LDADD = lib/libpostern.a $(GNUTLS_LIBS)
 t_bench_store_SOURCES = %D%/store.c
 t_bench_store_LDADD = lib/libpostern.a
-EXTRA_DIST += %D%/imap-mailbox %D%/hostile %D%/idle %D%/login %D%/rights %D%/servers.py %D%/timing
+EXTRA_DIST += %D%/imap-mailbox %D%/hostile %D%/idle %D%/login %D%/rights %D%/servers.py %D%/timing %D%/ways

@@ -17,6 +17,7 @@ BUILD = os.environ.get("POSTERN_BUILD") or os.path.join(
 if not os.path.exists(BUILD + "/stage"):
     sys.exit("nothing is built in %s: t/run, or POSTERN_BUILD" % BUILD)
 STAGE = BUILD + "/stage"
+INETD = os.environ.get("POSTERN_INETDS", "") + "/usr/sbin/inetd"
 OWNER = 64100
 USERS = 8
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
@@ -195,6 +196,16 @@ class Servers:
         return Running(
             [STAGE + "/front", "-r", self.root, "--listen",
              "127.0.0.1:%d" % port, protocol + "s" * tls], port, log)
+
+    def by_inetd(self, *command):
+        """One process for each connection.  Its own limit is not in the way."""
+        port = self.port = self.port + 10
+        conf = "%s/inetd.%d" % (self.tmp, port)
+        with open(conf, "w") as f:
+            f.write("127.0.0.1:%d stream tcp nowait.1000000 root %s %s\n" % (
+                port, command[0], " ".join((os.path.basename(command[0]),
+                                            *command[1:]))))
+        return Running([INETD, "-i", conf], port, self.tmp + "/log.inetd")
 
     def names(self):
         return ["postern"] + ["dovecot"] * self.dovecot_there
