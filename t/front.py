@@ -124,6 +124,8 @@ def test_owner(front):
     got = c.ask('a LOGIN low "secret word"\r\n')
     ok(got.startswith("a NO [UNAVAILABLE]"),
        "a uid below uid_min gets no session", got)
+    ok(wait_for(lambda: front.logged("login-unavailable .* why=owner\n")),
+       "which the log tells")
 
 
 # --- TLS -------------------------------------------------------------------
@@ -596,7 +598,7 @@ def test_policy():
             ok(got.startswith("a NO [UNAVAILABLE]"),
                "%s is %s: later, not never" % (name, how), got)
             front.stop()
-    ok(front.logged("login-unavailable .* mechanism=PLAIN"),
+    ok(front.logged("login-unavailable .* mechanism=PLAIN why=database\n"),
        "the log has what was tried", front.logged("login-una.*"))
     front = Front(site, "submissions")
     c = front.client(tls=True)

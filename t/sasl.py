@@ -548,6 +548,8 @@ def test_classic():
         got = [w.verdict(w.begin("PLAIN", "\0alice\0" + word)) for word in
                ("later", "misused", "killed")]
         ok(got == ["later"] * 3, p + ": its faults are not refusals", got)
+    ok(wait_for(lambda: len(server.logged(
+        r"login-unavailable .* why=program\n")) == 9), "the log says whose")
     site.program("other", "#!/bin/sh\nexec \"$@\"\n")
     w = server.wire("imap")
     got = [w.verdict(w.begin("PLAIN", "\0alice\0" + word)) for word in

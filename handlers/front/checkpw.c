@@ -46,6 +46,7 @@ struct attempt {
 	uid_t self;
 	uid_t ours[PRIV_SERVICES]; /* users of programs: they have no mail */
 	struct guard guard;
+	bool fault; /* none of the client's */
 	struct classic classic;
 	char key[USERS_ADDRESS]; /* who it is meant to be */
 	struct secrets secrets;
@@ -69,6 +70,15 @@ refuse(struct attempt *a, const char *why)
 {
 	(void)span_copy(span_str(why), a->v.why, sizeof a->v.why);
 	return FRAME_REJECT;
+}
+
+/* Of ours, and for the log only: nobody's failure. */
+static enum frame_status
+fault(struct attempt *a, const char *why)
+{
+	(void)refuse(a, why);
+	a->fault = true;
+	return FRAME_TEMPFAIL;
 }
 
 /* Not one of the system's users. */
@@ -100,19 +110,19 @@ find_mailbox(struct attempt *a)
 	    users_get(FRAME_MAILBOXES_FD, span_str(a->key), &u);
 
 	if (kind == USERS_TEMPFAIL)
-		return FRAME_TEMPFAIL;
+		return fault(a, "database");
 	if (kind != USERS_MAILBOX)
 		return refuse(a, "mailbox");
 	if (users_maildir(&a->conf, &u, maildir) == -1 ||
 	    span_copy(span_str(maildir), s->maildir, sizeof s->maildir) == -1 ||
 	    span_copy(span_str(a->key), s->user, sizeof s->user) == -1)
-		return FRAME_TEMPFAIL;
+		return fault(a, "database");
 	memcpy(v->user, s->user, sizeof v->user);
 	s->uid = u.uid;
 	s->gid = u.gid;
 	if (users_quota(&a->conf, &u, &limits.bytes, &limits.count))
 		quota_text(&limits, s->quota);
-	return is_owner(a) ? FRAME_OK : FRAME_TEMPFAIL;
+	return is_owner(a) ? FRAME_OK : fault(a, "owner");
 }
 
 /* May this credential, which is proved, be used here and now? */
@@ -136,7 +146,7 @@ judge(struct attempt *a, enum secrets_verdict proof, size_t which)
 	enum frame_status status;
 
 	if (proof == SECRETS_TEMPFAIL)
-		return FRAME_TEMPFAIL;
+		return fault(a, a->conf.checkpassword ? "program" : "hash");
 	if (proof == SECRETS_YES) {
 		status = a->conf.checkpassword ? find_mailbox(a)
 					       : allow(a,
@@ -202,7 +212,7 @@ check_plain(struct attempt *a)
 	if (!sasl_plain_parse(span_of(a->q.data, a->q.n), &plain))
 		return refuse(a, "malformed");
 	if (load_user(a, plain.authcid) == -1)
-		return FRAME_TEMPFAIL;
+		return fault(a, "database");
 	if (!may_act_as(a, plain.authzid))
 		return refuse(a, "authzid");
 	if (!is_heard(a))
@@ -257,11 +267,11 @@ check_external(struct attempt *a)
 	int r = find_certificate(a, &c, login);
 
 	if (r == -1)
-		return FRAME_TEMPFAIL;
+		return fault(a, "database");
 	if (r == 0)
 		return refuse(a, "certificate");
 	if (load_user(a, span_str(login)) == -1)
-		return FRAME_TEMPFAIL;
+		return fault(a, "database");
 	if (!may_act_as(a, span_of(a->q.data, a->q.n)))
 		return refuse(a, "authzid");
 	status = allow(a, &c);
@@ -396,13 +406,16 @@ check_scram(
 	if (!scram_first(&x, span_of(a->q.data, a->q.n)))
 		status = refuse(a, "malformed");
 	else if (load_user(a, span_str(x.user)) == -1)
-		status = FRAME_TEMPFAIL;
+		status = fault(a, "database");
 	else if (!may_act_as(a, span_str(x.authzid)))
 		status = refuse(a, "authzid");
-	else if (is_heard(a) && challenge(a, &x, &out) == 0) {
-		if (!converse(a, &out))
+	else if (is_heard(a)) {
+		if (challenge(a, &x, &out) == -1)
+			status = fault(a, "hash");
+		else if (!converse(a, &out))
 			_exit(0);
-		status = prove(a, &x, &out);
+		else
+			status = prove(a, &x, &out);
 	}
 	buf_wipe(&out);
 	scram_free(&x);
@@ -535,7 +548,7 @@ judge_attempt(struct attempt *a)
 	a->q.tag[sizeof a->q.tag - 1] = '\0';
 	memcpy(a->session.tag, a->q.tag, sizeof a->session.tag);
 	a->v.status = check(a);
-	if (a->v.status == FRAME_TEMPFAIL && a->v.why[0] == '\0')
+	if (a->fault)
 		guard_take_back(&a->guard, (int64_t)time(NULL));
 	explicit_bzero(&a->secrets, sizeof a->secrets);
 	explicit_bzero(a->q.data, sizeof a->q.data);
