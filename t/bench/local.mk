@@ -10,4 +10,4 @@ t_bench_mails_SOURCES = %D%/mails.c
 t_bench_mails_LDADD = lib/libpostern.a
 t_bench_store_SOURCES = %D%/store.c
 t_bench_store_LDADD = lib/libpostern.a
-EXTRA_DIST += %D%/imap-mailbox %D%/hostile %D%/idle %D%/login %D%/queue %D%/rights %D%/servers.py %D%/timing %D%/ways
+EXTRA_DIST += %D%/buffers %D%/imap-mailbox %D%/hostile %D%/idle %D%/login %D%/queue %D%/rights %D%/servers.py %D%/timing %D%/ways
