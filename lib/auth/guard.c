@@ -253,8 +253,8 @@ choose(struct set *s, enum kind kind, uint64_t h, int64_t now_s)
 static int64_t
 ceiling(const struct guard *g, enum kind kind)
 {
-	uint64_t times = kinds[kind].most > 0 ? kinds[kind].most + 1
-					      : kinds[kind].free;
+	uint64_t times =
+	    kinds[kind].most > 0 ? kinds[kind].most : kinds[kind].free;
 	uint64_t n = (g->free * times + SPARE) * ONE;
 
 	return n < MOST ? (int64_t)n : MOST;
