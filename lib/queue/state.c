@@ -23,7 +23,8 @@ static const struct {
 };
 
 enum {
-	WORDS = sizeof words / sizeof *words
+	WORDS = sizeof words / sizeof *words,
+	PAGE = 4096
 };
 
 /* D.D.D of RFC 3463, whose class fits the word. */
@@ -308,6 +309,10 @@ append(int fd, size_t length, struct span lines)
 	return io_write(fd, lines.p, lines.n);
 }
 
+/*
+ * What is not synced lies in one page at most: of two, a file system may have
+ * the second on the disk before the first, and what is between is no state.
+ */
 static int
 add_lines(const struct queue *q, const char *id, struct state *s,
     struct span lines, bool durable)
@@ -315,6 +320,7 @@ add_lines(const struct queue *q, const char *id, struct state *s,
 	int fd = queue_file(q->state, id, true);
 	int r;
 
+	durable |= s->length / PAGE != (s->length + lines.n) / PAGE;
 	if (fd == -1)
 		return -1;
 	r = append(fd, s->length, lines);

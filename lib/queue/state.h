@@ -116,7 +116,8 @@ bool state_report(struct span line, struct outcome *o);
  */
 int state_write(const struct queue *q, const char *id, struct state *s,
     struct span lines);
-/* The same, but for what a power cut may take away, lines and file. */
+/* The same, but a power cut may take away the lines, and the file with them:
+ * at most 4096 bytes. */
 int state_note(const struct queue *q, const char *id, struct state *s,
     struct span lines);
 
