@@ -396,40 +396,42 @@ def converse(c, service):
     return "OK" if got.startswith("235") else got
 
 
-def free():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
 def test_haproxy(site):
     program = shutil.which("haproxy") or "/usr/sbin/haproxy"
     if not os.path.exists(program):
         skip("HAProxy", "haproxy is not installed")
         return
     fronts = {s: Front(site, s) for s in SERVICES}
-    ports, lines = {}, ["defaults", "    mode tcp",
-                        "    timeout connect 5s", "    timeout client 30s",
-                        "    timeout server 30s"]
+    socks, ports = [], {}
+    lines = ["defaults", "    mode tcp", "    timeout connect 5s",
+             "    timeout client 30s", "    timeout server 30s"]
+
+    def bind():
+        # HAProxy gets the sockets: their ports cannot become another's.
+        socks.append(socket.create_server(("127.0.0.1", 0)))
+        return "    bind fd@%d" % socks[-1].fileno()
+
     for option in ("send-proxy", "send-proxy-v2"):
         for service, front in fronts.items():
-            port = free()
-            ports[service, option] = port
-            lines += ["listen %s-%s" % (service, option),
-                      "    bind 127.0.0.1:%d" % port,
+            lines += ["listen %s-%s" % (service, option), bind(),
                       "    server one 127.0.0.1:%d source %s %s" %
                       (front.address[1], PROXY, option)]
+            ports[service, option] = socks[-1].getsockname()[1]
     # Its health checks, with a header and without one.
     checked = Front(Site("checked", proxy_from="127.0.0.0/29"), "imap")
     for n, how in ((3, "check-send-proxy send-proxy"),
                    (4, "check-send-proxy send-proxy-v2"), (5, "")):
-        lines += ["listen check-%d" % n, "    bind 127.0.0.1:%d" % free(),
+        lines += ["listen check-%d" % n, bind(),
                   "    server one 127.0.0.1:%d source 127.0.0.%d check "
                   "inter 50 %s" % (checked.address[1], n, how)]
     with open(TMP + "/haproxy.cfg", "w") as f:
         f.write("\n".join(lines) + "\n")
     with open(TMP + "/haproxy.log", "w") as log:
         p = subprocess.Popen([program, "-db", "-f", TMP + "/haproxy.cfg"],
-                             stdout=log, stderr=log)
+                             stdout=log, stderr=log,
+                             pass_fds=[s.fileno() for s in socks])
+    for s in socks:
+        s.close()
 
     def up():
         try:

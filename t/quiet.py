@@ -48,11 +48,11 @@ def own(pid):
 
 
 def deliver(box, n):
-    path = "%s/new/%d.M1P1.quiet" % (box, 1700000000 + n)
-    with open(path + ".x", "w") as f:
+    name = "%d.M1P1.quiet" % (1700000000 + n)
+    with open(box + "/tmp/" + name, "w") as f:
         f.write("Subject: %d\n\nx\n" % n)
-    os.chown(path + ".x", OWNER, OWNER)
-    os.rename(path + ".x", path)
+    os.chown(box + "/tmp/" + name, OWNER, OWNER)
+    os.rename(box + "/tmp/" + name, box + "/new/" + name)
 
 
 def small(front, when):
