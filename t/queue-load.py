@@ -10,6 +10,7 @@ size, 1000000 10000 1000, it takes a quarter of an hour and 8 GiB below TMPDIR;
 without numbers it is a slice of that, on a machine that may do other things,
 too.
 """
+import contextlib
 import os
 import random
 import shutil
@@ -39,6 +40,7 @@ except FileNotFoundError:
 ROUNDS = 20 if SLICE else 40
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 WAIT = 10  # seconds, for a message that is to come
+LATE = 500  # ms by which the slice forgives: the machine may stand still
 TABLE = 128  # bytes that qsend may have for each message
 
 
@@ -140,14 +142,15 @@ class Queue:
                 with open("/proc/%s/comm" % p) as c:
                     if c.read().strip() == name:
                         yield int(p)
-            except FileNotFoundError:
-                pass
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has ended
 
     def stop(self):
         self.front.terminate()
         # They would be waited for.
         for p in self.children("remote"):
-            os.kill(p, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(p, signal.SIGKILL)
         self.front.wait()
 
     def pid(self):
@@ -211,7 +214,7 @@ def compare(what, idle, times):
     for name, before, now in zip(("local mail", "another host"), idle, times):
         ratio = statistics.median(now) / statistics.median(before)
         late = statistics.median(now) - statistics.median(before)
-        ok(ratio <= 2 or SLICE and late < 20, "T-DOS-6 %s: %s comes as ever" %
+        ok(ratio <= 2 or SLICE and late < LATE, "T-DOS-6 %s: %s comes as ever" %
            (what, name),
            ["without: " + show(before), "with:    " + show(now),
             "%.2fx" % ratio])
