@@ -3,6 +3,7 @@ import os
 import re
 import socket
 import ssl
+import statistics
 import struct
 import subprocess
 import sys
@@ -165,6 +166,25 @@ def more(root, before):
     """KiB that those of before have for themselves since then."""
     now = private(root)
     return sum(now[p] - n for p, n in before.items() if p in now)
+
+
+def each_more(root, before, n):
+    """KiB that each of n connections has for itself since then: the median of
+    each of the programs that run for it.  (One that runs for all of them may
+    have begun only now.)"""
+    grown = {}
+    for p, kib in private(root).items():
+        if p in before:
+            grown.setdefault(name(p), []).append(kib - before[p])
+    return sum(statistics.median(g) for g in grown.values() if len(g) >= n)
+
+
+def name(pid):
+    try:
+        with open("/proc/%d/comm" % pid) as f:
+            return f.read().strip()
+    except OSError:
+        return ""
 
 
 def ticks(root):
