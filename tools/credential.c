@@ -212,8 +212,9 @@ credential_forget(struct userdb *db, const char *address)
 
 		if (!span_is(span_take(&whose, '/'), address))
 			continue;
-		(void)userdb_remove(db, key);
-		rest = buf_span(&db->text);
+		/* What comes behind it has moved. */
+		if (userdb_remove(db, key) == 1)
+			rest = buf_span(&db->text);
 	}
 }
 

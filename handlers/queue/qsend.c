@@ -146,7 +146,6 @@ static void
 begin_due(struct qsend *q)
 {
 	struct pollfd told = { .fd = q->trigger, .events = POLLIN };
-
 	int n;
 
 	for (n = 0; n < OPEN_BATCH && !q->stopping && q->njobs < q->workers &&
